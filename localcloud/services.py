@@ -1,0 +1,112 @@
+"""What a service of the local cloud is: operations on one side, CloudFormation types on the other.
+
+The front (``localcloud.front``) reads a request with botocore's service model, validates it, calls
+:meth:`Service.call` in a worker thread, validates the answer and writes it in the service's protocol. A service
+therefore sees and returns plain dictionaries in the shape that boto3 documents, and knows nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from localcloud.clock import Clock
+
+
+class ServiceError(Exception):
+    """An error that the caller gets as AWS would send it: code, message and HTTP status."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+@dataclasses.dataclass(frozen=True)
+class Cloud:
+    """Everything a service needs to know of the cloud that it is part of.
+
+    Attributes
+    ----------
+    account, region : str
+        Twelve digits, and a region's name.
+    endpoint_url : str
+        ``http://127.0.0.1:<port>``, where every AWS call of this cloud goes.
+    state : Path
+        Folder for durable state; a service keeps to a subfolder or a file of its own name.
+    work : Path
+        Folder for what may be lost: unpacked models, logs of processes. Emptied at each start.
+    clock : Clock
+        How fast a cloud minute passes.
+    client : callable
+        ``client("s3")`` gives a boto3 client that talks to this cloud, safe to use from any thread.
+    environment : mapping
+        The environment variables (endpoint URL, credentials, region) with which another process reaches this cloud.
+    """
+
+    account: str
+    region: str
+    endpoint_url: str
+    state: Path
+    work: Path
+    clock: Clock
+    client: Callable[[str], Any]
+    environment: Mapping[str, str]
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of ``resource`` (``"endpoint/name"``) in this account and region."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+
+class ResourceType(Protocol):
+    """One CloudFormation type, as CloudFormation calls it. Properties arrive with every intrinsic resolved.
+
+    All three may block: they run on a worker thread. They raise :class:`ServiceError` to fail the stack's event.
+    """
+
+    name: str
+    """``AWS::SageMaker::Endpoint``"""
+    replacing: tuple[str, ...]
+    """Properties whose change makes a new resource."""
+
+    def create(self, logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
+        """Create it; return what ``Ref`` gives and the attributes for ``Fn::GetAtt``."""
+
+    def update(
+        self, physical_id: str, old: dict[str, Any], new: dict[str, Any], stack: str
+    ) -> tuple[str, dict[str, Any]]:
+        """Change it in place."""
+
+    def delete(self, physical_id: str, properties: dict[str, Any]) -> None:
+        """Delete it; what is gone already is no error."""
+
+
+class Service(Protocol):
+    """One AWS service of the local cloud."""
+
+    name: str
+    """botocore's name: ``sagemaker``, ``sagemaker-runtime``, ``application-autoscaling``."""
+    resource_types: tuple[ResourceType, ...]
+
+    def start(self) -> None:
+        """Load durable state and start background work; the cloud answers requests by now."""
+
+    def stop(self) -> None:
+        """Stop background work and every process of this service; durable state stays."""
+
+    def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Carry out one operation.
+
+        Raises
+        ------
+        ServiceError
+            As AWS would answer; an operation that is not offered here raises ``UnsupportedOperation`` saying so.
+        """
+
+
+ServiceFactory = Callable[[Cloud], Service]
