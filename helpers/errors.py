@@ -1,0 +1,43 @@
+"""The errors of this package: every one says what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+
+class WorkshopError(Exception):
+    """Base of all errors that the helpers raise on purpose."""
+
+
+class SettingsError(WorkshopError):
+    """``workshop.toml`` or an environment variable holds a value that is not allowed."""
+
+
+class TargetError(WorkshopError):
+    """The local cloud or the AWS account cannot be reached, or refuses what we need."""
+
+
+class NotDeployedError(TargetError):
+    """The stacks (or their SSM parameters) are not there."""
+
+
+class DeploymentError(WorkshopError):
+    """CDK or CloudFormation ended with an error."""
+
+
+class ModelError(WorkshopError):
+    """The model is unknown to JumpStart, or its artifacts are not what an endpoint can load."""
+
+
+class ParameterError(WorkshopError, ValueError):
+    """A generation parameter is outside of what the model accepts; nothing was uploaded."""
+
+
+class JobFailed(WorkshopError):  # noqa: N818 - reads as the state that it reports
+    """The endpoint or a Lambda gave up on this request; the message holds the reason."""
+
+
+class JobTimeoutError(WorkshopError, TimeoutError):
+    """The deadline passed; the job goes on, and ``resume`` finds it again."""
+
+
+class ResultError(WorkshopError):
+    """A result in the bucket is missing, incomplete or not what its manifest says."""
