@@ -26,6 +26,10 @@ class ServiceError(Exception):
         self.status = status
 
 
+AlarmAction = Callable[[str, dict[str, Any], str], None]
+"""``callback(action_arn, alarm, new_state)``; see :meth:`Cloud.alarm_action`."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Cloud:
     """Everything a service needs to know of the cloud that it is part of.
@@ -57,6 +61,26 @@ class Cloud:
     client: Callable[[str], Any]
     environment: Mapping[str, str]
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    alarm_actions: dict[str, AlarmAction] = dataclasses.field(default_factory=dict)
+
+    def alarm_action(self, prefix: str, callback: AlarmAction) -> None:
+        """Have ``callback`` carry out every alarm action whose ARN begins with ``prefix``.
+
+        Called when an alarm enters a state that lists the action (``AlarmActions``, ``OKActions``,
+        ``InsufficientDataActions``, with ``ActionsEnabled``), and again once every cloud minute for as long as the
+        alarm stays there, as CloudWatch does for Auto Scaling actions (CloudWatch User Guide, "Using Amazon CloudWatch
+        alarms", Alarm actions). Calls come one after another on the alarm thread; an exception is logged, no more.
+
+        Parameters
+        ----------
+        prefix : str
+            ``arn:aws:autoscaling:us-east-1:000000000000:scalingPolicy:``, for example.
+        callback : callable
+            Gets the action's ARN, the alarm as ``describe_alarms`` gives it (datetimes included), and its state.
+            ``json.loads(alarm["StateReasonData"])`` has ``recentDatapoints`` (values that were compared, newest last),
+            ``threshold``, ``statistic`` and ``period``, as AWS writes them.
+        """
+        self.alarm_actions[prefix] = callback
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of ``resource`` (``"endpoint/name"``) in this account and region."""
@@ -87,7 +111,10 @@ class ResourceType(Protocol):
 
 
 class Service(Protocol):
-    """One AWS service of the local cloud."""
+    """One AWS service of the local cloud.
+
+    A service may also have ``summary() -> list[str]``: lines for ``python -m localcloud status``.
+    """
 
     name: str
     """botocore's name: ``sagemaker``, ``sagemaker-runtime``, ``application-autoscaling``."""
@@ -109,4 +136,5 @@ class Service(Protocol):
         """
 
 
-ServiceFactory = Callable[[Cloud], Service]
+ServiceFactory = Callable[[Cloud], list[Service]]
+"""``create_services(cloud)`` of a module that ``localcloud.registry`` names."""
