@@ -1,0 +1,54 @@
+# The commands of the workshop; README.md says what each does, how long it takes and how large it is.
+PYTHON ?= python3
+BIN := .venv/bin
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+.PHONY: help setup demo test lint synth local bench train score lab clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install everything the other commands need (they call it themselves)
+	@$(PYTHON) scripts/setup.py
+
+demo: setup ## from nothing to pictures: local cloud, stacks, prompts, build/demo/index.html
+	@$(BIN)/python -m helpers.demo
+
+test: setup ## run all tests
+	@$(BIN)/python scripts/chromium.py --install
+	@$(BIN)/python -m pytest
+
+lint: setup ## format, style and types
+	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+
+synth: setup ## write the CloudFormation templates to build/cdk.out
+	@$(BIN)/python -m infra.app
+
+local: setup ## start the local cloud and show how to reach it
+	@$(BIN)/python -m localcloud start
+	@$(BIN)/python -m localcloud env
+
+lab: setup ## JupyterLab on the local cloud
+	@$(BIN)/python -m helpers.lab
+
+bench: setup ## benchmarks against named peers
+	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+
+.tools/train/ready: models/smallworld/requirements-train.txt
+	@$(PYTHON) -m venv .tools/train
+	@.tools/train/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+train: .tools/train/ready ## train the embedded model again, from nothing
+	@PYTHONPATH=models .tools/train/bin/python -m smallworld.train
+	@PYTHONPATH=models .tools/train/bin/python -m smallworld.export
+
+score: setup ## how well the embedded model follows prompts
+	@PYTHONPATH=models $(BIN)/python -m smallworld.score
+
+clean: ## stop the local cloud and remove what was built (not the environments)
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m localcloud stop; fi
+	@rm -rf build .localcloud .mypy_cache .ruff_cache .pytest_cache .hypothesis
