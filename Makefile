@@ -4,7 +4,7 @@ BIN := .venv/bin
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test lint synth local bench train score lab clean
+.PHONY: help setup demo test lint synth local bench train score clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,9 +30,6 @@ synth: setup ## write the CloudFormation templates to build/cdk.out
 local: setup ## start the local cloud and show how to reach it
 	@$(BIN)/python -m localcloud start
 	@$(BIN)/python -m localcloud env
-
-lab: setup ## JupyterLab on the local cloud
-	@$(BIN)/python -m helpers.lab
 
 bench: setup ## benchmarks against named peers
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done

@@ -165,8 +165,8 @@ def package_model(connection: Connection, models_bucket: str, found: jumpstart.M
     bucket, _, source = found.model_uri.removeprefix("s3://").partition("/")
     if not found.prepacked:
         raise ModelError(
-            f"model {model_id!r} {found.version} keeps its inference code apart from its data ({found.script_uri}), and "
-            "deploying by hand loads only models that are packed whole: choose one of those in [model] id."
+            f"model {model_id!r} {found.version} keeps its inference code apart from its data ({found.script_uri}), "
+            "and deploying by hand loads only models that are packed whole: choose one of those in [model] id."
         )
     if source.endswith("/"):
         return PackagedModel(bucket, source, "S3Prefix", found.image_uri, model_id)

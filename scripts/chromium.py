@@ -33,7 +33,8 @@ def install() -> str:
     """Install a browser and return its path, or end with the reason why there is none."""
     attempts = [[sys.executable, "-m", "playwright", "install", "chromium"]]
     if shutil.which("apt-get") and os.geteuid() == 0:
-        attempts += [["apt-get", "update", "-q"], ["apt-get", "install", "-q", "-y", "--no-install-recommends", "chromium"]]
+        install = ["apt-get", "install", "-q", "-y", "--no-install-recommends", "chromium"]
+        attempts += [["apt-get", "update", "-q"], install]
     reasons = []
     for command in attempts:
         shown = " ".join(command[1:] if command[0] == sys.executable else command)

@@ -53,7 +53,7 @@ def check_machine() -> None:
         )
     free = shutil.disk_usage(ROOT).free >> 20
     if not VENV.exists() and free < ROOM_MB:
-        raise SetupError(f"{free} MB are free at {ROOT}, and a first set-up needs {ROOM_MB} MB. Free some and try again.")
+        raise SetupError(f"{free} MB are free at {ROOT}; a first set-up needs {ROOM_MB} MB: free some and try again.")
 
 
 def uv() -> Path:
