@@ -207,7 +207,7 @@ def answer_request(protocol: JsonProtocol | RestJsonProtocol, service: Service, 
     except ShapeError as error:
         logger.exception("%s.%s: the answer does not fit the service model", service.name, operation)
         return protocol.error(ServiceError("InternalFailure", f"local cloud's fault in {operation}: {error}", 500))
-    except Exception as error:  # noqa: BLE001 - the boundary: a fault of ours must reach the caller as a 500
+    except Exception as error:  # the boundary: a fault of ours must reach the caller as a 500
         logger.exception("%s.%s failed", service.name, operation)
         return protocol.error(ServiceError("InternalFailure", f"local cloud's fault in {operation}: {error!r}", 500))
 
@@ -223,7 +223,8 @@ def _head(scope: Scope) -> Request:
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    chunks, size = [], 0
+    chunks: list[bytes] = []
+    size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
