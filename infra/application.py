@@ -1,0 +1,176 @@
+"""The application stack: from a prompt in a bucket to a picture in the same bucket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from helpers.settings import ROOT, Settings
+from infra.async_endpoint import AsyncEndpoint
+from infra.autoscaling import BacklogScaling
+from infra.bundling import Interpreter, python_code
+from infra.dashboard import Dashboard
+from infra.functions import NotificationFunction
+from infra.image_model import ImageModel
+from infra.model_parameters import ModelParameters
+from infra.network import Network
+from infra.notifications import Notifications
+from infra.request_bucket import IMAGES, OUTPUT, REQUESTS, STATUS, RequestBucket
+
+LAMBDAS = ROOT / "lambdas"
+BUNDLES = ROOT / "build" / "bundles"
+
+
+class ApplicationStack(cdk.Stack):
+    """Composes the parts and says who may do what.
+
+    Parameters
+    ----------
+    settings : Settings
+        The workshop's settings. The target decides only for which interpreter the functions are bundled.
+    lambdas, bundles : Path
+        The folder of the functions' packages, and the cache of their bundles.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        lambdas: Path = LAMBDAS,
+        bundles: Path = BUNDLES,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(scope, construct_id, **kwargs)  # type: ignore[arg-type] # the properties of cdk.Stack
+        self._settings, self._lambdas, self._bundles = settings, lambdas, bundles
+        self._key = self._make_key()
+        self._network = self._make_network()
+        parameters = ModelParameters(
+            self, "Parameters", model_id=settings.model.id, instance_type=settings.model.instance_type
+        )
+        self._bucket = RequestBucket(
+            self,
+            "Requests",
+            keep=settings.bucket.keep,
+            expire_after_days=settings.bucket.expire_after_days,
+            key=self._key,
+        )
+        self._notifications = Notifications(self, "Notifications", key=self._key)
+        model = ImageModel(self, "ImageModel", parameters=parameters, network=self._network)
+        endpoint = AsyncEndpoint(
+            self,
+            "AsyncEndpoint",
+            model=model,
+            bucket=self._bucket,
+            notifications=self._notifications,
+            instance_type=parameters.instance_type,
+            initial_instances=settings.endpoint.initial_instances,
+            concurrent_invocations=settings.endpoint.concurrent_invocations,
+        )
+        scaling = BacklogScaling(
+            self,
+            "Scaling",
+            endpoint_name=endpoint.name,
+            max_capacity=settings.endpoint.max_capacity,
+            backlog_per_instance=settings.endpoint.backlog_per_instance,
+            scale_in_cooldown_seconds=settings.endpoint.scale_in_cooldown_seconds,
+            scale_out_cooldown_seconds=settings.endpoint.scale_out_cooldown_seconds,
+            alarm_minutes=settings.endpoint.alarm_minutes,
+        )
+        dashboard = Dashboard(
+            self,
+            "Dashboard",
+            model_id=parameters.model_id,
+            endpoint_name=endpoint.name,
+            functions=[self._save_status(), self._extract_images()],
+            alarms=[scaling.alarm],
+        )
+        self._publish_names(parameters.model_id, endpoint.name, dashboard.name)
+
+    def _make_key(self) -> kms.Key | None:
+        if not self._settings.security.kms:
+            return None
+        return kms.Key(
+            self,
+            "Key",
+            description=f"{self._settings.workshop.name}: requests, pictures, notifications, dead letters",
+            enable_key_rotation=True,
+            pending_window=cdk.Duration.days(7),
+            # A bucket that stays is worth nothing without its key.
+            removal_policy=(cdk.RemovalPolicy.RETAIN if self._settings.bucket.keep else cdk.RemovalPolicy.DESTROY),
+        )
+
+    def _make_network(self) -> Network | None:
+        security = self._settings.security
+        if not (security.vpc_id or security.subnet_ids or security.security_group_ids):
+            return None
+        return Network(
+            self,
+            "Network",
+            vpc_id=security.vpc_id,
+            subnet_ids=security.subnet_ids,
+            security_group_ids=security.security_group_ids,
+        )
+
+    def _save_status(self) -> NotificationFunction:
+        """Stores each notification, of success and of failure."""
+        function = self._function(
+            "SaveStatus",
+            package="save_status",
+            topics=[self._notifications.success, self._notifications.error],
+            memory_mb=256,
+            timeout_seconds=30,
+        )
+        # It reads what it may supersede: the later of two notifications stays, in whichever order they come.
+        self._bucket.allow(function.role, read=(STATUS,), write=(STATUS,))
+        return function
+
+    def _extract_images(self) -> NotificationFunction:
+        """Turns outputs into pictures; reads the request too, for the prompt that each picture carries."""
+        function = self._function(
+            "ExtractImages",
+            package="extract_images",
+            topics=[self._notifications.success],
+            memory_mb=self._settings.functions.memory_mb,
+            timeout_seconds=120,
+        )
+        self._bucket.allow(function.role, read=(OUTPUT, REQUESTS), write=(IMAGES,))
+        return function
+
+    def _function(self, construct_id: str, *, package: str, **properties: object) -> NotificationFunction:
+        functions = self._settings.functions
+        local = self._settings.workshop.target == "local"
+        interpreter = Interpreter.of_host() if local else Interpreter.of_lambda(functions.architecture)
+        return NotificationFunction(
+            self,
+            construct_id,
+            package=package,
+            code=python_code(self._lambdas / package, interpreter, self._bundles),
+            bucket_name=self._bucket.bucket.bucket_name,
+            architecture=functions.architecture,
+            log_retention_days=functions.log_retention_days,
+            key=self._key,
+            network=self._network,
+            **properties,  # type: ignore[arg-type] # the four that differ, given above
+        )
+
+    def _publish_names(self, model_id: str, endpoint_name: str, dashboard_name: str) -> None:
+        """What notebooks and scripts find the stack by: outputs, and most of them in SSM too."""
+        success, error = self._notifications.success.topic_arn, self._notifications.error.topic_arn
+        for output, value, parameter in (
+            ("BucketName", self._bucket.bucket.bucket_name, "bucket-name"),
+            ("EndpointName", endpoint_name, "endpoint-name"),
+            ("SuccessTopicArn", success, "success-topic-arn"),
+            ("ErrorTopicArn", error, "error-topic-arn"),
+            ("ModelId", model_id, "model"),
+            ("DashboardName", dashboard_name, None),
+        ):
+            cdk.CfnOutput(self, f"{output}Output", value=value).override_logical_id(output)
+            if parameter:
+                name = f"/{self._settings.workshop.name}/{parameter}"
+                ssm.StringParameter(self, f"{output}Parameter", parameter_name=name, string_value=value)

@@ -1,0 +1,179 @@
+"""Lambda bundles without Docker: a function's package beside its pinned requirements.
+
+A bundle is made for one interpreter: Lambda's on AWS, this one on the local target, where functions run in the
+host's Python and compiled packages such as Pillow must match it. Bundles are cached under a hash of everything that
+goes into them, so that a second synthesis needs no network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import jsii
+from aws_cdk import aws_lambda as lambda_
+
+from infra.errors import BundlingError, ConfigurationError
+from infra.installer import install, pinned
+
+ARCHITECTURES = ("x86_64", "arm64")
+LAMBDA_PYTHON = "3.12"
+RECIPE = "1"
+"""Part of every hash; raise it when a change of this module changes what a bundle holds."""
+
+# What an installer writes about itself (paths, times, hashes of scripts that we drop), and what only tests need.
+_BOOKKEEPING = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", ".lock"}
+_UNUSED_FOLDERS = {"__pycache__", "tests", "test"}
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """The Python that a bundle will run in.
+
+    Attributes
+    ----------
+    python : str
+        Major and minor version, such as ``3.12``.
+    platform : str
+        A Lambda architecture, or the host's platform as :func:`sysconfig.get_platform` names it.
+    """
+
+    python: str
+    platform: str
+
+    @classmethod
+    def of_lambda(cls, architecture: str) -> Interpreter:
+        """Lambda's runtime on ``x86_64`` or ``arm64``."""
+        if architecture not in ARCHITECTURES:
+            raise ConfigurationError(
+                f"architecture = {architecture!r}: Lambda has {' and '.join(map(repr, ARCHITECTURES))}."
+            )
+        return cls(LAMBDA_PYTHON, architecture)
+
+    @classmethod
+    def of_host(cls) -> Interpreter:
+        """The interpreter that runs this code, and on the local target the functions too."""
+        return cls(f"{sys.version_info.major}.{sys.version_info.minor}", sysconfig.get_platform())
+
+    @property
+    def is_host(self) -> bool:
+        """Whether the installer may look at this interpreter instead of being told tags."""
+        return self.platform not in ARCHITECTURES
+
+
+def _sources(folder: Path) -> Iterator[Path]:
+    """The files that travel: no byte code, nothing hidden, in an order that no file system decides."""
+    for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix()):
+        parts = path.relative_to(folder).parts
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
+        if path.is_file() and not hidden and path.suffix not in (".pyc", ".md"):
+            yield path
+
+
+def bundle_hash(folder: Path, interpreter: Interpreter) -> str:
+    """SHA-256 over all that decides a bundle: names and contents of its sources, requirements and interpreter."""
+    digest = hashlib.sha256(f"{RECIPE}\0{folder.name}\0{interpreter.python}\0{interpreter.platform}\0".encode())
+    for path in _sources(folder):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def bundle(folder: Path, interpreter: Interpreter, cache: Path) -> Path:
+    """Make the bundle of one Lambda package, or find it in the cache.
+
+    Parameters
+    ----------
+    folder : Path
+        A Python package with a ``requirements.txt`` that pins every distribution as ``name==version``.
+    interpreter : Interpreter
+        What the bundle must run in.
+    cache : Path
+        Where bundles are kept, each in a folder named by its hash.
+
+    Returns
+    -------
+    Path
+        A folder with the package and its requirements side by side, the same bytes for the same input.
+
+    Raises
+    ------
+    BundlingError
+        The folder is no package, a requirement is not pinned, or it cannot be installed.
+    """
+    requirements = folder / "requirements.txt"
+    if not (folder / "__init__.py").is_file() or not requirements.is_file():
+        raise BundlingError(f"{folder}: a Lambda package needs __init__.py and requirements.txt.")
+    finished = cache / bundle_hash(folder, interpreter)
+    if finished.is_dir():
+        return finished
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=".making-") as scratch:
+        made = Path(scratch) / "bundle"
+        made.mkdir()
+        if pinned(requirements):
+            install(requirements, made, python=interpreter.python, platform=interpreter.platform)
+        _strip(made)
+        for path in _sources(folder):
+            if path != requirements:
+                target = made / folder.name / path.relative_to(folder)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+        _same_modes(made)
+        try:
+            made.rename(finished)  # in one step, so that a bundle in the cache is always whole
+        except OSError:
+            if not finished.is_dir():  # somebody else made the same one meanwhile: theirs is as good
+                raise
+    return finished
+
+
+def _strip(made: Path) -> None:
+    """Remove what differs between two installations of the same packages, and what a function never runs."""
+    shutil.rmtree(made / "bin", ignore_errors=True)
+    for path in sorted(made.rglob("*")):
+        if path.is_dir() and path.name in _UNUSED_FOLDERS:
+            shutil.rmtree(path)
+        elif path.is_file() and (path.name in _BOOKKEEPING or path.suffix == ".pyc"):
+            path.unlink()
+
+
+def _same_modes(made: Path) -> None:
+    """Modes travel in the zip file, so they must not follow the umask of whoever bundles."""
+    for folder, _, files in os.walk(made):
+        Path(folder).chmod(0o755)
+        for name in files:
+            (Path(folder) / name).chmod(0o644)
+
+
+@jsii.implements(cdk.ILocalBundling)
+class _CachedBundling:
+    """What the CDK calls instead of Docker."""
+
+    def __init__(self, folder: Path, interpreter: Interpreter, cache: Path) -> None:
+        self._arguments = (folder, interpreter, cache)
+
+    def try_bundle(self, output_dir: str, *_: object, **__: object) -> bool:
+        shutil.copytree(bundle(*self._arguments), output_dir, dirs_exist_ok=True)
+        return True
+
+
+def python_code(folder: Path, interpreter: Interpreter, cache: Path) -> lambda_.Code:
+    """The code of a Lambda function, bundled when (and only when) its stack is synthesised for deployment."""
+    local: Any = _CachedBundling(folder, interpreter, cache)  # jsii checks the interface, mypy cannot see it
+    return lambda_.Code.from_asset(
+        str(folder),
+        # Our own hash: CDK's would be the bundle's, which is only known once it has been made.
+        asset_hash_type=cdk.AssetHashType.CUSTOM,
+        asset_hash=bundle_hash(folder, interpreter),
+        bundling=cdk.BundlingOptions(image=cdk.DockerImage.from_registry("docker-is-not-used"), local=local),
+    )

@@ -1,0 +1,184 @@
+"""A Lambda function behind SNS that loses nothing: retries, a dead-letter queue, and alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.bundling import ARCHITECTURES
+from infra.errors import ConfigurationError
+from infra.network import Network
+from infra.reasons import acknowledge
+
+METRICS_NAMESPACE = "AsyncGenAIWorkshop"
+_RETENTION = {
+    1: logs.RetentionDays.ONE_DAY,
+    3: logs.RetentionDays.THREE_DAYS,
+    5: logs.RetentionDays.FIVE_DAYS,
+    7: logs.RetentionDays.ONE_WEEK,
+    14: logs.RetentionDays.TWO_WEEKS,
+    30: logs.RetentionDays.ONE_MONTH,
+    60: logs.RetentionDays.TWO_MONTHS,
+    90: logs.RetentionDays.THREE_MONTHS,
+    120: logs.RetentionDays.FOUR_MONTHS,
+    150: logs.RetentionDays.FIVE_MONTHS,
+    180: logs.RetentionDays.SIX_MONTHS,
+    365: logs.RetentionDays.ONE_YEAR,
+    400: logs.RetentionDays.THIRTEEN_MONTHS,
+    545: logs.RetentionDays.EIGHTEEN_MONTHS,
+    731: logs.RetentionDays.TWO_YEARS,
+    1096: logs.RetentionDays.THREE_YEARS,
+    1827: logs.RetentionDays.FIVE_YEARS,
+    2192: logs.RetentionDays.SIX_YEARS,
+    2557: logs.RetentionDays.SEVEN_YEARS,
+    2922: logs.RetentionDays.EIGHT_YEARS,
+    3288: logs.RetentionDays.NINE_YEARS,
+    3653: logs.RetentionDays.TEN_YEARS,
+}
+
+
+class NotificationFunction(Construct):
+    """A function that is invoked for each notification of some topics.
+
+    SNS invokes it asynchronously: AWS tries twice more after an error, then the event goes to the dead-letter queue;
+    so does a notification that SNS could not hand over at all. Two alarms tell of it.
+
+    Parameters
+    ----------
+    package : str
+        Name of the Python package in the bundle; the handler is ``<package>.handler.handler``.
+    code : lambda_.Code
+        The bundle.
+    topics : sequence of sns.ITopic
+        What it is subscribed to.
+    bucket_name : str
+        Given to the function as ``BUCKET_NAME``.
+    architecture : str
+        ``x86_64`` or ``arm64``.
+    memory_mb, timeout_seconds : int
+        Its limits.
+    log_retention_days : int
+        A retention that CloudWatch Logs knows.
+    key : kms.IKey, optional
+        Encrypts the dead-letter queue; without one Amazon SQS's own key does.
+    network : Network, optional
+        Where it runs.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        package: str,
+        code: lambda_.Code,
+        topics: Sequence[sns.ITopic],
+        bucket_name: str,
+        architecture: str,
+        memory_mb: int,
+        timeout_seconds: int,
+        log_retention_days: int,
+        key: kms.IKey | None = None,
+        network: Network | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        if architecture not in ARCHITECTURES:
+            raise ConfigurationError(f"architecture = {architecture!r}: Lambda has {' and '.join(ARCHITECTURES)}.")
+        if log_retention_days not in _RETENTION:
+            allowed = ", ".join(map(str, _RETENTION))
+            raise ConfigurationError(f"log_retention_days = {log_retention_days}: CloudWatch Logs has {allowed}.")
+        self.dead_letters = sqs.Queue(
+            self,
+            "DeadLetters",
+            encryption=sqs.QueueEncryption.KMS if key else sqs.QueueEncryption.SQS_MANAGED,
+            encryption_master_key=key,
+            enforce_ssl=True,
+            retention_period=cdk.Duration.days(14),
+        )
+        acknowledge(self.dead_letters, {"AwsSolutions-SQS3": "This queue is itself the dead-letter queue."})
+        self._log_group = logs.LogGroup(
+            self, "Logs", retention=_RETENTION[log_retention_days], removal_policy=cdk.RemovalPolicy.DESTROY
+        )
+        self.role = self._make_role(network)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            description=f"{package}: see lambdas/{package}",
+            runtime=lambda_.Runtime.PYTHON_3_12,
+            architecture=lambda_.Architecture.ARM_64 if architecture == "arm64" else lambda_.Architecture.X86_64,
+            handler=f"{package}.handler.handler",
+            code=code,
+            role=self.role,
+            memory_size=memory_mb,
+            timeout=cdk.Duration.seconds(timeout_seconds),
+            environment={
+                "BUCKET_NAME": bucket_name,
+                "POWERTOOLS_SERVICE_NAME": package,
+                "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+                "POWERTOOLS_LOG_LEVEL": "INFO",
+            },
+            log_group=self._log_group,
+            dead_letter_queue=self.dead_letters,
+            retry_attempts=2,
+            max_event_age=cdk.Duration.hours(6),
+        )
+        if network:
+            # CDK's own way wants an IVpc with zones, which only a look-up in an account could tell.
+            resource = self.function.node.default_child
+            assert isinstance(resource, lambda_.CfnFunction)
+            resource.vpc_config = network.of_function()
+        acknowledge(
+            self.function,
+            {"AwsSolutions-L1": "Python 3.12 is supported by Lambda, and every pinned dependency was tested on it."},
+        )
+        for topic in topics:
+            topic.add_subscription(subscriptions.LambdaSubscription(self.function, dead_letter_queue=self.dead_letters))
+        self.alarms = self._make_alarms(package)
+
+    def _make_role(self, network: Network | None) -> iam.Role:
+        """Its own log group and nothing else; the composition adds what it reads and writes."""
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        self._log_group.grant_write(role)
+        if network:
+            # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+            network.allow_interfaces(
+                role,
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:UnassignPrivateIpAddresses",
+                describe=["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"],
+            )
+        return role
+
+    def _make_alarms(self, package: str) -> list[cloudwatch.Alarm]:
+        minute = cdk.Duration.minutes(1)
+        failing = self.function.metric_errors(period=minute, statistic="Sum")
+        dead = self.dead_letters.metric_approximate_number_of_messages_visible(period=minute, statistic="Maximum")
+        return [
+            metric.create_alarm(
+                self,
+                name,
+                alarm_description=description,
+                threshold=1,
+                evaluation_periods=1,
+                comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+                treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            )
+            for name, metric, description in (
+                ("Errors", failing, f"{package} failed; AWS tries twice more. Its log group says why."),
+                (
+                    "DeadLettersWaiting",
+                    dead,
+                    f"{package} gave up on a notification; it waits in the dead-letter queue.",
+                ),
+            )
+        ]
