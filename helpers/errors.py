@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from helpers.jobs import Job
+
 
 class WorkshopError(Exception):
     """Base of all errors that the helpers raise on purpose."""
@@ -32,7 +38,31 @@ class ParameterError(WorkshopError, ValueError):
 
 
 class JobFailed(WorkshopError):  # noqa: N818 - reads as the state that it reports
-    """The endpoint or a Lambda gave up on this request; the message holds the reason."""
+    """The endpoint or a Lambda gave up on this request; the message holds the reason.
+
+    Attributes
+    ----------
+    reason : str
+        What the endpoint said, without our words around it.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class SubmissionError(TargetError):
+    """Some of several requests were not accepted.
+
+    Attributes
+    ----------
+    accepted, refused : list of Job
+        Those that run, and those that do not; ``job.submit()`` tries one of the latter again.
+    """
+
+    def __init__(self, message: str, accepted: Sequence[Job], refused: Sequence[Job]) -> None:
+        super().__init__(message)
+        self.accepted, self.refused = list(accepted), list(refused)
 
 
 class JobTimeoutError(WorkshopError, TimeoutError):

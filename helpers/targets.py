@@ -1,0 +1,155 @@
+"""The two targets: how boto3 reaches the local cloud, and how it reaches AWS."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ProfileNotFound
+
+from helpers import settings
+from helpers.errors import TargetError
+from helpers.explain import Target, explained, no_credentials
+
+STATE = settings.ROOT / ".localcloud"
+"""Where the local cloud keeps its state."""
+
+ISOLATED: Mapping[str, tuple[None, None, Any, None]] = {
+    # Neither a profile nor a file of the user's can send a call that is meant for the local cloud to AWS, or fail it.
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+
+LOCAL_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=60,
+    max_pool_connections=32,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    proxies={},  # a proxy for the internet must not see 127.0.0.1
+    s3={"addressing_style": "path"},
+)
+AWS_CONFIG = Config(
+    connect_timeout=10,
+    read_timeout=60,
+    max_pool_connections=32,
+    retries={"mode": "standard", "total_max_attempts": 6},
+)
+
+
+class LocalCloud(Protocol):
+    """What a running local cloud tells of itself."""
+
+    @property
+    def endpoint_url(self) -> str:
+        """``http://127.0.0.1:<port>``."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """``AWS_ENDPOINT_URL``, ``AWS_ACCESS_KEY_ID`` and the like."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Access:
+    """How to reach a target.
+
+    Attributes
+    ----------
+    target : Target
+        For error messages.
+    environment : mapping
+        Environment variables with which a child process reaches it.
+    """
+
+    target: Target
+    session: boto3.Session = dataclasses.field(repr=False)
+    environment: Mapping[str, str] = dataclasses.field(repr=False)
+    endpoint_url: str | None = None
+
+    def client(self, service: str) -> Any:
+        """A new boto3 client; one at a time, since sessions are not safe for use from several threads."""
+        config = LOCAL_CONFIG if self.target.name == "local" else AWS_CONFIG
+        make: Any = self.session.client  # its stubs want a literal for the service
+        return make(service, endpoint_url=self.endpoint_url, config=config)
+
+
+def open_local(chosen: settings.Settings, start: bool) -> Access:
+    """Reach the local cloud; see :func:`find_local_cloud`."""
+    cloud = find_local_cloud(chosen.local, STATE, start)
+    environment = dict(cloud.environment)
+    session = boto3.Session(
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=environment.get("AWS_SESSION_TOKEN"),
+        region_name=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or chosen.workshop.region,
+        botocore_session=botocore.session.Session(session_vars=dict(ISOLATED)),
+    )
+    return Access(Target("local", cloud.endpoint_url), session, environment, cloud.endpoint_url)
+
+
+def find_local_cloud(local: settings.Local, state: Path, start: bool) -> LocalCloud:
+    """The local cloud with its state in ``state``, started when it does not run and ``start`` says so.
+
+    Raises
+    ------
+    TargetError
+        It does not run, or does not start.
+    """
+    localcloud = importlib.import_module("localcloud")  # only this target needs it, and it brings a server along
+    cloud: LocalCloud | None = localcloud.running(state)
+    if cloud is not None:
+        return cloud
+    if not start:
+        raise TargetError(
+            "the local cloud does not run: start it with connect(start=True), `make local` or "
+            "`python -m localcloud start`."
+        )
+    try:
+        started: LocalCloud = localcloud.start(
+            port=local.port, speed=local.speed, provision_seconds=local.provision_seconds, state_dir=state
+        )
+    except Exception as error:
+        raise TargetError(
+            f"the local cloud did not start on port {local.port}: {error} Its log is in {state}; [local] port in "
+            "workshop.toml chooses another port."
+        ) from error
+    return started
+
+
+def open_aws(chosen: settings.Settings) -> Access:
+    """Reach AWS with the credentials that boto3 finds; they are proved by the first call.
+
+    Raises
+    ------
+    TargetError
+        There are none.
+    """
+    region = chosen.workshop.region
+    target = Target("aws", region)
+    try:
+        session = boto3.Session(region_name=region)
+        with explained("looking for credentials", target):
+            credentials = session.get_credentials()
+    except ProfileNotFound as error:
+        raise TargetError(f"{error}: unset AWS_PROFILE, or create it with `aws configure sso --profile …`.") from error
+    if credentials is None:
+        raise TargetError(no_credentials("looking for credentials on " + target.described))
+    return Access(target, session, {"AWS_REGION": region, "AWS_DEFAULT_REGION": region})
+
+
+def region_hint(region: str) -> str:
+    """What to say of the region when the stacks are not found in ``region``."""
+    try:
+        usual = boto3.Session().region_name
+    except BotoCoreError:
+        usual = None
+    if usual in (None, region):
+        return f"; or set [workshop] region in workshop.toml, if it is deployed elsewhere than in {region}"
+    return f"; or set [workshop] region in workshop.toml: it says {region}, and your AWS configuration {usual}"
