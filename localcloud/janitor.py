@@ -1,4 +1,4 @@
-"""Cleans up after the local cloud, whatever ended it: kills every process that it left and empties its work folder.
+"""Cleans up after the local cloud, whatever ended it: kills every process that it left and removes its work folder.
 
 Runs as a process of its own, started by the cloud with a pipe as its standard input; the pipe's end is the cloud's
 end. Standard library only, so that it is small (`python -I -S janitor.py <work folder>`).
@@ -35,14 +35,14 @@ def _environments() -> Iterator[tuple[int, list[bytes]]]:
                 except OSError:
                     continue  # it is gone already, or another user's
         return
-    listing = subprocess.run(["ps", "-axww", "-E", "-o", "pid=,command="], capture_output=True, check=False)  # noqa: S607
+    listing = subprocess.run(["ps", "-axww", "-E", "-o", "pid=,command="], capture_output=True, check=False)
     for line in listing.stdout.splitlines():
         pid, _, rest = line.strip().partition(b" ")
         yield int(pid), rest.split(b" ")
 
 
 def clean(work: str) -> None:
-    """Kill every marked process and empty ``work``."""
+    """Kill every marked process and remove ``work``."""
     for _ in range(50):
         left = marked_processes(work)
         if not left:
@@ -51,14 +51,7 @@ def clean(work: str) -> None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.02)
-    if os.path.isdir(work):  # noqa: PTH112
-        for name in os.listdir(work):  # noqa: PTH208
-            path = os.path.join(work, name)  # noqa: PTH118
-            if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                with contextlib.suppress(OSError):
-                    os.unlink(path)  # noqa: PTH108
+    shutil.rmtree(work, ignore_errors=True)
 
 
 def main() -> None:

@@ -173,7 +173,16 @@ class MiniStack:
 
     def busy(self) -> bool:
         """Whether CloudFormation is at work."""
-        return any("IN_PROGRESS" in str(stack.get("StackStatus")) for stack in list(self._stacks._data.values()))
+        return any(_working(stack) for stack in list(self._stacks._data.values()))
+
+    def fail_interrupted_stacks(self) -> None:
+        """Mark stacks as failed whose operation ended with the previous run: nobody works on them any more."""
+        for stack in self._stacks._data.values():
+            if _working(stack):
+                status = stack["StackStatus"]
+                ended = "COMPLETE" if "CLEANUP" in status else "FAILED"
+                stack["StackStatus"] = status.replace("_COMPLETE_CLEANUP", "").replace("IN_PROGRESS", ended)
+                stack["StackStatusReason"] = f"The local cloud ended during {status}"
 
     # --- state --------------------------------------------------------------------------------------------------
 
@@ -473,6 +482,11 @@ class _Inline:
 
     def start(self) -> None:
         self._target(*self._arguments)
+
+
+def _working(stack: Mapping[str, Any]) -> bool:
+    status = str(stack.get("StackStatus"))
+    return status.endswith("IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
 
 
 def _handlers(resource_type: ResourceType) -> dict[str, Callable[..., Any]]:
