@@ -1,0 +1,46 @@
+"""How much of everything is accepted: what a 512 MB function surely manages, and no model of today exceeds."""
+
+from dataclasses import dataclass
+
+from extract_images.exceptions import LimitError
+
+MAX_IMAGES = 64
+MAX_SIDE = 8192
+"""Pixels of the longer side of one image."""
+MAX_PIXELS = 2**25
+"""Pixels of all images of one response (32 of 1024×1024): at worst 96 MiB of PNG, held until all are known good."""
+MAX_FIELD_BYTES = 2**22
+"""JSON text of one field that is not an image, such as the prompt."""
+MAX_ROW_BYTES = 2**22
+"""JSON text of one row of pixels, blanks included."""
+MAX_ENCODED_BYTES = 2**25
+"""One image in base64, or one plain `image/*` body."""
+MAX_REQUEST_BYTES = 2**20
+"""The request, read for prompt and parameters."""
+MAX_TEXT = 2**14
+"""Characters of one text chunk in a PNG; longer text is cut and ends in `…`."""
+
+
+@dataclass
+class Allowance:
+    """What is left of the limits while one response is read."""
+
+    images: int = MAX_IMAGES
+    pixels: int = MAX_PIXELS
+
+    def take_image(self) -> None:
+        """Count one more image."""
+        self.images -= 1
+        if self.images < 0:
+            raise LimitError(f"the response holds more than {MAX_IMAGES} images: ask for fewer images a request")
+
+    def take_rows(self, width: int, height: int, rows: int, where: str) -> None:
+        """Count `rows` more rows of an image that is now `width`×`height`."""
+        self.pixels -= width * rows
+        if max(width, height) > MAX_SIDE:
+            raise LimitError(f"{where} is at least {width}×{height}, but a side may have {MAX_SIDE} pixels at most")
+        if self.pixels < 0:
+            raise LimitError(
+                f"with {where} at {width}×{height} the response exceeds {MAX_PIXELS} pixels in all: "
+                "ask for fewer or smaller images a request"
+            )

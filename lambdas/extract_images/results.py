@@ -1,0 +1,116 @@
+"""The objects made of a response: PNG files and their manifest. No AWS calls, no clock, no environment.
+
+The same notification, response and request always give the same bytes: `createdAt` is the notification's `eventTime`.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from extract_images.limits import MAX_TEXT
+from extract_images.notification import Notification
+from extract_images.png import png, text_chunk
+from extract_images.response import Response
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is known of the user's request; all empty when it is not there or not JSON.
+
+    Attributes
+    ----------
+    prompt
+        The text, or the texts one a line.
+    parameters
+        The other fields, as JSON with sorted names.
+    """
+
+    prompt: str = ""
+    parameters: str = ""
+
+    @classmethod
+    def parse(cls, body: bytes | None) -> "Request":
+        """Read a request as JumpStart's models take it; what cannot be read leaves the request empty.
+
+        The request only describes the pictures (the model has already accepted it), so it cannot fail them.
+        """
+        try:
+            fields = json.loads(body) if body else None
+            if not isinstance(fields, dict):
+                return cls()
+            others = {name: value for name, value in fields.items() if name not in ("prompt", "text_prompts")}
+            return cls(_prompt_in(fields), json.dumps(others, sort_keys=True) if others else "")
+        except (ValueError, RecursionError):
+            return cls()
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One object for the bucket."""
+
+    key: str
+    body: bytes
+    content_type: str
+
+
+def objects(response: Response, request: Request, notification: Notification) -> Iterator[StoredObject]:
+    """Yield `images/<inference id>/<n>.png` for every image, counted from 0, and last the manifest.
+
+    Parameters
+    ----------
+    response
+        The pictures, and the prompt if the model returned it.
+    request
+        The prompt otherwise, and the parameters.
+    notification
+        Inference id, moment and output location.
+    """
+    prompt = _prompt_in(response.fields) or request.prompt
+    texts = _texts(prompt, request.parameters, notification.inference_id)
+    folder = f"images/{notification.inference_id}"
+    entries = []
+    for number, image in enumerate(response.images):
+        body = png(image, texts)
+        key = f"{folder}/{number}.png"
+        entries.append(
+            {
+                "key": key,
+                "width": image.width,
+                "height": image.height,
+                "bytes": len(body),
+                "sha256": hashlib.sha256(body).hexdigest(),
+            }
+        )
+        yield StoredObject(key, body, "image/png")
+    manifest = {
+        "inferenceId": notification.inference_id,
+        "prompt": prompt,
+        "images": entries,
+        "source": notification.output_location,
+        "createdAt": notification.event_time,
+    }
+    # Not as ASCII: people read it, and prompts are in every script.
+    body = json.dumps(manifest, indent=2, ensure_ascii=False).encode() + b"\n"
+    yield StoredObject(f"{folder}/manifest.json", body, "application/json")
+
+
+def _prompt_in(fields: dict[str, Any]) -> str:
+    """Return `prompt` (a string or a list of them) or SDXL's `text_prompts`, else an empty string."""
+    found = fields.get("prompt", fields.get("text_prompts"))
+    candidates = found if isinstance(found, list) else [found]
+    texts = [one.get("text") if isinstance(one, dict) else one for one in candidates]
+    prompt = "\n".join(text for text in texts if isinstance(text, str))
+    # JSON can hold half of a surrogate pair ("\ud83d"), which UTF-8 cannot.
+    return prompt.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _texts(prompt: str, parameters: str, inference_id: str) -> list[bytes]:
+    """Return the text chunks: `prompt`, `parameters` and `inferenceId`; none for what is not known."""
+    texts = {"prompt": prompt, "parameters": parameters, "inferenceId": inference_id}
+    return [text_chunk(keyword, _cut(text)) for keyword, text in texts.items() if text]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
