@@ -43,7 +43,7 @@ def build_app(
     outdir : Path, optional
         Where ``synth()`` writes; without it where ``CDK_OUTDIR`` says.
     lambdas, bundles : Path
-        The folder of the functions' packages, and the cache of their bundles.
+        The folder of the functions' packages, and the cache of their installed requirements.
     """
     app = cdk.App(
         outdir=str(outdir) if outdir else None,

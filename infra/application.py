@@ -33,7 +33,7 @@ class ApplicationStack(cdk.Stack):
     settings : Settings
         The workshop's settings. The target decides only for which interpreter the functions are bundled.
     lambdas, bundles : Path
-        The folder of the functions' packages, and the cache of their bundles.
+        The folder of the functions' packages, and the cache of their installed requirements.
     """
 
     def __init__(

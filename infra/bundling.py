@@ -1,8 +1,8 @@
 """Lambda bundles without Docker: a function's package beside its pinned requirements.
 
 A bundle is made for one interpreter: Lambda's on AWS, this one on the local target, where functions run in the
-host's Python and compiled packages such as Pillow must match it. Bundles are cached under a hash of everything that
-goes into them, so that a second synthesis needs no network.
+host's Python and compiled packages such as Pillow must match it. Installed requirements are cached under a hash of
+what decides them, so that a second synthesis needs no network.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def bundle_hash(folder: Path, interpreter: Interpreter) -> str:
     return digest.hexdigest()
 
 
-def bundle(folder: Path, interpreter: Interpreter, cache: Path) -> Path:
-    """Make the bundle of one Lambda package, or find it in the cache.
+def bundle(folder: Path, interpreter: Interpreter, cache: Path, output: Path) -> None:
+    """Make the bundle of one Lambda package: the same bytes for the same input.
 
     Parameters
     ----------
@@ -98,12 +98,9 @@ def bundle(folder: Path, interpreter: Interpreter, cache: Path) -> Path:
     interpreter : Interpreter
         What the bundle must run in.
     cache : Path
-        Where bundles are kept, each in a folder named by its hash.
-
-    Returns
-    -------
-    Path
-        A folder with the package and its requirements side by side, the same bytes for the same input.
+        Where installed requirements are kept.
+    output : Path
+        The folder that gets the package and its requirements side by side.
 
     Raises
     ------
@@ -113,26 +110,36 @@ def bundle(folder: Path, interpreter: Interpreter, cache: Path) -> Path:
     requirements = folder / "requirements.txt"
     if not (folder / "__init__.py").is_file() or not requirements.is_file():
         raise BundlingError(f"{folder}: a Lambda package needs __init__.py and requirements.txt.")
-    finished = cache / bundle_hash(folder, interpreter)
+    if pinned(requirements):
+        shutil.copytree(installed(requirements, interpreter, cache), output, dirs_exist_ok=True)
+    for path in _sources(folder):
+        if path != requirements:
+            target = output / folder.name / path.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+    _same_modes(output)
+
+
+def installed(requirements: Path, interpreter: Interpreter, cache: Path) -> Path:
+    """The folder with a function's requirements, from the cache unless they or the interpreter are new.
+
+    Apart from the function's own code, so that changing that needs no network.
+    """
+    pins = "\n".join(line for _, line in sorted(pinned(requirements).items()))
+    key = hashlib.sha256(f"{RECIPE}\0{interpreter.python}\0{interpreter.platform}\0{pins}".encode()).hexdigest()
+    finished = cache / key
     if finished.is_dir():
         return finished
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".making-") as scratch:
-        made = Path(scratch) / "bundle"
+        made = Path(scratch) / "site"
         made.mkdir()
-        if pinned(requirements):
-            install(requirements, made, python=interpreter.python, platform=interpreter.platform)
+        install(requirements, made, python=interpreter.python, platform=interpreter.platform)
         _strip(made)
-        for path in _sources(folder):
-            if path != requirements:
-                target = made / folder.name / path.relative_to(folder)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, target)
-        _same_modes(made)
         try:
-            made.rename(finished)  # in one step, so that a bundle in the cache is always whole
+            made.rename(finished)  # in one step, so that what the cache holds is always whole
         except OSError:
-            if not finished.is_dir():  # somebody else made the same one meanwhile: theirs is as good
+            if not finished.is_dir():  # somebody else made the same meanwhile: theirs is as good
                 raise
     return finished
 
@@ -163,7 +170,7 @@ class _CachedBundling:
         self._arguments = (folder, interpreter, cache)
 
     def try_bundle(self, output_dir: str, *_: object, **__: object) -> bool:
-        shutil.copytree(bundle(*self._arguments), output_dir, dirs_exist_ok=True)
+        bundle(*self._arguments, Path(output_dir))
         return True
 
 

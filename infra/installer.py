@@ -26,7 +26,7 @@ def _canonical(name: str) -> str:
 
 
 def pinned(requirements: Path) -> dict[str, str]:
-    """Names and versions in a requirements file, of which every line must be ``name==version``.
+    """Requirements by name, as written, from a file of which every line must be ``name==version``.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def pinned(requirements: Path) -> dict[str, str]:
         found = _PIN.fullmatch(text)
         if found is None:
             raise BundlingError(f"{requirements}, line {number}: {text!r} is not pinned; write name==version.")
-        pins[_canonical(found["name"])] = found["version"]
+        pins[_canonical(found["name"])] = text
     return pins
 
 
