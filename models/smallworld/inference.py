@@ -1,0 +1,100 @@
+"""SageMaker's handlers for Small World: ``model_fn``, ``input_fn``, ``predict_fn``, ``output_fn``.
+
+Contract: https://sagemaker.readthedocs.io/en/stable/frameworks/pytorch/using_pytorch.html#serve-a-pytorch-model.
+Request and response are those of JumpStart's Stable Diffusion text-to-image models.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+# Absolute, because in a bundle this file is code/inference.py and the package lies beside it.
+from smallworld import response
+from smallworld.request import Request, RequestError, read_json, read_text
+from smallworld.sample import SmallWorld
+
+LOG = logging.getLogger(__name__)
+
+JSON_TYPE, TEXT_TYPE, JPEG_TYPE = "application/json", "application/x-text", "application/json;jpeg"
+DEFAULT_MAX_RESPONSE = 20_000_000  # what JumpStart sets MMS_MAX_RESPONSE_SIZE to
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What `model_fn` loads: the model, and how large a response its container lets through."""
+
+    model: SmallWorld
+    max_response: int
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Pictures and the request that they answer."""
+
+    pictures: list[response.Picture]
+    request: Request
+    max_response: int
+
+
+def model_fn(model_dir: str) -> Endpoint:
+    """Load the model from the unpacked ``model.tar.gz``."""
+    # The one variable of the container that matters here; SageMaker sets it from the model's environment.
+    largest = int(os.environ.get("MMS_MAX_RESPONSE_SIZE") or DEFAULT_MAX_RESPONSE)
+    return Endpoint(SmallWorld(Path(model_dir), workers=os.cpu_count() or 1), largest)
+
+
+def _media_type(header: str | None) -> str:
+    """The header without spaces and without a character set, in lower case."""
+    parts = (header or "").lower().replace(" ", "").split(";")
+    return ";".join([parts[0], *(part for part in parts[1:] if part and not part.startswith("charset="))])
+
+
+def input_fn(request_body: str | bytes, content_type: str = JSON_TYPE) -> Request:
+    """Read and check a request."""
+    kind = _media_type(content_type)
+    if kind == JSON_TYPE:
+        return read_json(request_body)
+    if kind == TEXT_TYPE:
+        return read_text(request_body)
+    message = f"ContentType is {content_type!r}; allowed are {JSON_TYPE} and {TEXT_TYPE}"
+    raise RequestError(message, 415, "Unsupported Media Type")
+
+
+def predict_fn(data: Request, model: Endpoint) -> Prediction:
+    """Draw every picture that was asked for."""
+    first = data.drawings[0]
+    LOG.info(
+        "%d prompts x %d images, %d x %d, %d steps, guidance %g, seed %d",
+        len(data.prompts),
+        data.images_per_prompt,
+        first.width,
+        first.height,
+        first.steps,
+        first.guidance_scale,
+        first.seed,
+    )
+    pictures = [
+        picture
+        for prompt, drawing in zip(data.prompts, data.drawings, strict=True)
+        for picture in model.model.draw(prompt, drawing, data.images_per_prompt)
+    ]
+    return Prediction(pictures, data, model.max_response)
+
+
+def output_fn(prediction: Prediction, accept: str | None = JSON_TYPE) -> bytes:
+    """Write the response in the form that was accepted."""
+    kind = _media_type(accept)
+    if kind not in ("", "*/*", "application/*", JSON_TYPE, JPEG_TYPE):
+        message = f"Accept is {accept!r}; allowed are {JSON_TYPE} and {JPEG_TYPE}"
+        raise RequestError(message, 406, "Not Acceptable")
+    request = prediction.request
+    return response.body(
+        prediction.pictures,
+        request.echo,
+        plain=request.plain,
+        jpeg=kind == JPEG_TYPE,
+        largest=prediction.max_response,
+    )

@@ -1,0 +1,187 @@
+"""What a request may ask for: JumpStart's Stable Diffusion fields, checked one by one.
+
+The field names, and a ``guidance_scale`` of 1 or less meaning none, are those of JumpStart's Stable Diffusion
+text-to-image models. The limits are Small World's own.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from .sample import Drawing
+
+try:
+    # The SageMaker inference toolkit turns this class, and no other, into a response with its status.
+    from sagemaker_inference.errors import (  # type: ignore[import-not-found]  # only in the container
+        BaseInferenceToolkitError,
+    )
+except ImportError:
+
+    class BaseInferenceToolkitError(Exception):  # type: ignore[no-redef]  # the same attributes where there is no toolkit
+        """An error with an HTTP status."""
+
+        def __init__(self, status_code: int, message: str, phrase: str) -> None:
+            super().__init__(status_code, message, phrase)
+            self.status_code, self.message, self.phrase = status_code, message, phrase
+
+
+LOG = logging.getLogger(__name__)
+
+SIZE_STEP, LARGEST_SIZE = 8, 512
+MOST_STEPS = 100
+MOST_GUIDANCE = 30.0
+MOST_IMAGES_PER_PROMPT = 8
+MOST_PROMPTS = 8
+MOST_IMAGES = 16
+LARGEST_SEED = 2**63 - 1
+FIELDS = frozenset(
+    {
+        "prompt",
+        "negative_prompt",
+        "width",
+        "height",
+        "num_inference_steps",
+        "num_images_per_prompt",
+        "guidance_scale",
+        "seed",
+    }
+)
+DEFAULT = Drawing()
+
+
+class RequestError(BaseInferenceToolkitError):  # type: ignore[misc]  # the toolkit has no types
+    """The request cannot be answered, through its own fault; the message says what to change."""
+
+    def __init__(self, message: str, status_code: int = 400, phrase: str = "Bad Request") -> None:
+        super().__init__(status_code, message, phrase)
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A checked request: one drawing for each prompt, ``images_per_prompt`` pictures of each."""
+
+    prompts: tuple[str, ...]
+    drawings: tuple[Drawing, ...]
+    images_per_prompt: int = 1
+    listed: bool = False  # the prompt came as a list
+    plain: bool = False  # the body was a bare prompt, so the answer is a single picture
+
+    @property
+    def echo(self) -> str | list[str]:
+        """The prompt in the form it came in."""
+        return list(self.prompts) if self.listed else self.prompts[0]
+
+
+def shown(value: object) -> str:
+    """A value as JSON, cut short, for an error message."""
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _refuse(name: str, value: object, allowed: str) -> RequestError:
+    return RequestError(f"{name} is {shown(value)}; allowed is {allowed}")
+
+
+def _integer(fields: dict[str, Any], name: str, default: int, least: int, most: int, step: int = 1) -> int:
+    value = fields.get(name)
+    if value is None:
+        return default
+    if type(value) is not int or not least <= value <= most or value % step:
+        divisible = f" divisible by {step}" if step > 1 else ""
+        raise _refuse(name, value, f"an integer{divisible} from {least} to {most}")
+    return value
+
+
+def _guidance(fields: dict[str, Any]) -> float:
+    value = fields.get("guidance_scale")
+    if value is None:
+        return DEFAULT.guidance_scale
+    number = type(value) in (int, float)
+    if not number or not math.isfinite(value) or not 0 <= value <= MOST_GUIDANCE:
+        raise _refuse("guidance_scale", value, f"a number from 0 to {MOST_GUIDANCE:g} (1 or less means no guidance)")
+    return float(value)
+
+
+def _prompts(fields: dict[str, Any]) -> tuple[tuple[str, ...], bool]:
+    if fields.get("prompt") is None:
+        raise RequestError('prompt is missing; send {"prompt": "a red circle on a blue background"}')
+    value = fields["prompt"]
+    if isinstance(value, str):
+        return (value,), False
+    if isinstance(value, list) and 1 <= len(value) <= MOST_PROMPTS and all(isinstance(p, str) for p in value):
+        return tuple(value), True
+    raise _refuse("prompt", value, f"a string, or a list of 1 to {MOST_PROMPTS} strings")
+
+
+def _negative_prompts(fields: dict[str, Any], count: int, listed: bool) -> tuple[str, ...]:
+    value = fields.get("negative_prompt")
+    if value is None:
+        return ("",) * count
+    if not listed:
+        if isinstance(value, str):
+            return (value,)
+        raise _refuse("negative_prompt", value, "a string, because prompt is one")
+    if isinstance(value, list) and len(value) == count and all(isinstance(p, str) for p in value):
+        return tuple(value)
+    raise _refuse("negative_prompt", value, f"a list of {count} strings, because prompt is one")
+
+
+def check(fields: dict[str, Any]) -> Request:
+    """Check the fields of a request.
+
+    Parameters
+    ----------
+    fields : dict
+        The JSON object of the body. A field that is null counts as absent; a field of another name is ignored, as
+        JumpStart's models ignore it, with a warning in the log.
+
+    Raises
+    ------
+    RequestError
+        Names the first bad field, its value, and what is allowed.
+    """
+    unknown = sorted(set(fields) - FIELDS)
+    if unknown:
+        LOG.warning("ignored fields: %s; known are %s", shown(unknown), ", ".join(sorted(FIELDS)))
+    prompts, listed = _prompts(fields)
+    negatives = _negative_prompts(fields, len(prompts), listed)
+    count = _integer(fields, "num_images_per_prompt", 1, 1, MOST_IMAGES_PER_PROMPT)
+    if count * len(prompts) > MOST_IMAGES:
+        most = MOST_IMAGES // len(prompts)
+        raise _refuse("num_images_per_prompt", count, f"an integer from 1 to {most} with {len(prompts)} prompts")
+    seed = _integer(fields, "seed", secrets.randbits(32), 0, LARGEST_SEED)
+    steps = _integer(fields, "num_inference_steps", DEFAULT.steps, 1, MOST_STEPS)
+    width = _integer(fields, "width", DEFAULT.width, SIZE_STEP, LARGEST_SIZE, SIZE_STEP)
+    height = _integer(fields, "height", DEFAULT.height, SIZE_STEP, LARGEST_SIZE, SIZE_STEP)
+    guidance = _guidance(fields)
+    drawings = tuple(Drawing(negative, steps, guidance, width, height, seed) for negative in negatives)
+    return Request(prompts, drawings, count, listed)
+
+
+def read_json(body: str | bytes) -> Request:
+    """Read and check a body of ``application/json``."""
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"the body is not JSON ({error}); send an object with a prompt") from None
+    if not isinstance(fields, dict):
+        raise RequestError(f"the body is {shown(fields)}; send a JSON object with a prompt")
+    return check(fields)
+
+
+def read_text(body: str | bytes) -> Request:
+    """Read a body of ``application/x-text``: the prompt and nothing else."""
+    try:
+        prompt = body if isinstance(body, str) else bytes(body).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RequestError(f"the body is not UTF-8 text ({error}); send the prompt as UTF-8") from None
+    request = check({"prompt": prompt})
+    return Request(request.prompts, request.drawings, plain=True)
