@@ -26,29 +26,42 @@ _MEASUREMENTS = "cloudwatch-measurements"
 
 
 class Source(Protocol):
-    """Whose state is kept (``localcloud.ministack`` has it)."""
+    """Whose state is kept (``localcloud.ministack`` does)."""
 
     def state_of(self) -> dict[str, Callable[[], Any]]:
         """How to get each service's state."""
 
-    def measurements(self) -> Any:
-        """CloudWatch's measurements."""
-
-    def restore_measurements(self, text: str) -> None:
-        """Take measurements back."""
-
     def encode(self, service: str, state: Any) -> str:
         """The text of a state."""
 
-    def busy(self) -> bool:
-        """Whether the state changes without a request."""
+
+class Measurements(Protocol):
+    """Keeps measurements (``localcloud.ministack.metrics`` does)."""
+
+    def measurements(self) -> Any:
+        """All of them."""
+
+    def restore_measurements(self, text: str) -> None:
+        """Take them back."""
 
 
 class StateKeeper:
     """Writes what has changed. All methods but ``_write`` belong on the event loop."""
 
-    def __init__(self, source: Source, folder: Path) -> None:
+    def __init__(self, source: Source, metrics: Measurements, busy: Callable[[], bool], folder: Path) -> None:
+        """Keep the states of ``source`` in ``folder``.
+
+        Parameters
+        ----------
+        source : Source
+        metrics : Measurements
+        busy : callable
+            Whether the state changes without a request just now.
+        folder : Path
+        """
         self._source = source
+        self._metrics = metrics
+        self._busy = busy
         self._folder = folder
         self._written: dict[str, bytes] = {}
         self._quick = self._slow = False
@@ -67,7 +80,7 @@ class StateKeeper:
         """Load what MiniStack does not load itself."""
         path = self._path(_MEASUREMENTS)
         if path.exists():
-            self._source.restore_measurements(path.read_text())
+            self._metrics.restore_measurements(path.read_text())
 
     async def run(self) -> None:
         """Save after changes until cancelled. Saving never takes more than a tenth of the time."""
@@ -83,7 +96,7 @@ class StateKeeper:
                 last_slow = time.monotonic() if include_slow else last_slow
             elif self._slow:
                 await asyncio.sleep(QUICK_SECONDS)
-            if self._source.busy():
+            if self._busy():
                 self._quick = True
             if self._quick or self._slow:
                 self._wake.set()
@@ -104,7 +117,7 @@ class StateKeeper:
                     logger.exception("the state of %s cannot be read; what was saved of it stays", name)
                 await asyncio.sleep(0)
             if include_slow:
-                states[_MEASUREMENTS] = self._source.measurements()
+                states[_MEASUREMENTS] = self._metrics.measurements()
             took = time.monotonic() - started
             await asyncio.get_running_loop().run_in_executor(None, self._write_all, states)
             return took

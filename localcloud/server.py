@@ -219,22 +219,26 @@ class Server:
         self.deliveries = Deliveries(
             self.state / "lambda-events.sqlite3",
             self.clock,
-            policy=self.ministack.delivery_policy,
-            invoke=self.ministack.invoke_function,
+            policy=self.ministack.functions.policy,
+            invoke=self.ministack.functions.invoke,
             client=client,
             concurrency=max(2, min(8, os.cpu_count() or 2)),
         )
-        self.ministack.deliver_through(self.deliveries)
+        self.ministack.functions.deliver_through(self.deliveries)
         hidden = ",".join((*self.private, janitor.MARK))
         prelude = (
             Path(tied.__file__).read_text()
             + f"\nbecome_lambda_worker({str(_runtime_folder(self.work))!r}, {hidden!r})\n"
         )
-        self.ministack.surround_functions(sys.executable, prelude, self.environment)
-        self.keeper = StateKeeper(self.ministack, self.state / "ministack")
-        self.watch = AlarmWatch(self.ministack, self.clock, self.cloud.alarm_actions, self.keeper.touch)
+        self.ministack.functions.surround(sys.executable, prelude, self.environment)
+        self.keeper = StateKeeper(
+            self.ministack, self.ministack.metrics, self.ministack.stacks.busy, self.state / "ministack"
+        )
+        self.watch = AlarmWatch(self.ministack.metrics, self.clock, self.cloud.alarm_actions, self.keeper.touch)
         self.front = Front(
-            gate=Gate(self.credentials.access_key, issued=self.ministack.issued, callback=self.ministack.is_callback),
+            gate=Gate(
+                self.credentials.access_key, issued=self.ministack.issued, callback=self.ministack.stacks.is_callback
+            ),
             ministack=self.ministack.app,
             pool=self._pool,
             status=self.status,
@@ -277,7 +281,7 @@ class Server:
             loop.add_signal_handler(number, self._stop.set)
         self._assemble()
         await self.ministack.start()
-        self.ministack.fail_interrupted_stacks()
+        self.ministack.stacks.fail_interrupted()
         self.keeper.restore()
         tasks = [asyncio.create_task(self.keeper.run()), asyncio.create_task(self.watch.run())]
         http_stop = asyncio.Event()
@@ -318,12 +322,12 @@ class Server:
             module: types.ModuleType = importlib.import_module(module_name)
             services: list[Service] = getattr(module, factory)(self.cloud)
             for service in services:
-                self.ministack.register(service.resource_types)
+                self.ministack.stacks.register(service.resource_types)
             self.front.add(services)
             self.services.extend(services)
         from localcloud.cleaner import BucketCleaner
 
-        self.ministack.register([BucketCleaner(self.cloud)])
+        self.ministack.stacks.register([BucketCleaner(self.cloud)])
         for service in self.services:
             service.start()
         self.deliveries.start()

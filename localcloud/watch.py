@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
-from localcloud.alarms import Decision, Schedule, UnsupportedAlarmError, evaluate
+from localcloud.alarms import EXTRA_DATAPOINTS, Decision, Schedule, UnsupportedAlarmError, evaluate
 from localcloud.clock import Clock
 from localcloud.services import AlarmAction
 
@@ -72,10 +72,13 @@ class AlarmWatch:
         self._fired: dict[str, float] = {}
         self._unsupported: set[str] = set()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="alarm-actions")
+        self._started = time.time()
+        self._from_before: set[str] = set()
         self._last_measured = self._last_compacted = 0.0
 
     async def run(self) -> None:
         """Evaluate until cancelled."""
+        self._from_before = {alarm["AlarmArn"] for alarm in self._cloudwatch.alarms()}
         while True:
             alarms = self._cloudwatch.alarms()
             fastest = min((float(alarm.get("Period") or 60) for alarm in alarms), default=60.0)
@@ -112,7 +115,7 @@ class AlarmWatch:
         arn, before = alarm["AlarmArn"], alarm["StateValue"]
         if arn in self._seen and before != self._seen[arn]:  # SetAlarmState: it acts, too
             self._act(alarm, before, alarm.get("StateReasonData"), now)
-        decision = evaluate(alarm, self._cloudwatch, self._clock, now)
+        decision = evaluate(self._at_start(alarm, now), self._cloudwatch, self._clock, now)
         if decision.state != before:
             logger.info("alarm %s: %s -> %s: %s", alarm["AlarmName"], before, decision.state, decision.reason)
             self._cloudwatch.set_alarm_state(alarm, decision)
@@ -121,6 +124,16 @@ class AlarmWatch:
         self._seen[arn] = decision.state
         if entered or now - self._fired.get(arn, 0.0) > self._clock.real(60) * 0.9:
             self._act(alarm, decision.state, decision.reason_data, now)
+
+    def _at_start(self, alarm: dict[str, Any], now: float) -> dict[str, Any]:
+        """Until this run has seen the whole evaluation range, what is missing says nothing: the cloud was off."""
+        reach = self._clock.real(float(alarm.get("Period") or 60)) * (
+            int(alarm["EvaluationPeriods"]) + EXTRA_DATAPOINTS
+        )
+        known_before = alarm["StateValue"] != "INSUFFICIENT_DATA" and alarm["AlarmArn"] in self._from_before
+        if known_before and now - self._started < reach + self._clock.real(60):
+            return {**alarm, "TreatMissingData": "ignore"}
+        return alarm
 
     def _act(self, alarm: Mapping[str, Any], state: str, reason_data: str | None, now: float) -> None:
         if not alarm.get("ActionsEnabled", True):

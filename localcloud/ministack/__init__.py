@@ -1,0 +1,82 @@
+"""Everything that touches MiniStack's private parts; nothing else does.
+
+MiniStack is pinned to one version; :func:`check` says at start-up when another one is installed or a part is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from localcloud.ministack.functions import Functions
+from localcloud.ministack.metrics import Metrics
+from localcloud.ministack.parts import VERSION, IncompatibleMiniStackError, check, environment
+from localcloud.ministack.stacks import Stacks
+
+__all__ = ["VERSION", "IncompatibleMiniStackError", "MiniStack", "check", "environment"]
+
+
+class MiniStack:
+    """The MiniStack of this process, changed where it differs from AWS in what this cloud needs.
+
+    Attributes
+    ----------
+    app : ASGI application
+    stacks : Stacks
+    functions : Functions
+    metrics : Metrics
+    """
+
+    def __init__(self) -> None:
+        parts = check()
+        self.app: Any = parts["app"].app
+        self.stacks = Stacks(parts)
+        self.functions = Functions(parts)
+        self.metrics = Metrics(parts)
+        self._app: Any = parts["app"]
+        self._persistence: Any = parts["persistence"]
+        self._sessions: Any = parts["sts"]
+        self._access_keys: Any = parts["iam"]
+        self._inbox: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+        self._lifespan: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Let MiniStack start and load its state. It is not told of the end: :class:`StateKeeper` saves better."""
+        started = asyncio.Event()
+
+        async def send(message: Mapping[str, Any]) -> None:
+            started.set()
+
+        await self._inbox.put({"type": "lifespan.startup"})
+        self._lifespan = asyncio.create_task(self.app({"type": "lifespan"}, self._inbox.get, send))
+        await started.wait()
+
+    async def stop(self) -> None:
+        """End the Lambda workers."""
+        if self._lifespan is not None:
+            self._lifespan.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._lifespan
+        await self.functions.stop()
+
+    def issued(self, access_key: str) -> bool:
+        """Whether STS or IAM of this cloud gave out ``access_key``."""
+        return access_key in self._sessions._sessions or any(
+            key[-1] == access_key for key in self._access_keys._access_keys._data
+        )
+
+    def state_of(self) -> dict[str, Callable[[], Any]]:
+        """How to get each loaded service's state. Call the functions on the event loop; they copy."""
+        getters: dict[str, Callable[[], Any]] = dict(self._app._build_persistence_save_dict())
+        if "cloudwatch" in getters:
+            getters["cloudwatch"] = self.metrics.state_without_measurements
+        return getters
+
+    def encode(self, service: str, state: Any) -> str:
+        """``state`` in the form in which MiniStack reads it when it starts."""
+        version = self._persistence._state_format_version(service)
+        document = {"__ministack_format__": version, "payload": state}
+        return json.dumps(document, default=self._persistence._json_default)

@@ -1,0 +1,106 @@
+"""Which of MiniStack's private parts this package uses, and whether they are there."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from pathlib import Path
+from types import ModuleType
+
+VERSION = "1.5.33"
+_PARTS = {
+    "ministack.app": ("app", "_build_persistence_save_dict", "_load_persisted_state"),
+    "ministack.core.persistence": ("_json_default", "_state_format_version", "STATE_DIR"),
+    "ministack.core.responses": ("request_scope", "get_account_id", "get_region"),
+    "ministack.core.lambda_runtime": (
+        "_detect_runtime_binary",
+        "execution_credentials",
+        "reset",
+    ),
+    "ministack.services.cloudformation.provisioners": ("_RESOURCE_HANDLERS", "_REPLACING_PROPERTIES"),
+    "ministack.services.cloudformation.stacks": ("_runs_on_worker_thread",),
+    "ministack.services.cloudformation.custom_resource": ("_pending",),
+    "ministack.services.cloudformation": ("_stacks",),
+    "ministack.services.cloudwatch": (
+        "_alarms",
+        "_calc_stats",
+        "_dims_from_list",
+        "_dims_key",
+        "_dispatch_alarm_actions",
+        "_error",
+        "_evaluate_alarm",
+        "_evaluate_all_alarms",
+        "_evaluate_parent_alarms",
+        "_evict_old_metrics",
+        "_metrics",
+        "_point_stats",
+        "_put_metric_alarm",
+        "_record_history",
+        "_stat_value",
+        "get_state",
+        "record_metric",
+    ),
+    "ministack.services.iam": ("_access_keys",),
+    "ministack.services.lambda_svc": (
+        "_emit_lambda_metrics",
+        "_execute_function_with_config_scope",
+        "_execution_record_for_config",
+        "_functions",
+        "_get_func_record_for_ref",
+        "invoke_async_with_retry",
+    ),
+    "ministack.services.s3": ("_bucket_tags",),
+    "ministack.services.sns": ("_deliver_to_lambda", "_threading"),
+    "ministack.services.sqs": ("_queues",),
+    "ministack.services.sts": ("_sessions",),
+}
+
+
+class IncompatibleMiniStackError(RuntimeError):
+    """The installed MiniStack is not the one that this package is written for."""
+
+
+def environment(state: Path, port: int, account: str, region: str) -> dict[str, str]:
+    """The variables that MiniStack reads when it is imported. None of them reaches a Lambda function."""
+    return {
+        "BIND_HOST": "127.0.0.1",
+        "DOCKER_HOST": f"unix://{state}/no-docker",  # or it looks for containers of other MiniStacks and ends them
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",  # or it opens port 8883
+        "LOG_LEVEL": "WARNING",
+        "MINISTACK_ACCOUNT_ID": account,
+        "MINISTACK_HOST": "127.0.0.1",
+        "MINISTACK_REGION": region,
+        "PERSIST_STATE": "1",
+        "S3_DATA_DIR": str(state / "s3"),
+        "S3_PERSIST": "1",
+        "SFTP_ENABLED": "0",
+        "STATE_DIR": str(state / "ministack"),
+    }
+
+
+def check() -> dict[str, ModuleType]:
+    """Import MiniStack's modules; return them by the last part of their names.
+
+    Raises
+    ------
+    IncompatibleMiniStackError
+        For another version, or when a part is gone.
+    """
+    found = importlib.metadata.version("ministack")
+    modules: dict[str, ModuleType] = {}
+    missing: list[str] = []
+    for name, parts in _PARTS.items():
+        try:
+            modules[name] = importlib.import_module(name)
+        except ImportError as error:
+            missing.append(f"{name} ({error})")
+            continue
+        missing += [f"{name}.{part}" for part in parts if not hasattr(modules[name], part)]
+    if missing or found != VERSION:
+        lost = f"; missing: {', '.join(missing)}" if missing else ""
+        raise IncompatibleMiniStackError(
+            f"the local cloud is written for MiniStack {VERSION}, but {found} is installed{lost}. "
+            f"Install ministack=={VERSION} (`uv sync --frozen` does)."
+        )
+    return {name.rpartition(".")[2]: module for name, module in modules.items()}

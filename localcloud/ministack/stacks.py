@@ -1,0 +1,112 @@
+"""CloudFormation of MiniStack: more resource types, and properties that it drops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
+from typing import Any
+
+from localcloud.alarms import check_supported
+from localcloud.services import ResourceType, ServiceError
+
+
+class Stacks:
+    """MiniStack's CloudFormation."""
+
+    def __init__(self, parts: Mapping[str, ModuleType]) -> None:
+        self._provisioners: Any = parts["provisioners"]
+        self._worker: Any = parts["stacks"]
+        self._stacks: Any = parts["cloudformation"]
+        self._pending_callbacks: Any = parts["custom_resource"]
+        self._functions: Any = parts["lambda_svc"]
+        self._buckets: Any = parts["s3"]
+        for action in ("create", "update"):
+            self._after("AWS::Lambda::Function", action, self._keep_function_settings)
+            self._after("AWS::S3::Bucket", action, self._keep_bucket_tags)
+            self._after("AWS::CloudWatch::Alarm", action, lambda result, properties: check_supported(properties))
+
+    def is_callback(self, path: str) -> bool:
+        """Whether ``path`` is a ResponseURL on which CloudFormation waits: unsigned, with a secret in it, as on AWS."""
+        prefix = "/_ministack/cfn-response/"
+        return path.startswith(prefix) and path.removeprefix(prefix) in self._pending_callbacks._pending
+
+    def busy(self) -> bool:
+        """Whether CloudFormation is at work."""
+        return any(_working(stack) for stack in list(self._stacks._stacks._data.values()))
+
+    def fail_interrupted(self) -> None:
+        """Mark stacks as failed whose operation ended with the previous run: nobody works on them any more."""
+        for stack in self._stacks._stacks._data.values():
+            if _working(stack):
+                status = stack["StackStatus"]
+                ended = "COMPLETE" if "CLEANUP" in status else "FAILED"
+                stack["StackStatus"] = status.replace("_COMPLETE_CLEANUP", "").replace("IN_PROGRESS", ended)
+                stack["StackStatusReason"] = f"The local cloud ended during {status}"
+
+    def register(self, types: Iterable[ResourceType]) -> None:
+        """Teach CloudFormation ``types``; their work runs on worker threads."""
+        ours = set()
+        for resource_type in types:
+            self._provisioners._RESOURCE_HANDLERS[resource_type.name] = _handlers(resource_type)
+            self._provisioners._REPLACING_PROPERTIES[resource_type.name] = tuple(resource_type.replacing)
+            ours.add(resource_type.name)
+        original = self._worker._runs_on_worker_thread
+        self._worker._runs_on_worker_thread = lambda name: name in ours or original(name)
+
+    def _after(self, type_name: str, action: str, then: Callable[[tuple[str, Any], Mapping[str, Any]], None]) -> None:
+        """Call ``then(result, properties)`` after MiniStack's own create or update of ``type_name``."""
+        handlers = self._provisioners._RESOURCE_HANDLERS[type_name]
+        original = handlers[action]
+        properties_at = {"create": 1, "update": 2}[action]
+
+        def handler(*arguments: Any) -> Any:
+            result = original(*arguments)
+            then(result, arguments[properties_at])
+            return result
+
+        handlers[action] = handler
+
+    def _keep_function_settings(self, result: tuple[str, Any], properties: Mapping[str, Any]) -> None:
+        """MiniStack drops these properties of a function."""
+        record = self._functions._functions.get(result[0])
+        if record is None:
+            return
+        record["config"].pop("DeadLetterConfig", None)
+        if properties.get("DeadLetterConfig", {}).get("TargetArn"):
+            record["config"]["DeadLetterConfig"] = dict(properties["DeadLetterConfig"])
+        reserved = properties.get("ReservedConcurrentExecutions")
+        record["concurrency"] = None if reserved is None else int(reserved)
+
+    def _keep_bucket_tags(self, result: tuple[str, Any], properties: Mapping[str, Any]) -> None:
+        """MiniStack drops the tags of a bucket."""
+        tags = {str(tag["Key"]): str(tag["Value"]) for tag in properties.get("Tags") or ()}
+        if tags:
+            self._buckets._bucket_tags[result[0]] = tags
+        else:
+            self._buckets._bucket_tags.pop(result[0], None)
+
+
+def _working(stack: Mapping[str, Any]) -> bool:
+    status = str(stack.get("StackStatus"))
+    return status.endswith("IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
+
+
+def _handlers(resource_type: ResourceType) -> dict[str, Callable[..., Any]]:
+    """``resource_type`` as MiniStack's CloudFormation calls it; errors get AWS's words in the stack's events."""
+
+    def guarded(action: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            try:
+                return action(*arguments)
+            except ServiceError as error:
+                raise ValueError(
+                    f'Resource handler returned message: "{error.message}" (HandlerErrorCode: {error.code})'
+                ) from error
+
+        return call
+
+    return {
+        "create": guarded(resource_type.create),
+        "update": guarded(resource_type.update),
+        "delete": guarded(resource_type.delete),
+    }
