@@ -1,0 +1,182 @@
+"""One instance of an endpoint: ``python -m localcloud.sagemaker.container``, started by :mod:`.process`.
+
+Talks to its parent in JSON lines over an inherited socket; bodies travel as files, so that a response of many megabytes
+is neither encoded nor held twice. Ends when its parent does, however that ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import importlib.metadata
+import json
+import logging
+import os
+import queue
+import re
+import signal
+import socket
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+from localcloud.sagemaker.archive import ArchiveError, unpack
+from localcloud.sagemaker.handlers import Answer, Handler, load_script
+
+DEFAULT_MAX_RESPONSE = 6_553_500
+"""MMS's and TorchServe's default for ``max_response_size`` and ``max_request_size``, in bytes."""
+PR_SET_PDEATHSIG = 1
+EXIT_ORPHANED = 70
+
+
+def _die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends (Linux); elsewhere the closed socket tells.
+
+    The signal comes when the *thread* that started this process ends, so :mod:`.process` starts all of them from one
+    thread that lives as long as the service.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(EXIT_ORPHANED)
+
+
+class Channel:
+    """JSON lines to and from the parent."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._reader = connection.makefile("rb")
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    def send(self, message: dict[str, Any]) -> None:
+        with self._lock:
+            self._connection.sendall(json.dumps(message).encode() + b"\n")
+
+    def pump(self, requests: queue.SimpleQueue[dict[str, Any]]) -> None:
+        """Pass on requests until the parent hangs up, which ends this process at once."""
+        # An error on the socket means what its end means: nobody is there any more.
+        with contextlib.suppress(OSError, ValueError):
+            for line in self._reader:
+                requests.put(json.loads(line))
+        os._exit(EXIT_ORPHANED)
+
+
+def _size_limit(name: str) -> int:
+    text = os.environ.get(f"MMS_{name}") or os.environ.get(f"TS_{name}") or str(DEFAULT_MAX_RESPONSE)
+    if not text.isdigit():
+        raise ValueError(f"environment variable MMS_{name}={text!r}: a number of bytes is expected")
+    return int(text)
+
+
+def _serve(
+    handler: Handler, channel: Channel, requests: queue.SimpleQueue[dict[str, Any]], limits: tuple[int, int]
+) -> None:
+    while True:
+        request = requests.get()
+        source, target = Path(request["input"]), Path(request["output"])
+        if source.stat().st_size > limits[0]:
+            text = f"Request of {source.stat().st_size} bytes is larger than MMS_MAX_REQUEST_SIZE ({limits[0]} bytes)"
+            answer = Answer(413, text.encode(), "text/plain")
+        else:
+            answer = handler.answer(bytearray(source.read_bytes()), request["headers"])
+        if len(answer.body) > limits[1]:
+            text = f"Response of {len(answer.body)} bytes is larger than MMS_MAX_RESPONSE_SIZE ({limits[1]} bytes)"
+            print(text, file=sys.stderr)  # noqa: T201 - the container's own log
+            answer = Answer(500, text.encode(), "text/plain")
+        target.write_bytes(answer.body)
+        channel.send(
+            {
+                "id": request["id"],
+                "status": answer.status,
+                "content_type": answer.content_type,
+                "custom_attributes": answer.custom_attributes,
+            }
+        )
+
+
+def _name_missing_requirements(folder: Path) -> None:
+    """Say which packages of ``code/requirements.txt`` are not here: nothing is installed into the host's Python."""
+    path = folder / "requirements.txt"
+    if not path.is_file():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        match = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", line)
+        if match is None or ";" in line:
+            continue
+        try:
+            importlib.metadata.version(match[1])
+        except importlib.metadata.PackageNotFoundError:
+            text = (
+                f"code/requirements.txt wants {line.strip()}, which is not installed; the local cloud installs nothing"
+            )
+            print(text, file=sys.stderr)  # noqa: T201 - the container's own log
+
+
+def _prepare(arguments: argparse.Namespace) -> None:
+    """Unpack the model once for each instance; a restarted process finds it there."""
+    if not arguments.archive or arguments.unpacked.exists():
+        return
+    unpack(arguments.archive, arguments.model_dir)
+    arguments.archive.unlink()
+    arguments.unpacked.touch()
+
+
+def _forget_own_path(root: str) -> None:
+    """Leave the model with the packages that it would see, not with this project."""
+    sys.path[:] = [entry for entry in sys.path if entry != root]
+    os.environ.pop("PYTHONPATH", None)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--socket", type=int, required=True)
+    parser.add_argument("--root", required=True)
+    parser.add_argument("--model-dir", type=Path, required=True)
+    parser.add_argument("--archive", type=Path)
+    parser.add_argument("--unpacked", type=Path, required=True)
+    parser.add_argument("--workers", type=int, default=1)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Unpack, load, say so, and serve until the parent hangs up."""
+    arguments = _parse()
+    _die_with_parent(arguments.parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a text stream here, always
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    connection = socket.socket(fileno=arguments.socket)
+    connection.set_inheritable(False)  # a process that the model starts must not keep the line open
+    channel = Channel(connection)
+    requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=channel.pump, args=(requests,), daemon=True, name="parent").start()
+    try:
+        _prepare(arguments)
+    except ArchiveError as error:
+        channel.send({"event": "failed", "stage": "unpack", "reason": str(error)})
+        sys.exit(f"the model archive cannot be unpacked: {error}")
+    _forget_own_path(arguments.root)
+    os.chdir(arguments.model_dir)
+    code = Path(os.environ["SAGEMAKER_SUBMIT_DIRECTORY"])
+    try:
+        limits = (_size_limit("MAX_REQUEST_SIZE"), _size_limit("MAX_RESPONSE_SIZE"))
+        _name_missing_requirements(code)
+        handler = Handler(load_script(os.environ["SAGEMAKER_PROGRAM"], code), arguments.model_dir)
+    except Exception as error:  # noqa: BLE001 - whatever the model's code raises while loading fails this instance
+        traceback.print_exc()
+        channel.send({"event": "failed", "stage": "load", "reason": f"{type(error).__name__}: {error}"})
+        sys.exit(1)
+    channel.send({"event": "ready", "pid": os.getpid()})
+    for number in range(1, arguments.workers):
+        name = f"worker-{number}"
+        threading.Thread(target=_serve, args=(handler, channel, requests, limits), daemon=True, name=name).start()
+    _serve(handler, channel, requests, limits)
+
+
+if __name__ == "__main__":
+    main()

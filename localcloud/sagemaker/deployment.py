@@ -1,0 +1,160 @@
+"""What one generation of an endpoint runs: a snapshot of its configuration and model, and how to start it.
+
+A snapshot, because SageMaker keeps an endpoint running after its configuration or model is deleted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localcloud.sagemaker.parts import Parts, bucket_and_key, join_uri
+from localcloud.sagemaker.process import ContainerSpec
+
+HEALTH_CHECK_SECONDS = 480
+"""SageMaker Developer Guide, "How your container should respond to health check requests": 8 minutes after start."""
+
+
+class DeploymentFailed(Exception):  # noqa: N818 - named for what happened
+    """An instance did not come up; the message is the endpoint's ``FailureReason``."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Deployment:
+    """One endpoint's configuration and model at the moment when it was deployed."""
+
+    endpoint: str
+    config: dict[str, Any]
+    model: dict[str, Any]
+
+    @property
+    def variant(self) -> dict[str, Any]:
+        """The only production variant."""
+        variant: dict[str, Any] = self.config["ProductionVariants"][0]
+        return variant
+
+    @property
+    def variant_name(self) -> str:
+        """``AllTraffic``, by habit."""
+        return str(self.variant["VariantName"])
+
+    @property
+    def initial_count(self) -> int:
+        """Instances at the start."""
+        return int(self.variant["InitialInstanceCount"])
+
+    @property
+    def concurrency(self) -> int:
+        """Requests that an instance works on at a time.
+
+        AsyncInferenceClientConfig: "If no value is provided, SageMaker chooses an optimal value." Here that is 1: a
+        laptop's cores are shared by all instances.
+        """
+        client: dict[str, Any] = self.config["AsyncInferenceConfig"].get("ClientConfig", {})
+        return int(client.get("MaxConcurrentInvocationsPerInstance", 1))
+
+    @property
+    def output(self) -> dict[str, Any]:
+        """The ``OutputConfig``: where answers go and who is told."""
+        output: dict[str, Any] = self.config["AsyncInferenceConfig"]["OutputConfig"]
+        return output
+
+    @property
+    def container(self) -> dict[str, Any]:
+        """The model's container definition."""
+        container: dict[str, Any] = self.model["PrimaryContainer"]
+        return container
+
+    @property
+    def start_seconds(self) -> float:
+        """Real seconds within which a container must be ready."""
+        return float(self.variant.get("ContainerStartupHealthCheckTimeoutInSeconds", HEALTH_CHECK_SECONDS))
+
+    def output_location(self, unique: str, extension: str | None, filename: str | None) -> str:
+        """Where an answer goes (InvokeEndpointAsync: S3OutputPathExtension, Filename)."""
+        names = [extension] if extension else []
+        return join_uri(self.output["S3OutputPath"], *names, filename or f"{unique}.out")
+
+    def failure_location(self, unique: str) -> str | None:
+        """Where the answer goes when the model failed; None without an ``S3FailurePath``."""
+        path = self.output.get("S3FailurePath")
+        return join_uri(path, f"{unique}-error.out") if path else None
+
+    def new_folder(self, parts: Parts) -> tuple[str, Path]:
+        """A new instance's id and its folder."""
+        instance_id = "i-0" + secrets.token_hex(8)
+        folder = parts.cloud.work / "sagemaker" / self.endpoint / instance_id
+        folder.mkdir(parents=True)
+        return instance_id, folder
+
+    def spec(self, parts: Parts, folder: Path) -> ContainerSpec:
+        """How to start a container in ``folder``; like a role's, this cloud's credentials are in its environment."""
+        environment = {"SAGEMAKER_REGION": parts.cloud.region, **parts.cloud.environment}
+        environment |= self.container.get("Environment", {})
+        return ContainerSpec(
+            folder=folder,
+            program=environment.get("SAGEMAKER_PROGRAM") or "inference.py",
+            submit_directory=environment.get("SAGEMAKER_SUBMIT_DIRECTORY") or "/opt/ml/model/code",
+            workers=self.concurrency,
+            environment=environment,
+        )
+
+    def download(self, parts: Parts, spec: ContainerSpec) -> None:
+        """Bring the model data to the instance, compressed or as single files; raises :class:`DeploymentFailed`."""
+        source = self.container.get("ModelDataSource", {}).get("S3DataSource")
+        uri = source["S3Uri"] if source else self.container.get("ModelDataUrl")
+        if not uri:
+            return
+        bucket, key = bucket_and_key(uri)
+        s3 = parts.cloud.client("s3")
+        try:
+            if source and source["S3DataType"] == "S3Prefix":
+                _download_prefix(s3, bucket, key, spec.model_dir)
+            else:
+                s3.download_file(bucket, key, str(spec.archive))
+        except (ClientError, BotoCoreError, OSError) as error:
+            # Wording of CreateEndpoint on AWS when the object is missing or may not be read.
+            raise DeploymentFailed(
+                f'Failed to download model data for container "container_1" from URL: "{uri}". Please ensure that '
+                "there is an object located at the URL and that the role passed to CreateModel has permissions to "
+                f"download the object. ({error})"
+            ) from error
+
+    def unpack_failure(self, reason: str) -> DeploymentFailed:
+        """AWS's words for a bad archive, and what was wrong with this one."""
+        source = self.container.get("ModelDataSource", {}).get("S3DataSource", {})
+        uri = source.get("S3Uri") or self.container.get("ModelDataUrl")
+        return DeploymentFailed(
+            f'Failed to extract model data archive for container "container_1" from URL "{uri}". Please ensure that '
+            f"the object located at the URL is a valid tar.gz archive. ({reason})"
+        )
+
+    def start_failure(self, reason: str) -> DeploymentFailed:
+        """AWS's words for a container that does not come up, and why this one did not."""
+        return DeploymentFailed(
+            f"The primary container for production variant {self.variant_name} did not pass the ping health check. "
+            f"Please check CloudWatch logs for this endpoint. ({reason})"
+        )
+
+
+def _download_prefix(s3: Any, bucket: str, prefix: str, target: Path) -> None:
+    """Every object below ``prefix`` as a file (uncompressed model data)."""
+    root = target.resolve()
+    count = 0
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in page.get("Contents", []):
+            name = item["Key"][len(prefix) :].lstrip("/")
+            if not name or name.endswith("/"):
+                continue
+            path = (root / name).resolve()
+            if not path.is_relative_to(root):
+                raise OSError(f"key {item['Key']!r} lies outside the model folder")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            s3.download_file(bucket, item["Key"], str(path))
+            count += 1
+    if count == 0:
+        raise OSError("no object has this prefix")

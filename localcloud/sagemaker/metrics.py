@@ -1,0 +1,158 @@
+"""Publishes the metrics of asynchronous endpoints, once each minute of the cloud's clock.
+
+SageMaker Developer Guide, "Monitor asynchronous endpoint": an exhaustive list, so nothing else is published. The
+queue's gauges have the dimension EndpointName alone, everything of a request has EndpointName and VariantName.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import logging
+import math
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localcloud.clock import Clock
+from localcloud.sagemaker.requests import Backlog
+
+logger = logging.getLogger(__name__)
+
+NAMESPACE = "AWS/SageMaker"
+UNITS = {
+    "RequestDownloadFailures": "Count",
+    "ResponseUploadFailures": "Count",
+    "NotificationFailures": "Count",
+    "ExpiredRequests": "Count",
+    "InvocationFailures": "Count",
+    "InvocationsProcessed": "Count",
+    "RequestDownloadLatency": "Microseconds",
+    "ResponseUploadLatency": "Microseconds",
+    "TimeInBacklog": "Microseconds",
+    "ModelLatency": "Microseconds",
+    "TotalProcessingTime": "Milliseconds",
+    "Invocation4XXErrors": "None",
+    "Invocation5XXErrors": "None",
+}
+VALUES_PER_DATUM = 150
+DATA_PER_CALL = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class Gauge:
+    """An endpoint at one moment: its queue and the instances in service."""
+
+    endpoint: str
+    backlog: Backlog
+    instances: int
+
+
+class Metrics:
+    """Collects values of requests, asks for gauges, and publishes both.
+
+    Parameters
+    ----------
+    client : callable
+        Gives the CloudWatch client.
+    clock : Clock
+        How long a cloud minute takes.
+    gauges : callable
+        Gives one :class:`Gauge` for each endpoint that takes requests.
+    each_minute : callable
+        Called before each publication, for work that is due by the minute.
+    """
+
+    def __init__(
+        self,
+        client: Callable[[], Any],
+        clock: Clock,
+        gauges: Callable[[], list[Gauge]],
+        each_minute: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._gauges = gauges
+        self._each_minute = each_minute
+        self._lock = threading.Lock()
+        self._values: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="sagemaker-metrics")
+
+    def start(self) -> None:
+        """Begin to publish."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Publish what is there, then end."""
+        self._ending.set()
+        self._thread.join(timeout=5)
+
+    def record(self, endpoint: str, variant: str, **values: float) -> None:
+        """Note values of one request, by metric name in the unit of :data:`UNITS`."""
+        with self._lock:
+            for name, value in values.items():
+                if name not in UNITS:
+                    raise KeyError(f"{name} is no metric of an asynchronous endpoint")
+                self._values[endpoint, variant, name].append(value)
+
+    def _run(self) -> None:
+        minute = self._clock.real(60)
+        while not self._ending.is_set():
+            self._publish()
+            # The middle of a minute: alarms look at whole minutes, and near a boundary one would get two datapoints
+            # and its neighbour none.
+            self._ending.wait((math.floor(time.time() / minute) + 1.5) * minute - time.time())
+        self._publish()
+
+    def _publish(self) -> None:
+        try:
+            self._each_minute()
+            data = list(self._data())
+            for start in range(0, len(data), DATA_PER_CALL):
+                self._client().put_metric_data(Namespace=NAMESPACE, MetricData=data[start : start + DATA_PER_CALL])
+        except (ClientError, BotoCoreError) as error:
+            logger.warning("metrics were not published: %s", error)
+        except Exception:  # the thread must outlive one bad minute: alarms and so scaling hang on it
+            logger.exception("metrics were not published")
+
+    def _data(self) -> Iterator[dict[str, Any]]:
+        now = datetime.datetime.now(datetime.UTC)
+        for gauge in self._gauges():
+            yield from self._gauge_data(gauge, now)
+        with self._lock:
+            values, self._values = self._values, defaultdict(list)
+        for (endpoint, variant, name), samples in values.items():
+            dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}]
+            for start in range(0, len(samples), VALUES_PER_DATUM):
+                yield {
+                    "MetricName": name,
+                    "Dimensions": dimensions,
+                    "Timestamp": now,
+                    "Unit": UNITS[name],
+                    "Values": samples[start : start + VALUES_PER_DATUM],
+                }
+
+    def _gauge_data(self, gauge: Gauge, now: datetime.datetime) -> Iterator[dict[str, Any]]:
+        backlog = gauge.backlog
+        # Waiting in the queue is AWS's waiting, like RequestTTLSeconds, so its age counts in cloud seconds.
+        age = 0.0 if backlog.oldest is None else max(0.0, now.timestamp() - backlog.oldest) * self._clock.speed
+        values = {
+            "ApproximateBacklogSize": (float(backlog.size), "Count"),
+            "ApproximateAgeOfOldestRequest": (age, "Seconds"),
+            "HasBacklogWithoutCapacity": (float(backlog.size > 0 and gauge.instances == 0), "Count"),
+        }
+        if gauge.instances:  # no data at zero instances, as documented
+            values["ApproximateBacklogSizePerInstance"] = (backlog.size / gauge.instances, "Count")
+        for name, (value, unit) in values.items():
+            yield {
+                "MetricName": name,
+                "Dimensions": [{"Name": "EndpointName", "Value": gauge.endpoint}],
+                "Timestamp": now,
+                "Unit": unit,
+                "Value": value,
+            }

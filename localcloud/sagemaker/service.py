@@ -1,0 +1,359 @@
+"""The services ``sagemaker`` (control plane) and ``sagemaker-runtime`` (invocations)."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from localcloud.sagemaker.catalog import Catalog, Tags, already_exists, moment, not_found, page
+from localcloud.sagemaker.endpoints import ACCEPTING, Endpoint
+from localcloud.sagemaker.logs import LogShipper
+from localcloud.sagemaker.metrics import Gauge, Metrics
+from localcloud.sagemaker.parts import Parts, invalid, not_offered, resource_arn
+from localcloud.sagemaker.process import Spawner
+from localcloud.sagemaker.requests import RequestQueue
+from localcloud.sagemaker.store import Store
+from localcloud.services import Cloud, ResourceType, Service, ServiceError
+
+Operation = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def _dispatch(
+    operations: dict[str, Operation], service: str, operation: str, parameters: dict[str, Any]
+) -> dict[str, Any]:
+    if operation not in operations:
+        offered = ", ".join(sorted(operations))
+        message = f"The local cloud's {service} does not offer {operation}. It offers: {offered}."
+        raise ServiceError("UnsupportedOperation", message)
+    return operations[operation](parameters)
+
+
+class SageMaker:
+    """Models, endpoint configurations, endpoints and tags."""
+
+    name = "sagemaker"
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        store = Store(cloud.state / "sagemaker.sqlite")
+        self.queue = RequestQueue(store)
+        metrics = Metrics(lambda: cloud.client("cloudwatch"), cloud.clock, self._gauges, self._each_minute)
+        logs = LogShipper(lambda: cloud.client("logs"))
+        self.parts = Parts(cloud, store, self.queue, Spawner(), logs, metrics)
+        self._catalog, tags = Catalog(self.parts), Tags(self.parts)
+        self._lock = threading.RLock()
+        self._endpoints: dict[str, Endpoint] = {}
+        self._last_beat = 0.0
+        self._operations: dict[str, Operation] = {
+            "CreateModel": self._catalog.create_model,
+            "DescribeModel": lambda p: self._catalog.describe("model", p["ModelName"]),
+            "ListModels": lambda p: self._catalog.list("model", p),
+            "DeleteModel": lambda p: self._catalog.delete("model", p["ModelName"]),
+            "CreateEndpointConfig": self._catalog.create_config,
+            "DescribeEndpointConfig": lambda p: self._catalog.describe("endpoint-config", p["EndpointConfigName"]),
+            "ListEndpointConfigs": lambda p: self._catalog.list("endpoint-config", p),
+            "DeleteEndpointConfig": lambda p: self._catalog.delete("endpoint-config", p["EndpointConfigName"]),
+            "CreateEndpoint": self._create_endpoint,
+            "DescribeEndpoint": lambda p: self._describe(self.endpoint(p["EndpointName"])),
+            "ListEndpoints": self._list_endpoints,
+            "UpdateEndpoint": self._update_endpoint,
+            "UpdateEndpointWeightsAndCapacities": self._update_capacities,
+            "DeleteEndpoint": self._delete_endpoint,
+            "AddTags": tags.add,
+            "ListTags": tags.list,
+            "DeleteTags": tags.delete,
+        }
+        from localcloud.sagemaker.cloudformation import resource_types
+
+        self.resource_types: tuple[ResourceType, ...] = resource_types(self)
+
+    # Life of the service -----------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Load the endpoints, requeue what was running, and begin to work."""
+        self.queue.recover()
+        self.parts.logs.start()
+        for name, record in self.parts.store.all("endpoint").items():
+            endpoint = Endpoint(self.parts, record)
+            if endpoint.status == "Deleting":
+                self._forget(name, record["EndpointArn"])
+                continue
+            self._endpoints[name] = endpoint
+            endpoint.resume()
+        self.parts.metrics.start()
+
+    def stop(self) -> None:
+        """End every process; what they worked on is queued again."""
+        stopping = [threading.Thread(target=endpoint.stop) for endpoint in self._all()]
+        for thread in stopping:
+            thread.start()
+        for thread in stopping:
+            thread.join()
+        self.parts.metrics.stop()
+        self.parts.logs.stop()
+        self.queue.heartbeat()
+        self.parts.spawner.close()
+        self.parts.store.close()
+
+    def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Carry out one operation of the control plane."""
+        return _dispatch(self._operations, self.name, operation, parameters)
+
+    def summary(self) -> list[str]:
+        """Lines for ``python -m localcloud status``."""
+        lines = []
+        for endpoint in self._all():
+            backlog = self.queue.backlog(endpoint.name)
+            pids = ", ".join(map(str, endpoint.process_ids)) or "none"
+            lines.append(
+                f"endpoint {endpoint.name}: {endpoint.status}, {endpoint.current} instances (processes: {pids}), "
+                f"{backlog.queued} queued, {backlog.running} running"
+            )
+        return lines
+
+    def endpoint(self, name: str) -> Endpoint:
+        """An endpoint that exists, or AWS's error."""
+        with self._lock:
+            found = self._endpoints.get(name)
+        if found is None:
+            raise not_found(self.parts, "endpoint", name)
+        return found
+
+    def find(self, name: str) -> Endpoint | None:
+        """An endpoint, if it exists."""
+        with self._lock:
+            return self._endpoints.get(name)
+
+    def _all(self) -> list[Endpoint]:
+        with self._lock:
+            return list(self._endpoints.values())
+
+    def _gauges(self) -> list[Gauge]:
+        return [endpoint.gauge() for endpoint in self._all() if endpoint.status in ACCEPTING]
+
+    def _each_minute(self) -> None:
+        if time.monotonic() - self._last_beat > 1:  # real seconds; more often would only wear the disk
+            self._last_beat = time.monotonic()
+            self.queue.heartbeat()
+        for endpoint in self._all():
+            if endpoint.status in ACCEPTING:
+                endpoint.each_minute()
+
+    # Endpoints ---------------------------------------------------------------------------------------------------
+
+    def _snapshot(self, config_name: str) -> dict[str, Any]:
+        config = self._catalog.get("endpoint-config", config_name)
+        return {"config": config, "model": self._catalog.get("model", config["ProductionVariants"][0]["ModelName"])}
+
+    def _create_endpoint(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        _check_deployment_config(parameters)
+        name = parameters["EndpointName"]
+        with self._lock:
+            if name in self._endpoints:
+                raise already_exists(self.parts, "endpoint", name)
+            pending = self._snapshot(parameters["EndpointConfigName"])
+            now, arn = time.time(), resource_arn(self._cloud, "endpoint", name)
+            endpoint = Endpoint(
+                self.parts,
+                {
+                    "EndpointName": name,
+                    "EndpointArn": arn,
+                    "EndpointConfigName": parameters["EndpointConfigName"],
+                    "EndpointStatus": "Creating",
+                    "CreationTime": now,
+                    "LastModifiedTime": now,
+                    "Pending": pending,
+                    "CurrentInstanceCount": 0,
+                    "DesiredInstanceCount": pending["config"]["ProductionVariants"][0]["InitialInstanceCount"],
+                },
+            )
+            self._endpoints[name] = endpoint
+            endpoint.save()
+            self.parts.store.put("tags", arn, {tag["Key"]: tag["Value"] for tag in parameters.get("Tags", [])})
+            endpoint.create()
+        return {"EndpointArn": arn}
+
+    def _settled(self, name: str) -> Endpoint:
+        endpoint = self.endpoint(name)
+        if endpoint.status != "InService":
+            # AWS's words, whichever of the passing states it is in; a failed endpoint can only be deleted.
+            raise invalid(f'Cannot update in-progress endpoint "{endpoint.record["EndpointArn"]}".')
+        return endpoint
+
+    def _update_endpoint(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        _check_deployment_config(parameters)
+        excluded = {item["VariantPropertyType"] for item in parameters.get("ExcludeRetainedVariantProperties", [])}
+        if "DataCaptureConfig" in excluded:
+            raise not_offered("data capture")
+        with self._lock:
+            endpoint = self._settled(parameters["EndpointName"])
+            pending = self._snapshot(parameters["EndpointConfigName"])
+            if parameters["EndpointConfigName"] == endpoint.record["EndpointConfigName"]:
+                raise invalid(
+                    f'Cannot update endpoint to the EndpointConfig "{parameters["EndpointConfigName"]}" in use.'
+                )
+            variant = pending["config"]["ProductionVariants"][0]
+            count = variant["InitialInstanceCount"]
+            retain = parameters.get("RetainAllVariantProperties") and "DesiredInstanceCount" not in excluded
+            if retain and variant["VariantName"] == endpoint.deployment.variant_name:
+                count = endpoint.record["DesiredInstanceCount"]
+            endpoint.save(EndpointStatus="Updating", Pending=pending, PendingInstanceCount=count)
+            endpoint.update()
+        return {"EndpointArn": endpoint.record["EndpointArn"]}
+
+    def _update_capacities(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            endpoint = self._settled(parameters["EndpointName"])
+            wanted = parameters["DesiredWeightsAndCapacities"]
+            variant = endpoint.deployment.variant_name
+            for item in wanted:
+                if item["VariantName"] != variant:
+                    raise invalid(
+                        f'The variant name(s) "{item["VariantName"]}" is/are not present within endpoint '
+                        f'"{endpoint.record["EndpointArn"]}".'
+                    )
+                if "ServerlessUpdateConfig" in item:
+                    raise not_offered("serverless inference")
+            count = wanted[-1].get("DesiredInstanceCount", endpoint.record["DesiredInstanceCount"])
+            weight = wanted[-1].get("DesiredWeight", endpoint.record.get("Weight", 1.0))
+            endpoint.save(EndpointStatus="Updating", DesiredInstanceCount=count, Weight=weight)
+            endpoint.scale()
+        return {"EndpointArn": endpoint.record["EndpointArn"]}
+
+    def _delete_endpoint(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        name = parameters["EndpointName"]
+        with self._lock:
+            endpoint = self.endpoint(name)
+            if endpoint.status == "Deleting":
+                raise invalid(f'Cannot update in-progress endpoint "{endpoint.record["EndpointArn"]}".')
+            endpoint.save(EndpointStatus="Deleting")
+            endpoint.delete(lambda: self._forget(name, endpoint.record["EndpointArn"]))
+        return {}
+
+    def _forget(self, name: str, arn: str) -> None:
+        with self._lock, self.parts.store.transaction():
+            self.queue.drop(name)
+            self.parts.store.delete("endpoint", name)
+            self.parts.store.delete("tags", arn)
+            self._endpoints.pop(name, None)
+
+    def _describe(self, endpoint: Endpoint) -> dict[str, Any]:
+        with endpoint.lock:
+            record = dict(endpoint.record)
+        keys = ("EndpointName", "EndpointArn", "EndpointConfigName", "EndpointStatus", "FailureReason")
+        answer = {key: record[key] for key in keys if key in record}
+        deployment, weight = endpoint.deployment, float(record.get("Weight", 1.0))
+        image = {"SpecifiedImage": deployment.container["Image"], "ResolutionTime": moment(record["CreationTime"])}
+        answer["ProductionVariants"] = [
+            {
+                "VariantName": deployment.variant_name,
+                "DeployedImages": [image],
+                "CurrentWeight": weight,
+                "DesiredWeight": weight,
+                "CurrentInstanceCount": record["CurrentInstanceCount"],
+                "DesiredInstanceCount": record["DesiredInstanceCount"],
+            }
+        ]
+        answer["AsyncInferenceConfig"] = deployment.config["AsyncInferenceConfig"]
+        answer |= {key: moment(record[key]) for key in ("CreationTime", "LastModifiedTime")}
+        if record["EndpointStatus"] == "Updating" and "Pending" in record:
+            config = record["Pending"]["config"]
+            row = {"VariantName": config["ProductionVariants"][0]["VariantName"], "CurrentInstanceCount": 0}
+            answer["PendingDeploymentSummary"] = {
+                "EndpointConfigName": config["EndpointConfigName"],
+                "ProductionVariants": [row | {"DesiredInstanceCount": record["PendingInstanceCount"]}],
+                "StartTime": moment(record["LastModifiedTime"]),
+            }
+        return answer
+
+    def _list_endpoints(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        keys = ("EndpointName", "EndpointArn", "EndpointStatus")
+        rows = []
+        for endpoint in self._all():
+            record = endpoint.record
+            times = {key: moment(record[key]) for key in ("CreationTime", "LastModifiedTime")}
+            rows.append({key: record[key] for key in keys} | times)
+        rows, token = page(rows, "endpoint", parameters)
+        return {"Endpoints": rows} | ({"NextToken": token} if token else {})
+
+
+def _check_deployment_config(parameters: dict[str, Any]) -> None:
+    settings = parameters.get("DeploymentConfig", {})
+    if settings.get("RollingUpdatePolicy") or settings.get("AutoRollbackConfiguration"):
+        raise not_offered("rolling updates and automatic rollback on alarms", "Updates are blue/green, all at once.")
+    routing = settings.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
+    if routing and routing["Type"] != "ALL_AT_ONCE":
+        raise not_offered(f"traffic routing {routing['Type']}", "Updates are blue/green, all at once.")
+
+
+class Runtime:
+    """``sagemaker-runtime``: asynchronous invocations."""
+
+    name = "sagemaker-runtime"
+    resource_types: tuple[ResourceType, ...] = ()
+
+    def __init__(self, control: SageMaker) -> None:
+        self._control = control
+        self._clock = control.parts.cloud.clock
+        self._operations: dict[str, Operation] = {
+            "InvokeEndpointAsync": self._invoke_async,
+            "InvokeEndpoint": self._refuse_real_time,
+            "InvokeEndpointWithResponseStream": self._refuse_real_time,
+        }
+
+    def start(self) -> None:
+        """Nothing: the control plane owns the queue and the endpoints."""
+
+    def stop(self) -> None:
+        """Nothing, likewise."""
+
+    def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Carry out one operation."""
+        return _dispatch(self._operations, self.name, operation, parameters)
+
+    def _endpoint(self, name: str) -> Endpoint:
+        endpoint = self._control.find(name)
+        if endpoint is None or endpoint.status not in ACCEPTING:
+            account = self._control.parts.cloud.account
+            raise ServiceError("ValidationError", f"Endpoint {name} of account {account} not found.")
+        return endpoint
+
+    def _refuse_real_time(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        name = self._endpoint(parameters["EndpointName"]).name
+        message = f"Endpoint {name} is configured for asynchronous inference and does not support this operation. "
+        raise ServiceError("ValidationError", message + "Use InvokeEndpointAsync.")
+
+    def _invoke_async(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        endpoint = self._endpoint(parameters["EndpointName"])
+        inline = parameters.get("Body")
+        if ("InputLocation" in parameters) == (inline is not None):
+            raise ServiceError("ValidationError", "Provide exactly one of InputLocation and Body.")
+        if inline is None and not parameters["InputLocation"].startswith("s3://"):
+            message = "The local cloud takes an InputLocation of the form s3://bucket/key only."
+            raise ServiceError("ValidationError", message)
+        deployment, unique = endpoint.deployment, str(uuid.uuid4())
+        inference_id = parameters.get("InferenceId") or str(uuid.uuid4())
+        body = {key: value for key, value in parameters.items() if key not in ("Body", "EndpointName", "InferenceId")}
+        # Defaults as InvokeEndpointAsync documents them.
+        body.setdefault("RequestTTLSeconds", 21_600)
+        body.setdefault("InvocationTimeoutSeconds", 900)
+        body["output"] = deployment.output_location(
+            unique, parameters.get("S3OutputPathExtension"), parameters.get("Filename")
+        )
+        answer = {"InferenceId": inference_id, "OutputLocation": body["output"]}
+        failure = deployment.failure_location(unique)
+        if failure:
+            body["failure"] = answer["FailureLocation"] = failure
+        ttl = self._clock.real(body["RequestTTLSeconds"])
+        self._control.queue.add(endpoint.name, inference_id, body, None if inline is None else bytes(inline), ttl)
+        endpoint.wake()
+        return answer
+
+
+def build(cloud: Cloud) -> list[Service]:
+    """Both services, sharing one state."""
+    control = SageMaker(cloud)
+    return [control, Runtime(control)]
