@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
@@ -95,7 +96,7 @@ class ApplicationStack(cdk.Stack):
     def _make_key(self) -> kms.Key | None:
         if not self._settings.security.kms:
             return None
-        return kms.Key(
+        key = kms.Key(
             self,
             "Key",
             description=f"{self._settings.workshop.name}: requests, pictures, notifications, dead letters",
@@ -104,6 +105,17 @@ class ApplicationStack(cdk.Stack):
             # A bucket that stays is worth nothing without its key.
             removal_policy=(cdk.RemovalPolicy.RETAIN if self._settings.bucket.keep else cdk.RemovalPolicy.DESTROY),
         )
+        # SNS itself puts what it cannot deliver into an encrypted dead-letter queue.
+        # https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("sns.amazonaws.com")],
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=["*"],  # in a key's policy: this key
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )
+        return key
 
     def _make_network(self) -> Network | None:
         security = self._settings.security
