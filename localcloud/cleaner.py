@@ -46,8 +46,7 @@ class BucketCleaner:
     def _empty(self, bucket: str) -> None:
         s3 = self._cloud.client("s3")
         try:
-            tags = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
-            if {"Key": _TAG, "Value": "true"} not in tags:
+            if not _is_tagged(s3, bucket):
                 logger.warning("bucket %s lacks the tag %s=true: it is not emptied, as on AWS", bucket, _TAG)
                 return
             for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
@@ -58,3 +57,12 @@ class BucketCleaner:
         except ClientError as error:
             if error.response["Error"]["Code"] not in _GONE:
                 raise
+
+
+def _is_tagged(s3: Any, bucket: str) -> bool:
+    try:
+        return {"Key": _TAG, "Value": "true"} in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchTagSet":
+            return False
+        raise
