@@ -53,6 +53,9 @@ def from_bytes(data: bytes, where: str, allowance: Allowance) -> EncodedImage:
             with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
                 _check_kind(image, where)
                 allowance.take_rows(image.width, image.height, image.height, where)
+                if image.format == "PNG":
+                    # Loading stops at the last pixel; this reads every checksum, up to the end marker.
+                    Image.open(io.BytesIO(data), formats=_FORMATS).verify()
                 image.load()
                 return _encode(image)
     except (InvalidImageError, LimitError):

@@ -113,6 +113,8 @@ class JsonStream:
                 # "12" may be the start of "123", and "1." of "1.5".
                 surely_over = text[0] in '"[{' or (end < len(text) and text[end] not in _PART_OF_NUMBER)
                 if surely_over or (self.ended and fault is None):
+                    if not surely_over and end < len(text) and _PART_OF_NUMBER.issuperset(text):
+                        raise self.truncated(where)
                     self._length = end if text.isascii() else len(text[:end].encode())
                     self.position += self._length
                     return value

@@ -202,14 +202,14 @@ def test_endless_races_end_in_an_error(aws, events, monkeypatch):
         store.save(core.status_object(events.message(events.load("completed"))))
 
 
-def test_metrics_and_log(capsys, save, events):
+def test_metrics_and_log(capsys, caplog, save, events):
     save(events.load("failed"))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     metrics = next(line for line in lines if "_aws" in line and "FailedRequests" in line)
     assert metrics["FailedRequests"] == [1.0]
     assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Workshop"
-    log = next(line for line in lines if line.get("message") == "status saved")
-    assert (log["inference_id"], log["state"], log["level"]) == (ID, "Failed", "INFO")
+    log = next(record for record in caplog.records if record.message == "status saved")
+    assert (log.inference_id, log.state, log.changed) == (ID, "Failed", True)
 
 
 def test_settings_name_the_missing_variable():
