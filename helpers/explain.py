@@ -17,7 +17,7 @@ from helpers.errors import NotDeployedError, TargetError, WorkshopError
 
 NO_CREDENTIALS = (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError)
 EXPIRED_LOGIN = (boto.UnauthorizedSSOTokenError, boto.TokenRetrievalError, boto.SSOTokenLoadError)
-UNREACHABLE = (boto.HTTPClientError, boto.EndpointConnectionError)
+UNREACHABLE = (boto.HTTPClientError, boto.ConnectionError)
 
 EXPIRED = frozenset(("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"))
 NOT_ACCEPTED = frozenset(

@@ -152,7 +152,8 @@ def response_bytes(request: Mapping[str, Any], limits: Limits) -> int:
     """Estimate the size in bytes of a checked request's answer as nested RGB."""
     prompts = len(request["prompt"]) if isinstance(request["prompt"], list) else 1
     pixels: int = request.get("width", limits.default_side) * request.get("height", limits.default_side)
-    return round(pixels * prompts * request.get("num_images_per_prompt", 1) * BYTES_PER_PIXEL)
+    images: int = request.get("num_images_per_prompt", 1)
+    return round(pixels * prompts * images * BYTES_PER_PIXEL)
 
 
 def _refused(name: str, value: object, allowed: str) -> ParameterError:

@@ -82,19 +82,24 @@ class Access:
 
 def open_local(chosen: settings.Settings, start: bool) -> Access:
     """Reach the local cloud; see :func:`find_local_cloud`."""
-    cloud = find_local_cloud(chosen.local, STATE, start)
-    environment = dict(cloud.environment)
+    cloud = find_local_cloud(chosen, STATE, start)
+    environment, region = dict(cloud.environment), chosen.workshop.region
+    if environment.get("AWS_REGION", region) != region:
+        raise TargetError(
+            f"the local cloud at {cloud.endpoint_url} runs as {environment['AWS_REGION']}, and [workshop] region in "
+            f"workshop.toml is {region}: stop it (`python -m localcloud stop`) and call connect() again."
+        )
     session = boto3.Session(
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
         aws_session_token=environment.get("AWS_SESSION_TOKEN"),
-        region_name=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or chosen.workshop.region,
+        region_name=region,
         botocore_session=botocore.session.Session(session_vars=dict(ISOLATED)),
     )
     return Access(Target("local", cloud.endpoint_url), session, environment, cloud.endpoint_url)
 
 
-def find_local_cloud(local: settings.Local, state: Path, start: bool) -> LocalCloud:
+def find_local_cloud(chosen: settings.Settings, state: Path, start: bool) -> LocalCloud:
     """The local cloud with its state in ``state``, started when it does not run and ``start`` says so.
 
     Raises
@@ -111,9 +116,14 @@ def find_local_cloud(local: settings.Local, state: Path, start: bool) -> LocalCl
             "the local cloud does not run: start it with connect(start=True), `make local` or "
             "`python -m localcloud start`."
         )
+    local = chosen.local
     try:
         started: LocalCloud = localcloud.start(
-            port=local.port, speed=local.speed, provision_seconds=local.provision_seconds, state_dir=state
+            state,
+            port=local.port,
+            speed=local.speed,
+            provision_seconds=local.provision_seconds,
+            region=chosen.workshop.region,
         )
     except Exception as error:
         raise TargetError(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from helpers.connection import Connection
 
 UNITS = {"us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0}
-MEASURE = r"\b{name}\b\"?\s*[:=]?\s*(\d+(?:\.\d+)?)\s*(us|µs|μs|ms|s)\b"
+MEASURE = r"\b{name}\b\"?\s*[:=]?\s*\"?(\d+(?:\.\d+)?)\s*(us|µs|μs|ms|s)\b"
 STEPS = ("queued", "started", "generated", "notified", "extracted")
 
 

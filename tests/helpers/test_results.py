@@ -1,0 +1,337 @@
+import base64
+import datetime as dt
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers.errors import ResultError
+from helpers.results import Result
+from helpers.timeline import Timeline, measure_in, moment_of, read_timeline
+
+BUCKET = "workshop-bucket"
+LINE = (
+    "2026-11-22T20:45:15.500Z:[sagemaker logs] [{id}] Inference request succeeded. ModelLatency: 2100000 us, "
+    "RequestDownloadLatency: 91000 us, ResponseUploadLatency: 67000 us, TimeInBacklog: {backlog}, "
+    "TotalProcessingTime: 2410 ms"
+)
+STREAM = "AllTraffic/i-0123/data-log"
+
+
+@pytest.fixture
+def job(backend):
+    return backend.connection.generate("a <red> circle", seed=3)
+
+
+# Pictures
+
+
+def test_pictures_are_those_of_the_model_pixel_for_pixel(backend, job, draw):
+    pictures = [draw(8, 16, 1), draw(8, 16, 2)]
+    backend.finish(job, *pictures)
+    result = job.wait(5)
+    for png, answer, drawn in zip(result.arrays, result.output().arrays, pictures, strict=True):
+        assert png.dtype == answer.dtype == np.uint8
+        assert png.shape == (8, 16, 3)
+        np.testing.assert_array_equal(png, drawn)
+        np.testing.assert_array_equal(answer, drawn)
+    assert [image.size for image in result.images] == [(16, 8)] * 2
+    assert result.prompt == "a <red> circle"
+    assert repr(result) == f"<Result {job.id}: 2 pictures of 'a <red> circle'>"
+
+
+def test_the_output_says_where_and_how_large(backend, job):
+    backend.finish(job)
+    output = job.wait(5).output()
+    assert output.location == f"s3://{BUCKET}/output/{job.id}-uuid.out"
+    assert output.size == len(backend.connection.store.read(f"output/{job.id}-uuid.out").body)
+    assert output.content["prompt"] == "a <red> circle"
+    assert "generated_images" not in repr(output)
+
+
+def test_a_changed_picture_is_found_out(backend, job, draw):
+    backend.finish(job)
+    key = f"images/{job.id}/0.png"
+    whole = backend.connection.store.read(key).body
+    backend.put(key, whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(ResultError, match=f"s3://{BUCKET}/{key} has {len(whole)} bytes with SHA-256"):
+        _ = job.wait(5).images
+    backend.put(key, whole + b"x")
+    with pytest.raises(ResultError, match=f"has {len(whole) + 1} bytes"):
+        _ = job.wait(5).arrays
+
+
+def test_a_missing_picture_is_named(backend, job):
+    backend.finish(job)
+    backend.s3.delete_object(Bucket=BUCKET, Key=f"images/{job.id}/0.png")
+    with pytest.raises(ResultError, match=f"images/{job.id}/0.png is not there"):
+        _ = job.wait(5).images
+
+
+def test_a_picture_of_another_size(backend, job):
+    backend.finish(job)
+    manifest = backend.extract(job)
+    manifest["images"][0]["width"] = 24
+    backend.put(f"images/{job.id}/manifest.json", manifest)
+    with pytest.raises(ResultError, match=r"0.png is 16×8; the manifest says 24×8"):
+        _ = job.wait(5).images
+
+
+def test_what_is_no_picture(backend, job):
+    import hashlib
+
+    backend.finish(job)
+    manifest, body = backend.extract(job), b"not a png"
+    manifest["images"][0].update(bytes=len(body), sha256=hashlib.sha256(body).hexdigest())
+    backend.put(f"images/{job.id}/manifest.json", manifest)
+    backend.put(f"images/{job.id}/0.png", body)
+    with pytest.raises(ResultError, match=r"0\.png is not a whole picture"):
+        _ = job.wait(5).images
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"inferenceId": "another"}, "inferenceId is 'another'"),
+        ({"prompt": None}, "prompt is None"),
+        ({"source": 7}, "source is 7"),
+        ({"images": []}, "images is []"),
+        ({"images": None}, "images is None"),
+        ({"images": ["x"]}, "images[0].key is None"),
+        ({"images": [{"key": "images/{id}/0.png", "sha256": "x", "width": 0}]}, "images[0].width is 0"),
+        ({"images": [{"key": "images/{id}/0.png", "sha256": "x", "width": True}]}, "images[0].width is True"),
+        (
+            {"images": [{"key": "images/other/0.png", "sha256": "x", "width": 1, "height": 1, "bytes": 1}]},
+            "outside of images/",
+        ),
+    ],
+)
+def test_a_malformed_manifest_names_itself(backend, job, change, part):
+    change = json.loads(json.dumps(change).replace("{id}", job.id))
+    backend.extract(job, **change)
+    with pytest.raises(ResultError) as caught:
+        _ = job.wait(5).images
+    assert f"s3://{BUCKET}/images/{job.id}/manifest.json: " in str(caught.value)
+    assert part in str(caught.value)
+
+
+def test_a_manifest_that_is_no_json_or_not_there(backend, job):
+    with pytest.raises(ResultError, match=r"manifest.json is not there"):
+        _ = Result(backend.connection, job.id).manifest
+    backend.put(f"images/{job.id}/manifest.json", b'{"inference')
+    with pytest.raises(ResultError, match=r"manifest.json is not JSON"):
+        _ = job.wait(5).manifest
+
+
+# The model's answer in its other forms
+
+
+def encoded(array, kind):
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, kind)
+    return file.getvalue()
+
+
+def answered(backend, job, content):
+    backend.finish(job)
+    backend.put(f"output/{job.id}-uuid.out", content)
+    return job.wait(5).output()
+
+
+def test_a_single_image_of_numbers(backend, job, draw):
+    output = answered(backend, job, {"generated_image": draw().tolist(), "prompt": "a"})
+    np.testing.assert_array_equal(output.arrays[0], draw())
+
+
+def test_base64_pictures(backend, job, draw):
+    text = base64.b64encode(encoded(draw(), "PNG")).decode()
+    output = answered(backend, job, {"generated_images": [text, text], "prompt": "a"})
+    assert len(output.arrays) == 2
+    np.testing.assert_array_equal(output.arrays[1], draw())
+
+
+def test_a_plain_picture(backend, job, draw):
+    output = answered(backend, job, encoded(draw(), "PNG"))
+    assert output.content is None
+    np.testing.assert_array_equal(output.arrays[0], draw())
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b'{"generated_images": [[[[1, 2', "is not JSON"),
+        ({"images": []}, "neither generated_images nor generated_image"),
+        ([1], "neither"),
+        ({"generated_images": [[[[1, 2, 3], [4, 5]]]]}, "generated_images[0] is not a rectangle"),
+        ({"generated_images": [[[[1, 2, 256]]]]}, "values from 1 to 256"),
+        ({"generated_images": [[[[1, -2, 3]]]]}, "values from -2 to 3"),
+        ({"generated_images": [[[[1, 2.5, 3]]]]}, "float64"),
+        ({"generated_images": [[[[1, 2, 3, 4]]]]}, "shape (1, 1, 4)"),
+        ({"generated_images": [[[["1", "2", "3"]]]]}, "expected were whole numbers"),
+        ({"generated_images": ["%%%"]}, "not base64"),
+        ({"generated_images": ["AAAA"]}, "is not a whole picture"),
+        ({"generated_image": None}, "generated_image is object"),
+        (b"\x89PNG cut", "is not a whole picture"),
+    ],
+)
+def test_an_answer_that_is_none(backend, job, content, part):
+    with pytest.raises(ResultError) as caught:
+        answered(backend, job, content)
+    assert part in str(caught.value)
+    assert f"output/{job.id}-uuid.out" in str(caught.value)
+
+
+def test_an_answer_that_is_gone_or_elsewhere(backend, job):
+    backend.finish(job)
+    backend.s3.delete_object(Bucket=BUCKET, Key=f"output/{job.id}-uuid.out")
+    with pytest.raises(ResultError, match=r"-uuid.out, which .* is gone"):
+        job.wait(5).output()
+    backend.extract(job, source="s3://somebody-elses/x.out")
+    with pytest.raises(ResultError, match=r"'s3://somebody-elses/x\.out' is not in the workshop's bucket"):
+        job.wait(5).output()
+
+
+# In a notebook
+
+
+def test_the_figure_holds_pictures_and_their_text(backend, job, draw):
+    backend.finish(job, draw(seed=1), draw(seed=2))
+    text = job.wait(5)._repr_html_()
+    assert text.count('src="data:image/png;base64,') == 2
+    assert 'alt="a &lt;red&gt; circle, picture 1 of 2"' in text
+    assert "<red>" not in text
+
+
+def test_one_png_for_static_copies(backend, job, draw):
+    backend.finish(job)
+    result = job.wait(5)
+    assert result._repr_png_() == result.pictures[0]
+    backend.finish(job, draw(8, 16, 1), draw(8, 24, 2))
+    row = np.asarray(Image.open(io.BytesIO(job.wait(5)._repr_png_())))
+    np.testing.assert_array_equal(row, np.concatenate([draw(8, 16, 1), draw(8, 24, 2)], axis=1))
+
+
+# Timeline
+
+
+def utc(text):
+    return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
+
+
+def test_the_timeline_comes_from_notification_log_and_objects(backend, job):
+    backend.finish(job)
+    backend.logs.events = [(STREAM, LINE.format(id=job.id, backlog="1250 ms"))]
+    timeline = job.wait(5).timeline
+    assert timeline.queued == utc("2026-11-22T20:45:12.345")
+    assert timeline.started == utc("2026-11-22T20:45:13.595")
+    assert timeline.generated == utc("2026-11-22T20:45:15.500")
+    assert timeline.model == dt.timedelta(seconds=2.1)
+    for key, moment in (
+        (f"status/{job.id}.json", timeline.notified),
+        (f"images/{job.id}/manifest.json", timeline.extracted),
+    ):
+        assert moment == backend.s3.head_object(Bucket=BUCKET, Key=key)["LastModified"]
+        assert moment.tzinfo is dt.UTC
+    assert timeline.complete
+
+
+def test_what_aws_has_not_told_stays_unknown(backend, job):
+    backend.answer(job)
+    backend.extract(job)
+    result = job.wait(5)
+    assert (result.timeline.queued, result.timeline.started, result.timeline.generated) == (None, None, None)
+    assert result.timeline.notified is None
+    assert result.timeline.extracted is not None
+    backend.notify(job)  # arrives late, and is seen
+    assert result.timeline.queued == utc("2026-11-22T20:45:12.345")
+    assert result.timeline.started is None
+    assert not result.timeline.complete
+
+
+def test_without_an_event_time_the_output_object_tells(backend, job):
+    backend.finish(job)
+    backend.notify(job, eventTime=None)
+    head = backend.s3.head_object(Bucket=BUCKET, Key=f"output/{job.id}-uuid.out")
+    assert read_timeline(backend.connection, job.id).generated == head["LastModified"]
+    backend.notify(job, eventTime="yesterday", responseParameters={})
+    assert read_timeline(backend.connection, job.id).generated is None
+
+
+def test_a_log_that_may_not_be_read_leaves_started_unknown(backend, job, refuse):
+    backend.finish(job)
+    backend.logs.error = refuse("AccessDeniedException")
+    timeline = job.wait(5).timeline
+    assert timeline.started is None
+    assert timeline.generated is not None
+
+
+def test_only_the_data_log_counts(backend, job):
+    backend.finish(job)
+    backend.logs.events = [("AllTraffic/i-0123", LINE.format(id=job.id, backlog="1250 ms"))]
+    assert job.wait(5).timeline.started is None
+
+
+@pytest.mark.parametrize(
+    ("line", "seconds"),
+    [
+        (LINE.format(id="job-1", backlog="12 ms"), 0.012),
+        (LINE.format(id="job-1", backlog="12000 us"), 0.012),
+        (LINE.format(id="job-1", backlog="12000 µs"), 0.012),
+        (LINE.format(id="job-1", backlog="1.5 s"), 1.5),
+        (LINE.format(id="job-1", backlog="0ms"), 0.0),
+        ("job-1 TimeInBacklog=7ms", 0.007),
+        ('{"inferenceId": "job-1", "TimeInBacklog": "7 ms"}', 0.007),
+        (LINE.format(id="job-1", backlog="12"), None),
+        (LINE.format(id="job-10", backlog="12 ms"), None),
+        (LINE.format(id="a-job-1", backlog="12 ms"), None),
+        ("[job-1] Inference request failed.", None),
+        ("", None),
+    ],
+)
+def test_reading_the_data_log(line, seconds):
+    expected = None if seconds is None else dt.timedelta(seconds=seconds)
+    assert measure_in([line], "job-1", "TimeInBacklog") == expected
+
+
+def test_the_last_line_with_a_measure_counts():
+    lines = [LINE.format(id="x", backlog="1 ms"), LINE.format(id="x", backlog="2 ms"), "[x] stored"]
+    assert measure_in(lines, "x", "TimeInBacklog") == dt.timedelta(milliseconds=2)
+
+
+def test_durations_leave_out_the_unknown_and_are_never_negative():
+    start = utc("2026-11-22T20:45:12.400")
+
+    def at(seconds):
+        return start + dt.timedelta(seconds=seconds)
+
+    whole = Timeline(at(0), at(1), at(3), at(2.6), at(3.6), dt.timedelta(seconds=2))
+    assert {name: span.total_seconds() for name, span in whole.durations().items()} == {
+        "started": 1.0,
+        "generated": 2.0,
+        "notified": 0.0,  # S3's time is in whole seconds
+        "extracted": 0.6,  # from "generated"
+    }
+    assert whole.total == dt.timedelta(seconds=3.6)
+    part = Timeline(queued=at(0), generated=at(3))
+    assert part.durations() == {"generated": dt.timedelta(seconds=3)}
+    assert part.total is None
+    assert Timeline().durations() == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-22T20:45:12.345Z", "2026-11-22T20:45:12.345000+00:00"),
+        ("2026-11-22T21:45:12.345678+01:00", "2026-11-22T20:45:12.345678+00:00"),
+        ("2026-11-22T20:45:12", "2026-11-22T20:45:12+00:00"),
+    ],
+)
+def test_moments_are_aware(text, expected):
+    assert moment_of(text).isoformat() == expected
+
+
+@pytest.mark.parametrize("text", ["", "now", None, 7])
+def test_what_is_no_moment(text):
+    assert moment_of(text) is None
