@@ -33,8 +33,8 @@ def local(monkeypatch):
     package.cloud, package.started = None, []
     package.running = lambda state_dir: package.cloud
 
-    def start(**arguments):
-        package.started.append(arguments)
+    def start(state_dir, **arguments):
+        package.started.append((state_dir, arguments))
         package.cloud = Cloud()
         return package.cloud
 
@@ -68,13 +68,9 @@ def test_the_local_cloud_is_found(local):
 
 def test_the_local_cloud_is_started(local):
     connection.connect(settings=LOCAL_SETTINGS)
-    (arguments,) = local.started
-    assert arguments == {
-        "port": 4566,
-        "speed": 60,
-        "provision_seconds": 120,
-        "state_dir": settings.ROOT / ".localcloud",
-    }
+    ((state_dir, arguments),) = local.started
+    assert state_dir == settings.ROOT / ".localcloud"
+    assert arguments == {"port": 4566, "speed": 60, "provision_seconds": 120, "region": "us-east-1"}
 
 
 def test_the_local_cloud_is_not_started_unasked(local):
@@ -84,7 +80,7 @@ def test_the_local_cloud_is_not_started_unasked(local):
 
 
 def test_a_local_cloud_that_does_not_start(local):
-    def start(**arguments):
+    def start(state_dir, **arguments):
         raise OSError("port 4566 is in use")
 
     local.start = start
@@ -139,6 +135,13 @@ def test_clients_are_made_once_for_all_threads(local):
 def test_an_unknown_argument(local):
     with pytest.raises(TypeError, match="no parameter setings"):
         connection.connect(setings=LOCAL_SETTINGS)
+
+
+def test_a_local_cloud_of_another_region(local):
+    local.cloud = Cloud()
+    elsewhere = settings.Settings(workshop=settings.Workshop(region="eu-west-1"))
+    with pytest.raises(TargetError, match=r"runs as us-east-1, and \[workshop\] region .* is eu-west-1: stop it"):
+        connection.connect(elsewhere)
 
 
 # AWS
