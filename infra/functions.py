@@ -105,7 +105,6 @@ class NotificationFunction(Construct):
             enforce_ssl=True,
             retention_period=cdk.Duration.days(14),
         )
-        acknowledge(self.dead_letters, {"AwsSolutions-SQS3": "This queue is itself the dead-letter queue."})
         self._log_group = logs.LogGroup(
             self, "Logs", retention=_RETENTION[log_retention_days], removal_policy=cdk.RemovalPolicy.DESTROY
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -182,5 +182,6 @@ def app(load: Callable[..., Template]) -> Template:
 
 
 @pytest.fixture(params=list(VARIANTS), scope="session")
-def variant(request: pytest.FixtureRequest) -> Iterator[str]:
-    yield request.param
+def variant(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name

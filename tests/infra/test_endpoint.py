@@ -132,7 +132,9 @@ def test_the_data_type_names_its_two_values(app):
 def test_the_model_waits_for_its_permissions(app):
     (model,) = app.resources("AWS::SageMaker::Model").values()
     role = model["Properties"]["ExecutionRoleArn"].replace(".Arn>", ">")
-    policies = [name for name, entry in app.resources("AWS::IAM::Policy").items() if role in entry["Properties"]["Roles"]]
+    policies = [
+        name for name, entry in app.resources("AWS::IAM::Policy").items() if role in entry["Properties"]["Roles"]
+    ]
     assert set(policies) <= set(model["DependsOn"])
 
 

@@ -160,9 +160,7 @@ def test_nobody_deletes(app):
 @pytest.mark.parametrize("package", ["save_status", "extract_images"])
 def test_functions_write_to_their_own_log_and_dead_letters(app, package):
     function = app.function(package)
-    rest = {
-        resource for action, resource in allowed(app, function["Role"]) if action.split(":")[0] in ("logs", "sqs")
-    }
+    rest = {resource for action, resource in allowed(app, function["Role"]) if action.split(":")[0] in ("logs", "sqs")}
     group = function["LoggingConfig"]["LogGroup"].replace(">", ".Arn>")
     assert rest == {group, function["DeadLetterConfig"]["TargetArn"]}
 

@@ -111,7 +111,9 @@ def test_names_are_mirrored_in_ssm(load, variant, name):
 def test_outputs_are_what_they_say(load):
     template = load(ModelId="model-x")
     outputs = {key: template.value(entry["Value"]) for key, entry in template.body["Outputs"].items()}
-    topics = template.one("AWS::SageMaker::EndpointConfig")["AsyncInferenceConfig"]["OutputConfig"]["NotificationConfig"]
+    topics = template.one("AWS::SageMaker::EndpointConfig")["AsyncInferenceConfig"]["OutputConfig"][
+        "NotificationConfig"
+    ]
     (requests,), (endpoint,) = template.resources("AWS::S3::Bucket"), template.resources("AWS::SageMaker::Endpoint")
     (dashboard,) = template.resources("AWS::CloudWatch::Dashboard")
     assert outputs == {
@@ -138,7 +140,9 @@ def test_stacks_are_named_after_the_workshop(synthesise):
 def test_the_target_changes_the_code_of_functions_and_nothing_else(lambdas, tmp_path):
     bodies = []
     for target in ("local", "aws"):
-        app = build_app(Settings(workshop=Workshop(target=target)), tmp_path / target, lambdas=lambdas, bundles=tmp_path)
+        app = build_app(
+            Settings(workshop=Workshop(target=target)), tmp_path / target, lambdas=lambdas, bundles=tmp_path
+        )
         app.synth()
         text = (tmp_path / target / "genai-async-app.template.json").read_text()
         keys = set(re.findall(r"\b[0-9a-f]{64}\.zip", text))
