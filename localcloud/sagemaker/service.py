@@ -15,7 +15,7 @@ from localcloud.sagemaker.metrics import Gauge, Metrics
 from localcloud.sagemaker.parts import Parts, invalid, not_offered, resource_arn
 from localcloud.sagemaker.process import Spawner
 from localcloud.sagemaker.requests import RequestQueue
-from localcloud.sagemaker.store import Store
+from localcloud.sagemaker.store import QUEUE, Store
 from localcloud.services import Cloud, ResourceType, Service, ServiceError
 
 Operation = Callable[[dict[str, Any]], dict[str, Any]]
@@ -38,7 +38,7 @@ class SageMaker:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        store = Store(cloud.state / "sagemaker.sqlite")
+        store = Store(cloud.state / "sagemaker.sqlite", QUEUE)
         self.queue = RequestQueue(store)
         metrics = Metrics(lambda: cloud.client("cloudwatch"), cloud.clock, self._gauges, self._each_minute)
         logs = LogShipper(lambda: cloud.client("logs"))

@@ -1,0 +1,18 @@
+"""Application Auto Scaling for the local cloud: variants of SageMaker endpoints, by alarms of CloudWatch.
+
+It sees endpoints and alarms through their public APIs only, as the service on AWS does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from localcloud.services import Cloud, Service
+
+
+def create_services(cloud: Cloud) -> list[Service]:
+    """The service ``application-autoscaling`` of ``cloud``."""
+    from localcloud.autoscaling.service import ApplicationAutoScaling
+
+    return [ApplicationAutoScaling(cloud)]
