@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 HERE = Path(__file__).parent
-WEIGHTS = ("denoiser.onnx", "text_encoder.onnx")
+WEIGHTS = HERE / "weights"
+WEIGHT_FILES = ("denoiser.onnx", "text_encoder.onnx")
 PACKAGE = ("__init__.py", "request.py", "response.py", "sample.py", "tokenizer.py", "upscale.py")
 
 MODEL_ID = "model-txt2img-smallworld"
@@ -39,8 +40,8 @@ def _read(path: Path) -> bytes:
 
 def model_files() -> dict[str, bytes]:
     """The files of the model artifact: weights and ``config.json``."""
-    config = {"model_id": MODEL_ID, "version": MODEL_VERSION, **json.loads(_read(HERE / "weights" / "training.json"))}
-    files = {name: _read(HERE / "weights" / name) for name in WEIGHTS}
+    config = {"model_id": MODEL_ID, "version": MODEL_VERSION, **json.loads(_read(WEIGHTS / "training.json"))}
+    files = {name: _read(WEIGHTS / name) for name in WEIGHT_FILES}
     return files | {"config.json": json.dumps(config, indent=1, sort_keys=True).encode() + b"\n"}
 
 

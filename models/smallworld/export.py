@@ -19,11 +19,11 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from .bundle import WEIGHT_FILES, WEIGHTS
 from .model import ModelConfig, SmallWorld, build
 from .tokenizer import tokenize
 from .train import FOLDER
 
-WEIGHTS = Path(__file__).parent / "weights"
 SMALLEST = 2048  # parameters with fewer values stay as they are
 TOLERANCE = 1e-4
 
@@ -155,7 +155,7 @@ def export(checkpoint: Path, folder: Path) -> dict[str, float]:
             raise ExportError(
                 f"the ONNX files differ from PyTorch by {difference:.1e}; at most {TOLERANCE:.0e} is allowed"
             )
-        for name in ("text_encoder.onnx", "denoiser.onnx"):
+        for name in WEIGHT_FILES:
             pack(Path(temporary) / name, folder / name)
     size = sum(path.stat().st_size for path in folder.glob("*.onnx"))
     report = {**facts, "float_difference": difference, "int8_difference": check(model, folder), "bytes": size}

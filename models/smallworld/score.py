@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from .bundle import WEIGHTS
 from .drawing import draw
-from .export import WEIGHTS
 from .palette import COLORS, PALETTE, article, distinct_colors
 from .sample import Drawing, SmallWorld
 from .shapes import NUMBERS, OPPOSITE, POSITIONS, SHAPES, Group, ShapeScene, draw_shape, plural

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from .bundle import WEIGHTS
 from .sample import Drawing, SmallWorld
 
-WEIGHTS = Path(__file__).parent / "weights"
 LABEL = 15  # pixels for the prompt above its row
 
 SHAPES = (

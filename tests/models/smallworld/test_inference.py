@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import base64
+import io
+import json
+import subprocess
+import sys
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+from smallworld import bundle
+from smallworld.inference import input_fn, model_fn, output_fn, predict_fn
+from smallworld.request import RequestError
+from smallworld.sample import Drawing
+
+PROMPT = "a red circle on a blue background"
+FIELDS = {"prompt": PROMPT, "width": 40, "height": 24, "num_inference_steps": 1, "seed": 5}
+
+
+def answer(endpoint, body, content_type="application/json", accept="application/json"):
+    written = output_fn(predict_fn(input_fn(body, content_type), endpoint), accept)
+    assert isinstance(written, bytes)
+    return json.loads(written)
+
+
+def test_json_in_nested_rgb_out(endpoint, model):
+    result = answer(endpoint, json.dumps({**FIELDS, "num_images_per_prompt": 2}))
+    assert list(result) == ["generated_images", "prompt"]
+    assert result["prompt"] == PROMPT
+    expected = model.draw(PROMPT, Drawing(steps=1, width=40, height=24, seed=5), 2)
+    assert result["generated_images"] == [picture.tolist() for picture in expected]
+    assert np.array(result["generated_images"]).shape == (2, 24, 40, 3)
+
+
+def test_a_list_of_prompts_gives_the_pictures_of_each_in_order(endpoint):
+    prompts = [PROMPT, "a star"]
+    together = answer(endpoint, json.dumps({**FIELDS, "prompt": prompts, "num_images_per_prompt": 2}))
+    assert together["prompt"] == prompts
+    alone = [answer(endpoint, json.dumps({**FIELDS, "prompt": p, "num_images_per_prompt": 2})) for p in prompts]
+    assert together["generated_images"] == alone[0]["generated_images"] + alone[1]["generated_images"]
+
+
+def test_negative_prompts_belong_to_their_prompts(endpoint):
+    both = {**FIELDS, "prompt": [PROMPT, PROMPT], "negative_prompt": ["", "a red circle"]}
+    first, second = answer(endpoint, json.dumps(both))["generated_images"]
+    assert [first] == answer(endpoint, json.dumps(FIELDS))["generated_images"]
+    single = {**FIELDS, "negative_prompt": "a red circle"}
+    assert [second] == answer(endpoint, json.dumps(single))["generated_images"]
+    assert first != second
+
+
+@pytest.mark.parametrize("accept", ["application/json;jpeg", "application/json; JPEG"])
+def test_jpeg(endpoint, accept):
+    (text,) = answer(endpoint, json.dumps(FIELDS), accept=accept)["generated_images"]
+    assert Image.open(io.BytesIO(base64.b64decode(text))).size == (40, 24)
+
+
+@pytest.mark.parametrize("content_type", ["application/x-text", "application/x-text; charset=utf-8"])
+def test_plain_text_in_a_single_picture_out(endpoint, content_type):
+    result = answer(endpoint, PROMPT.encode(), content_type)
+    assert list(result) == ["generated_image", "prompt"]
+    assert np.array(result["generated_image"]).shape == (128, 128, 3)
+    jpeg = answer(endpoint, PROMPT, content_type, "application/json;jpeg")["generated_image"]
+    assert Image.open(io.BytesIO(base64.b64decode(jpeg))).size == (128, 128)
+
+
+@pytest.mark.parametrize("accept", [None, "", "*/*", "application/*", "application/json; charset=utf-8"])
+def test_other_ways_to_accept_json(endpoint, accept):
+    assert "generated_images" in answer(endpoint, json.dumps(FIELDS), accept=accept)
+
+
+def test_other_media_types_are_refused(endpoint):
+    with pytest.raises(RequestError, match="ContentType is 'text/csv'; allowed are application/json and") as caught:
+        input_fn(b"a", "text/csv")
+    assert caught.value.status_code == 415
+    prediction = predict_fn(input_fn(json.dumps(FIELDS)), endpoint)
+    with pytest.raises(RequestError, match="Accept is 'image/png'; allowed are application/json and") as caught:
+        output_fn(prediction, "image/png")
+    assert caught.value.status_code == 406
+
+
+def test_the_containers_response_limit_is_kept(monkeypatch):
+    monkeypatch.setenv("MMS_MAX_RESPONSE_SIZE", "10000")
+    endpoint = model_fn(str(bundle.WEIGHTS))
+    with pytest.raises(RequestError, match=r"1 images of 40 x 24 may need 16,320 bytes .* at most 10,000"):
+        answer(endpoint, json.dumps(FIELDS))
+    assert "generated_images" in answer(endpoint, json.dumps(FIELDS), accept="application/json;jpeg")
+
+
+CLIENT = """
+import json, sys
+sys.path.insert(0, sys.argv[1] + "/code")
+import inference
+assert inference.__file__.startswith(sys.argv[1]), inference.__file__
+model = inference.model_fn(sys.argv[1])
+request = inference.input_fn(sys.stdin.buffer.read(), "application/json")
+sys.stdout.buffer.write(inference.output_fn(inference.predict_fn(request, model), "application/json"))
+loaded = [m.__file__ for n, m in sys.modules.items() if n.startswith("smallworld")]
+assert all(file.startswith(sys.argv[1]) for file in loaded), loaded
+"""
+
+
+def test_an_unpacked_bundle_answers_in_a_clean_process(endpoint, tmp_path):
+    with tarfile.open(fileobj=io.BytesIO(bundle.packed_model())) as tar:
+        tar.extractall(tmp_path, filter="data")
+    command = [sys.executable, "-I", "-c", CLIENT, str(tmp_path)]
+    body = json.dumps(FIELDS).encode()
+    done = subprocess.run(command, input=body, capture_output=True, cwd=tmp_path, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    assert json.loads(done.stdout) == answer(endpoint, body)

@@ -1,0 +1,32 @@
+"""What the released weights can do, coarsely: these fail when weights, words or sampling no longer belong together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from smallworld import score
+from smallworld.palette import PALETTE
+from smallworld.sample import Drawing
+
+
+@pytest.mark.parametrize(("color", "background"), [("red", "blue"), ("yellow", "black"), ("green", "white")])
+def test_colours_are_where_the_prompt_says(model, color, background):
+    drawing = Drawing(steps=8, width=64, height=64, seed=1)
+    (picture,) = model.draw(f"a {color} circle on a {background} background", drawing)
+    pixels = picture.astype(float)
+    corners = pixels[[2, 2, -3, -3], [2, -3, 2, -3]]
+    assert np.abs(corners - PALETTE[background]).max() < 60
+    near = np.linalg.norm(pixels - PALETTE[color], axis=2) < 80
+    assert 0.05 < near.mean() < 0.6
+    y, x = (axis.mean() / 64 for axis in np.where(near))
+    assert abs(y - 0.5) < 0.15
+    assert abs(x - 0.5) < 0.15
+
+
+def test_background_and_colour_are_mostly_right(model):
+    asked = score.questions(20, seed=5)
+    scenes = [scene for _, scene in asked]
+    pictures = [model.draw(text, Drawing("", 8, 3.0, 64, 64, seed))[0] for seed, (text, _) in enumerate(asked)]
+    found = score.percentages(scenes, pictures)
+    assert found["background"] >= 90
+    assert found["colour"] >= 80

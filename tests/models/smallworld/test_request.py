@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from smallworld.request import FIELDS, Request, RequestError, check, read_json, read_text
+from smallworld.sample import Drawing
+
+PROMPT = "a red circle on a blue background"
+
+
+def test_defaults():
+    request = read_json(json.dumps({"prompt": PROMPT, "seed": 3}))
+    assert request == Request((PROMPT,), (Drawing(seed=3),), 1)
+    assert (request.drawings[0].width, request.drawings[0].height) == (128, 128)
+
+
+def test_all_fields():
+    fields = {
+        "prompt": PROMPT,
+        "negative_prompt": "a star",
+        "width": 256,
+        "height": 64,
+        "num_inference_steps": 5,
+        "num_images_per_prompt": 2,
+        "guidance_scale": 2.5,
+        "seed": 2**63 - 1,
+    }
+    assert set(fields) == FIELDS
+    assert check(fields) == Request((PROMPT,), (Drawing("a star", 5, 2.5, 256, 64, 2**63 - 1),), 2)
+
+
+def test_a_list_of_prompts_takes_a_list_of_negative_prompts():
+    request = check({"prompt": ["a star", "a ring"], "negative_prompt": ["red", "blue"], "seed": 1})
+    assert request.prompts == ("a star", "a ring")
+    assert [drawing.negative_prompt for drawing in request.drawings] == ["red", "blue"]
+    assert request.echo == ["a star", "a ring"]
+    assert check({"prompt": ["a star"]}).echo == ["a star"]
+    assert check({"prompt": "a star"}).echo == "a star"
+
+
+def test_without_a_seed_each_request_gets_another():
+    assert check({"prompt": ""}).drawings[0].seed != check({"prompt": ""}).drawings[0].seed
+
+
+def test_null_is_absent():
+    everything_null = dict.fromkeys(FIELDS - {"prompt", "seed"})
+    assert check({"prompt": PROMPT, "seed": 0, **everything_null}) == check({"prompt": PROMPT, "seed": 0})
+
+
+def test_an_unknown_field_is_ignored_with_a_warning(caplog):
+    with caplog.at_level(logging.WARNING):
+        request = check({"prompt": PROMPT, "seed": 0, "scheduler": "ddim"})
+    assert request == check({"prompt": PROMPT, "seed": 0})
+    assert '"scheduler"' in caplog.text
+
+
+BAD = [
+    ("prompt", None, "prompt is missing"),
+    ("prompt", 5, "prompt is 5; allowed is a string, or a list of 1 to 8 strings"),
+    ("prompt", [], r"prompt is \[\]; allowed"),
+    ("prompt", ["a", 5], r'prompt is \["a", 5\]; allowed'),
+    ("prompt", ["a"] * 9, "prompt is .*; allowed is a string, or a list of 1 to 8"),
+    ("negative_prompt", ["a"], r'negative_prompt is \["a"\]; allowed is a string, because prompt is one'),
+    ("negative_prompt", 7, "negative_prompt is 7; allowed is a string"),
+    ("width", 100, "width is 100; allowed is an integer divisible by 8 from 8 to 512"),
+    ("width", 0, "width is 0; allowed"),
+    ("width", 520, "width is 520; allowed"),
+    ("width", "64", 'width is "64"; allowed'),
+    ("width", True, "width is true; allowed"),
+    ("height", -8, "height is -8; allowed"),
+    ("height", 64.0, r"height is 64\.0; allowed"),
+    ("height", [64], r"height is \[64\]; allowed"),
+    ("num_inference_steps", 0, "num_inference_steps is 0; allowed is an integer from 1 to 100"),
+    ("num_inference_steps", 101, "num_inference_steps is 101; allowed"),
+    ("num_inference_steps", 2.5, r"num_inference_steps is 2\.5; allowed"),
+    ("num_images_per_prompt", 9, "num_images_per_prompt is 9; allowed is an integer from 1 to 8"),
+    ("num_images_per_prompt", 0, "num_images_per_prompt is 0; allowed"),
+    ("guidance_scale", -1, "guidance_scale is -1; allowed is a number from 0 to 30"),
+    ("guidance_scale", 31, "guidance_scale is 31; allowed"),
+    ("guidance_scale", "4", 'guidance_scale is "4"; allowed'),
+    ("guidance_scale", False, "guidance_scale is false; allowed"),
+    ("guidance_scale", float("nan"), "guidance_scale is NaN; allowed"),
+    ("guidance_scale", float("inf"), "guidance_scale is Infinity; allowed"),
+    ("seed", -1, "seed is -1; allowed is an integer from 0 to"),
+    ("seed", 2**63, "seed is 9223372036854775808; allowed"),
+    ("seed", 1.5, r"seed is 1\.5; allowed"),
+    ("seed", "1", 'seed is "1"; allowed'),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "message"), BAD, ids=[f"{name}={value!r:.20}" for name, value, _ in BAD])
+def test_a_bad_parameter_is_a_400_that_names_it_its_value_and_what_is_allowed(name, value, message):
+    with pytest.raises(RequestError, match=f"^{message}") as caught:
+        read_json(json.dumps({"prompt": PROMPT, name: value}))
+    assert (caught.value.status_code, caught.value.phrase) == (400, "Bad Request")
+    assert caught.value.message == str(caught.value)
+
+
+def test_a_list_of_prompts_needs_as_many_negative_prompts_and_few_enough_images():
+    with pytest.raises(RequestError, match=r'negative_prompt is "a"; allowed is a list of 2 strings'):
+        check({"prompt": ["a", "b"], "negative_prompt": "a"})
+    with pytest.raises(RequestError, match=r'negative_prompt is \["a"\]; allowed is a list of 2 strings'):
+        check({"prompt": ["a", "b"], "negative_prompt": ["a"]})
+    with pytest.raises(
+        RequestError, match="num_images_per_prompt is 6; allowed is an integer from 1 to 4 with 4 prompts"
+    ):
+        check({"prompt": list("abcd"), "num_images_per_prompt": 6})
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "the body is not JSON"),
+        (b"{", "the body is not JSON"),
+        (b"\xff\xfe\xff", "the body is not JSON"),
+        (b"[" * 100_000, "the body is not JSON"),
+        (b"[1]", r"the body is \[1\]; send a JSON object"),
+        (b'"a prompt"', "the body is .*; send a JSON object"),
+        (b"{}", "prompt is missing"),
+    ],
+)
+def test_a_body_that_is_no_request(body, message):
+    with pytest.raises(RequestError, match=message):
+        read_json(body)
+
+
+def test_a_plain_prompt():
+    request = read_text(PROMPT.encode())
+    assert (request.prompts, request.plain, request.images_per_prompt) == ((PROMPT,), True, 1)
+    assert read_text("Ünïcode").echo == "Ünïcode"
+    with pytest.raises(RequestError, match="the body is not UTF-8"):
+        read_text(b"\xff\xfe")
+
+
+def test_long_values_are_cut_short_in_messages():
+    with pytest.raises(RequestError) as caught:
+        check({"prompt": PROMPT, "width": "9" * 5000})
+    assert len(str(caught.value)) < 200
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(FIELDS)) | st.text(), json_values))
+def test_any_object_is_a_request_within_the_limits_or_a_400(fields):
+    try:
+        request = read_json(json.dumps(fields))
+    except RequestError as error:
+        status = error.status_code
+    else:
+        status = 200
+    if status != 200:
+        assert status == 400
+        return
+    assert 1 <= len(request.prompts) * request.images_per_prompt <= 16
+    for drawing in request.drawings:
+        assert 1 <= drawing.steps <= 100
+        assert 0 <= drawing.guidance_scale <= 30
+        assert all(8 <= side <= 512 and side % 8 == 0 for side in (drawing.width, drawing.height))
+        assert 0 <= drawing.seed < 2**63

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import base64
+import io
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from PIL import Image
+from smallworld.request import RequestError
+from smallworld.response import body, nested_rgb
+
+pictures = npst.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)))
+
+
+@given(pictures)
+def test_nested_rgb_is_byte_for_byte_what_json_writes(picture):
+    assert nested_rgb(picture) == json.dumps(picture.tolist()).encode()
+
+
+def test_every_value_is_written():
+    picture = np.arange(256 * 3, dtype=np.uint16).reshape(16, 16, 3).astype(np.uint8)
+    assert json.loads(nested_rgb(picture)) == picture.tolist()
+
+
+def test_a_transposed_picture_is_written_in_its_own_order():
+    picture = np.arange(24, dtype=np.uint8).reshape(3, 2, 4).transpose(1, 2, 0)
+    assert json.loads(nested_rgb(picture)) == picture.tolist()
+
+
+def test_pictures_and_prompt():
+    picture = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    answer = body([picture, picture[::-1]], 'a "star" ☆', plain=False, jpeg=False, largest=10_000)
+    expected = {"generated_images": [picture.tolist(), picture[::-1].tolist()], "prompt": 'a "star" ☆'}
+    assert answer == json.dumps(expected).encode()
+    single = body([picture], "a", plain=True, jpeg=False, largest=10_000)
+    assert single == json.dumps({"generated_image": picture.tolist(), "prompt": "a"}).encode()
+
+
+def test_jpegs():
+    picture = np.full((16, 24, 3), (200, 30, 40), np.uint8)
+    answer = json.loads(body([picture], ["a"], plain=False, jpeg=True, largest=10_000))
+    assert answer["prompt"] == ["a"]
+    (text,) = answer["generated_images"]
+    image = Image.open(io.BytesIO(base64.b64decode(text, validate=True)))
+    assert (image.format, image.size) == ("JPEG", (24, 16))
+    assert np.abs(np.asarray(image).astype(int) - picture).max() <= 4
+
+
+def test_too_large_a_response_is_refused_before_it_is_written():
+    picture = np.zeros((512, 512, 3), np.uint8)
+    with pytest.raises(RequestError) as caught:
+        body([picture] * 5, "a", plain=False, jpeg=False, largest=20_000_000)
+    assert caught.value.status_code == 400
+    assert str(caught.value).startswith(
+        "5 images of 512 x 512 may need 22,282,240 bytes as nested RGB; a response has at most 20,000,000 "
+        "(MMS_MAX_RESPONSE_SIZE), which is 4 images of this size"
+    )
+    with pytest.raises(RequestError, match=r"the response has .* bytes; allowed are 300"):
+        body([picture], "a", plain=False, jpeg=True, largest=300)
