@@ -125,7 +125,7 @@ class JsonStream:
             if held > limit:
                 raise LimitError(f"byte {self.offset}, {where}: more than {limit} bytes of JSON")
             # Twice as much each time, so that reading a long value again costs no more than its length.
-            if not self.more(max(held, 1)) and problem is not None:
+            if not self.more(min(max(held, 1), limit - held + 1)) and problem is not None:
                 raise self.truncated(where)
 
     def raw(self) -> bytes:

@@ -11,7 +11,7 @@ MAX_PIXELS = 2**25
 """Pixels of all images of one response (32 of 1024×1024): at worst 96 MiB of PNG, held until all are known good."""
 MAX_FIELD_BYTES = 2**22
 """JSON text of one field that is not an image, such as the prompt."""
-MAX_ROW_BYTES = 2**22
+MAX_ROW_BYTES = 2**21
 """JSON text of one row of pixels, blanks included."""
 MAX_ENCODED_BYTES = 2**25
 """One image in base64, or one plain `image/*` body."""

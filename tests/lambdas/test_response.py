@@ -330,7 +330,7 @@ def test_an_endless_row_is_refused_early():
         while True:
             yield b"[1,2,3]," * 2**17
 
-    with pytest.raises(exceptions.LimitError, match="in image 0, row 1: more than 4194304 bytes"):
+    with pytest.raises(exceptions.LimitError, match="in image 0, row 1: more than 2097152 bytes"):
         response.read(endless())
 
 

@@ -1,0 +1,143 @@
+"""What holds for each function's bundle, and for the little that stands in both."""
+
+import ast
+import re
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import extract_images.notification as extracting
+import pytest
+import save_status.core as saving
+from extract_images.exceptions import ExtractImagesError
+from save_status.exceptions import SaveStatusError
+
+LAMBDAS = Path(extracting.__file__).parents[1]
+ERRORS = (SaveStatusError, ExtractImagesError)
+FUNCTIONS = ["save_status", "extract_images"]
+# In every Python runtime of AWS Lambda: https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
+RUNTIME = ["boto3", "botocore", "s3transfer", "python-dateutil", "six", "urllib3", "jmespath"]
+
+
+def requirements(function):
+    lines = (LAMBDAS / function / "requirements.txt").read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def names(function):
+    return [line.partition("==")[0] for line in requirements(function)]
+
+
+def link(distributions, folder):
+    """Make a folder that holds nothing but these distributions of the environment, as if installed there."""
+    for name in distributions:
+        distribution = metadata.distribution(name)
+        for top in {file.parts[0] for file in distribution.files or [] if file.parts[0] not in ("..", "__pycache__")}:
+            target = folder / top
+            if not target.exists():
+                target.symlink_to(Path(str(distribution.locate_file(top))))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_requirements_are_pinned_and_whole(function):
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+", line) for line in requirements(function))
+    for name in names(function):
+        for needed in metadata.requires(name) or []:
+            if "extra ==" not in needed:
+                assert re.split(r"[^A-Za-z0-9._-]", needed)[0].lower().replace("_", "-") in names(function)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_pins_are_the_versions_tested_here(function):
+    assert {name: metadata.version(name) for name in names(function)} == dict(
+        line.split("==") for line in requirements(function)
+    )
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_import_is_declared(function):
+    """Also those inside of functions, which importing the handler does not reach."""
+    provided = {"boto3", "botocore", function}
+    for package, distributions in metadata.packages_distributions().items():
+        if {name.lower().replace("_", "-") for name in distributions} & set(names(function)):
+            provided.add(package)
+    for path in (LAMBDAS / function).glob("**/*.py"):
+        tree = ast.parse(path.read_text())
+        typing_only = {
+            node
+            for block in ast.walk(tree)
+            if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+            for node in ast.walk(block)
+        }
+        for node in ast.walk(tree):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path.name}: relative import"
+                modules = [node.module or ""]
+            if node not in typing_only:
+                tops = {module.partition(".")[0] for module in modules} - set(sys.stdlib_module_names)
+                assert tops <= provided, f"{path.name}:{getattr(node, 'lineno', 0)}"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_bundle_works_in_an_isolated_interpreter(function, tmp_path):
+    """With the package, its requirements and Lambda's own boto3; without this environment's other packages."""
+    bundle, runtime = tmp_path / "bundle", tmp_path / "runtime"
+    bundle.mkdir()
+    runtime.mkdir()
+    (bundle / function).symlink_to(LAMBDAS / function)
+    link(names(function), bundle)
+    link(RUNTIME, runtime)
+    program = f"""
+import sys
+sys.path[:0] = [{str(bundle)!r}, {str(runtime)!r}]
+import {function}.handler
+for unwanted in ("PIL", "numpy", "pydantic", "moto"):
+    assert unwanted not in sys.modules, unwanted
+try:
+    {function}.handler.handler({{"Records": []}}, type("Context", (), dict.fromkeys(
+        ("function_name", "memory_limit_in_mb", "invoked_function_arn", "aws_request_id"))))
+except Exception as error:
+    assert type(error).__name__ == "MalformedEventError", repr(error)
+    print("refused")
+"""
+    environment = {"POWERTOOLS_METRICS_NAMESPACE": "Workshop", "POWERTOOLS_SERVICE_NAME": function}
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=60,
+        check=False,
+    )
+    assert "refused" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("value", ["a", "A.b_c-9", "", ".", "..", "a/b", "x" * 64, "x" * 65, "é", "a\n", None, 5])
+def test_both_functions_take_the_same_ids(value):
+    verdicts = []
+    for function in (saving, extracting):
+        try:
+            verdicts.append(function.checked_inference_id(value))
+        except ERRORS as error:
+            verdicts.append(f"{type(error).__name__}: {error}")
+    assert verdicts[0] == verdicts[1]
+
+
+@pytest.mark.parametrize("event", [{}, {"Records": []}, {"Records": [{}]}, {"Records": [{"EventSource": "aws:sns"}]}])
+def test_both_functions_take_the_same_events(event):
+    verdicts = []
+    for function in (saving, extracting):
+        try:
+            verdicts.append(function.message_of(function.records(event)[0]))
+        except ERRORS as error:
+            verdicts.append(type(error).__name__)
+    assert verdicts[0] == verdicts[1]
+
+
+@pytest.mark.parametrize("name", ["completed", "failed"])
+def test_both_functions_read_the_documented_events(name, events):
+    event = events.load(name)
+    for function in (saving, extracting):
+        assert function.message_of(function.records(event)[0]) == events.message(event)
