@@ -190,7 +190,8 @@ class Deliveries:
     def _run(self, event: _Event) -> None:
         policy = self._policy(event.function)
         if policy is None:
-            logger.warning("%s is gone; an event for it is dropped, as Lambda drops it", event.function)
+            logger.warning("%s does not exist; an event for it is not delivered", event.function)
+            self._redrive(json.loads(event.event))
             self._strike_off(event)
             return
         outcome = self._invoke(event.function, json.loads(event.event))
@@ -208,6 +209,21 @@ class Deliveries:
             logger.info("%s failed (attempt %d): %s", event.function, attempts, outcome.error)
             delay = RETRY_DELAYS[min(attempts, len(RETRY_DELAYS)) - 1]
             self._again_or_give_up(event, policy, outcome, attempts, event.throttles, delay)
+
+    def _redrive(self, event: Any) -> None:
+        """Hand a notification whose function does not exist to its subscription's dead-letter queue.
+
+        Amazon SNS Developer Guide, "Amazon SNS dead-letter queues": a deleted endpoint is a client-side error, which
+        is not retried.
+        """
+        records = event.get("Records") if isinstance(event, dict) else None
+        if not records or records[0].get("EventSource") != "aws:sns":
+            return
+        arn = records[0]["EventSubscriptionArn"]
+        attributes = self._client("sns").get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+        policy = json.loads(attributes.get("RedrivePolicy") or "{}")
+        if "deadLetterTargetArn" in policy:
+            self._send(policy["deadLetterTargetArn"], json.dumps(records[0]["Sns"]), {})
 
     def _again_or_give_up(
         self, event: _Event, policy: Policy, outcome: Outcome, attempts: int, throttles: int, delay: float

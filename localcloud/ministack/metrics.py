@@ -109,19 +109,16 @@ class Metrics:
         cloudwatch = self._alarms
         expired = time.time() - 15 * 86400  # "Data points with a period of 60 seconds are available for 15 days"
         for key, points in list(cloudwatch._metrics._data.items()):
-            if len(points) < 100 or points[0]["Timestamp"] >= older_than or "_compact" in points[0]:
-                recent = [p for p in points if p["Timestamp"] >= older_than]
-                if len(points) < 100 or len(recent) == len(points):
-                    continue
+            kept: list[Any] = []
             groups: dict[tuple[float, Any], list[Any]] = {}
-            kept = []
             for point in points:
                 stamp = point["Timestamp"]
                 if stamp >= older_than or "_compact" in point:
-                    if stamp >= expired:
-                        kept.append(point)
+                    kept.append(point)
                 else:
                     groups.setdefault((stamp - stamp % resolution, point.get("Unit")), []).append(point)
+            if not groups and (not points or points[0]["Timestamp"] >= expired):
+                continue
             merged = []
             for (stamp, unit), members in groups.items():
                 statistics = cloudwatch._calc_stats(members)
@@ -129,7 +126,10 @@ class Metrics:
                     dimensions = members[0]["Dimensions"]
                     point = {"Timestamp": stamp, "Value": statistics["Average"], "Unit": unit, "_stat": statistics}
                     merged.append({**point, "Dimensions": dimensions, "_compact": True})
-            cloudwatch._metrics._data[key] = sorted([*merged, *kept], key=lambda p: float(p["Timestamp"]))
+            cloudwatch._metrics._data[key] = sorted(
+                (point for point in (*merged, *kept) if point["Timestamp"] >= expired),
+                key=lambda point: float(point["Timestamp"]),
+            )
 
     def publish_queue_metrics(self) -> None:
         """Measure the SQS queues that an alarm looks at: MiniStack publishes nothing for SQS."""

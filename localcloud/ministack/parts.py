@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -49,7 +50,7 @@ _PARTS = {
         "_get_func_record_for_ref",
         "invoke_async_with_retry",
     ),
-    "ministack.services.s3": ("_bucket_tags",),
+    "ministack.services.s3": ("_bucket_tags", "_delete_bucket"),
     "ministack.services.sns": ("_deliver_to_lambda", "_threading"),
     "ministack.services.sqs": ("_queues",),
     "ministack.services.sts": ("_sessions",),
@@ -87,6 +88,8 @@ def check() -> dict[str, ModuleType]:
     IncompatibleMiniStackError
         For another version, or when a part is gone.
     """
+    # No Docker: this cloud never uses it, its SDK costs 11 MB, and with it MiniStack would end containers of others.
+    sys.modules["docker"] = None  # type: ignore[assignment]  # the documented way to make an import fail
     found = importlib.metadata.version("ministack")
     modules: dict[str, ModuleType] = {}
     missing: list[str] = []

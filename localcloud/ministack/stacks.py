@@ -25,6 +25,8 @@ class Stacks:
             self._after("AWS::S3::Bucket", action, self._keep_bucket_tags)
             self._after("AWS::CloudWatch::Alarm", action, lambda result, properties: check_supported(properties))
 
+        self._provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["delete"] = self._delete_bucket
+
     def is_callback(self, path: str) -> bool:
         """Whether ``path`` is a ResponseURL on which CloudFormation waits: unsigned, with a secret in it, as on AWS."""
         prefix = "/_ministack/cfn-response/"
@@ -76,6 +78,15 @@ class Stacks:
             record["config"]["DeadLetterConfig"] = dict(properties["DeadLetterConfig"])
         reserved = properties.get("ReservedConcurrentExecutions")
         record["concurrency"] = None if reserved is None else int(reserved)
+
+    def _delete_bucket(self, physical_id: str, properties: Mapping[str, Any]) -> None:
+        """Delete a bucket as S3's own API does: not when it holds objects, and from the disk, too."""
+        status, _, _ = self._buckets._delete_bucket(physical_id)
+        if status not in (204, 404):
+            raise ValueError(
+                'Resource handler returned message: "The bucket you tried to delete is not empty. You must delete all '
+                f'versions in the bucket. (Service: S3, Status Code: {status})" (HandlerErrorCode: Conflict)'
+            )
 
     def _keep_bucket_tags(self, result: tuple[str, Any], properties: Mapping[str, Any]) -> None:
         """MiniStack drops the tags of a bucket."""

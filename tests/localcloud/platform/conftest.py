@@ -1,0 +1,113 @@
+"""A local cloud without services of its own, started once for each module that asks for it."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+import localcloud
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """What ``condition`` gives as soon as that is true; fails after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    pytest.fail(f"not within {seconds:g} s: {condition}")
+
+
+class CloudUnderTest:
+    """A running cloud and boto3 clients for it."""
+
+    def __init__(self, running: localcloud.Running) -> None:
+        self.running = running
+
+    def client(self, service: str, **options: Any) -> Any:
+        environment = self.running.environment
+        return boto3.client(
+            service,
+            endpoint_url=environment["AWS_ENDPOINT_URL"],
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=environment["AWS_REGION"],
+            **options,
+        )
+
+    def create_function(self, name: str, source: str, **settings: Any) -> str:
+        """Create a Python function; its ARN."""
+        return self.client("lambda").create_function(
+            FunctionName=name,
+            Runtime="python3.12",
+            Role="arn:aws:iam::000000000000:role/test",
+            Handler="index.handler",
+            Code={"ZipFile": zipped(source)},
+            **settings,
+        )["FunctionArn"]
+
+    def queue(self, name: str) -> tuple[str, str]:
+        """Create a queue; its URL and ARN."""
+        sqs = self.client("sqs")
+        url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        return url, f"arn:aws:sqs:us-east-1:000000000000:{name}"
+
+    def receive(self, url: str, seconds: float = 20.0) -> Any:
+        """The next message of a queue."""
+        sqs = self.client("sqs")
+        return wait_until(
+            lambda: sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"]).get("Messages"), seconds
+        )[0]
+
+    def deploy(self, stack: str, template: dict[str, Any], *, update: bool = False) -> dict[str, str]:
+        """Create or update a stack; its outputs."""
+        cloudformation = self.client("cloudformation")
+        act = cloudformation.update_stack if update else cloudformation.create_stack
+        act(StackName=stack, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_NAMED_IAM"])
+        described = self.settled(stack)
+        assert described["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), described
+        return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+
+    def settled(self, stack: str) -> dict[str, Any]:
+        """The description of a stack when nothing is in progress any more."""
+        cloudformation = self.client("cloudformation")
+
+        def done() -> Any:
+            described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+            return None if described["StackStatus"].endswith("IN_PROGRESS") else described
+
+        return wait_until(done)
+
+
+def zipped(source: str) -> bytes:
+    """A bundle with ``index.py``."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as bundle:
+        bundle.writestr("index.py", source)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudUnderTest]:
+    state = tmp_path_factory.mktemp("cloud")
+    running = localcloud.start(state, port=0, speed=60, service_modules=[])
+    try:
+        yield CloudUnderTest(running)
+    finally:
+        localcloud.stop(state)
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Iterator[Path]:
+    """A folder for the state of a cloud that the test itself starts."""
+    yield tmp_path / "state"
+    localcloud.stop(tmp_path / "state")
