@@ -211,6 +211,7 @@ def deploy(connection: Connection, progress: Progress = print) -> Mapping[str, s
     progress(f"deploying {settings.application_stack} with s3://{packaged.bucket}/{packaged.key}")
     parameters = packaged.parameters(settings.model.instance_type)
     _deploy_stack(connection, progress, assembly, settings.application_stack, parameters)
+    connection.refresh()
     return _stack_outputs(connection, settings.application_stack) or {}
 
 

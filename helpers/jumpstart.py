@@ -155,7 +155,7 @@ def build_smallworld(folder: Path) -> dict[str, Path]:
     )
     if done.returncode:
         raise ModelError(f"building models/smallworld failed: {done.stderr.strip()[-2000:]}")
-    names = {"model": "infer-model.tar.gz", "script": "sourcedir.tar.gz", "prepacked": "model.tar.gz"}
+    names = {"model": f"infer-{SMALLWORLD}.tar.gz", "script": "sourcedir.tar.gz", "prepacked": "model.tar.gz"}
     return {name: folder / file for name, file in names.items()}
 
 
