@@ -24,10 +24,15 @@ _JAVA_CLASSES = {
     r"\p{Digit}": r"0-9",
     r"\p{Punct}": r"!-/:-@\[-`{-~",
     r"\p{L}": r"a-zA-Z\u00AA-\uFFFD",
+    r"\p{M}": r"\u0300-\u036F",
     r"\p{N}": r"\d",
+    r"\p{P}": r"!-#%-*,-/:;?@\[-\]_{}\u00A1\u00A7\u00AB\u00B6\u00B7\u00BB\u00BF\u2010-\u2027\u2030-\u205E",
+    r"\p{S}": r"$+<->^`|~\u00A2-\u00A6\u00A8\u00A9\u00AC\u00AE-\u00B1\u00B4\u00B8\u00D7\u00F7\u20A0-\u20BF\u2190-\u2BFF",
     r"\p{Nd}": r"\d",
     r"\p{Z}": r"\s",
     r"\p{Zs}": r"\s",
+    r"\uD800\uDC00-\uDBFF\uDFFF": r"\U00010000-\U0010FFFF",  # Java's surrogate pairs
+    r"\ud800\udc00-\udbff\udfff": r"\U00010000-\U0010FFFF",
 }
 _LENGTH_TYPES = ("string", "blob", "list", "map")
 
@@ -35,6 +40,7 @@ _LENGTH_TYPES = ("string", "blob", "list", "map")
 @functools.lru_cache(maxsize=512)
 def compiled_pattern(pattern: str) -> re.Pattern[str] | None:
     """``pattern`` of a botocore model for :func:`re.fullmatch`, or None when Python cannot express it."""
+    pattern = re.sub(r"\$\{\d+,\d+\}", "$", pattern)  # an end that is repeated: legal in Java, and the same
     out, in_class, i = [], False, 0
     while i < len(pattern):
         known = next((java for java in _JAVA_CLASSES if pattern.startswith(java, i)), None)

@@ -229,7 +229,7 @@ class RestJsonProtocol:
             if result[name] is None:
                 continue
             if member.serialization.get("location") == "header":
-                headers[wire] = _header_text(member, document[wire])
+                headers[wire.lower()] = _header_text(member, document[wire])
             elif name != payload:
                 body[wire] = document[wire]
         if payload and payload in result:

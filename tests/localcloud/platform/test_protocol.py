@@ -1,0 +1,337 @@
+"""The front, with real boto3 clients in front of it and made-up services behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from hypercorn.asyncio import serve
+from hypercorn.config import Config as ServerConfig
+
+from localcloud.constraints import compiled_pattern
+from localcloud.front import Front, Gate
+from localcloud.services import ServiceError
+
+KEY = "LOCALCLOUDTESTTESTXX"
+NOW = datetime.datetime(2026, 11, 22, 12, 0, 0, 250000, tzinfo=datetime.UTC)
+SERVICES = ("sagemaker", "sagemaker-runtime", "application-autoscaling", "codecommit", "codepipeline", "codebuild")
+
+
+class Scripted:
+    """A service that answers what the test says and remembers what it was asked."""
+
+    resource_types = ()
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.answer: Any = {}
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+    def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        self.asked.append((operation, parameters))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class Fronted:
+    def __init__(self) -> None:
+        self.services = {name: Scripted(name) for name in SERVICES}
+        self.elsewhere: list[str] = []
+        self.front = Front(
+            gate=Gate(KEY, issued=lambda key: False, callback=lambda path: False),
+            ministack=self._elsewhere,
+            pool=ThreadPoolExecutor(4),
+            status=lambda: {},
+            ready=lambda: True,
+            after_ministack=lambda request, scope: None,
+        )
+        self.front.add(self.services.values())
+        self.url = ""
+
+    async def _elsewhere(self, scope: Any, receive: Any, send: Any) -> None:
+        self.elsewhere.append(scope["path"])
+        await send({"type": "http.response.start", "status": 404, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    def client(self, service: str, *, validate: bool = True) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id=KEY,
+            aws_secret_access_key="x",
+            config=Config(parameter_validation=validate, retries={"total_max_attempts": 1}),
+        )
+
+    def answers(self, service: str, answer: Any) -> Scripted:
+        self.services[service].answer = answer
+        self.services[service].asked.clear()
+        return self.services[service]
+
+
+@pytest.fixture(scope="module")
+def fronted() -> Iterator[Fronted]:
+    fixture = Fronted()
+    listener = socket.create_server(("127.0.0.1", 0))
+    fixture.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+    config = ServerConfig()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.graceful_timeout = 0.1
+    thread = threading.Thread(
+        target=loop.run_until_complete, args=(serve(fixture.front, config, shutdown_trigger=stop.wait),)
+    )
+    thread.start()
+    yield fixture
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(10)
+    listener.detach()  # hypercorn has closed it
+
+
+def test_json_request_and_response_go_round_trip(fronted: Fronted) -> None:
+    service = fronted.answers(
+        "sagemaker",
+        {
+            "EndpointName": "e",
+            "EndpointArn": "arn:aws:sagemaker:us-east-1:000000000000:endpoint/e",
+            "EndpointStatus": "InService",
+            "CreationTime": NOW,
+            "LastModifiedTime": NOW.timestamp(),
+            "ProductionVariants": [{"VariantName": "AllTraffic", "CurrentWeight": 1.0, "CurrentInstanceCount": 0}],
+        },
+    )
+    answer = fronted.client("sagemaker").describe_endpoint(EndpointName="e")
+    assert service.asked == [("DescribeEndpoint", {"EndpointName": "e"})]
+    assert answer["EndpointStatus"] == "InService"
+    assert answer["CreationTime"] == NOW == answer["LastModifiedTime"]
+    assert answer["ProductionVariants"][0]["CurrentInstanceCount"] == 0
+
+
+def test_nested_parameters_blobs_and_timestamps_arrive_as_boto3_documents_them(fronted: Fronted) -> None:
+    service = fronted.answers("codecommit", {"commitId": "c", "blobId": "b", "treeId": "t"})
+    fronted.client("codecommit").put_file(
+        repositoryName="r", branchName="main", fileContent=b"\x00\xff", filePath="a.bin", fileMode="NORMAL"
+    )
+    assert service.asked[0][1]["fileContent"] == b"\x00\xff"
+    service = fronted.answers("sagemaker", {"Endpoints": []})
+    fronted.client("sagemaker").list_endpoints(CreationTimeAfter=NOW)
+    assert service.asked[0][1]["CreationTimeAfter"] == NOW
+    service = fronted.answers("sagemaker", {"ModelArn": "arn:aws:sagemaker:us-east-1:000000000000:model/m"})
+    model = {
+        "ModelName": "m",
+        "ExecutionRoleArn": "arn:aws:iam::000000000000:role/r",
+        "PrimaryContainer": {"Image": "i", "Environment": {"A": "1"}},
+    }
+    fronted.client("sagemaker").create_model(**model)
+    assert service.asked == [("CreateModel", model)]
+
+
+def test_rest_json_takes_the_path_and_headers_and_answers_in_headers(fronted: Fronted) -> None:
+    """API Reference, InvokeEndpointAsync: 202, InferenceId in the body, both locations in headers."""
+    service = fronted.answers(
+        "sagemaker-runtime", {"InferenceId": "i", "OutputLocation": "s3://b/o.out", "FailureLocation": "s3://b/f.out"}
+    )
+    answer = fronted.client("sagemaker-runtime").invoke_endpoint_async(
+        EndpointName="e", InputLocation="s3://b/k", ContentType="application/json", RequestTTLSeconds=60
+    )
+    assert service.asked == [
+        (
+            "InvokeEndpointAsync",
+            {
+                "EndpointName": "e",
+                "InputLocation": "s3://b/k",
+                "ContentType": "application/json",
+                "RequestTTLSeconds": 60,
+            },
+        )
+    ]
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 202
+    assert (answer["InferenceId"], answer["OutputLocation"], answer["FailureLocation"]) == (
+        "i",
+        "s3://b/o.out",
+        "s3://b/f.out",
+    )
+
+
+def test_a_body_arrives_as_bytes(fronted: Fronted) -> None:
+    service = fronted.answers("sagemaker-runtime", {"Body": b"out", "ContentType": "text/plain"})
+    answer = fronted.client("sagemaker-runtime").invoke_endpoint(EndpointName="e", Body=b"in", Accept="text/plain")
+    assert service.asked[0][1] == {"EndpointName": "e", "Body": b"in", "Accept": "text/plain"}
+    assert (answer["Body"].read(), answer["ContentType"]) == (b"out", "text/plain")
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "answer"),
+    [
+        (
+            "application-autoscaling",
+            "describe_scalable_targets",
+            {"ServiceNamespace": "sagemaker"},
+            {"ScalableTargets": []},
+        ),
+        ("codepipeline", "list_pipelines", {}, {"pipelines": []}),
+        ("codebuild", "list_projects", {}, {"projects": ["p"]}),
+        ("codecommit", "list_repositories", {}, {"repositories": []}),
+    ],
+)
+def test_every_service_that_will_come_can_be_spoken_to(
+    fronted: Fronted, service: str, operation: str, parameters: dict[str, Any], answer: dict[str, Any]
+) -> None:
+    fronted.answers(service, answer)
+    got = getattr(fronted.client(service), operation)(**parameters)
+    assert {key: got[key] for key in answer} == answer
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "message"),
+    [
+        (
+            "sagemaker",
+            "describe_endpoint",
+            {},
+            "1 validation error detected: Value null at 'endpointName' failed to satisfy constraint: "
+            "Member must not be null",
+        ),
+        (
+            "sagemaker",
+            "describe_endpoint",
+            {"EndpointName": "-bad-"},
+            "1 validation error detected: Value '-bad-' at 'endpointName' failed to satisfy constraint: "
+            "Member must satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
+        ),
+        (
+            "sagemaker-runtime",
+            "invoke_endpoint_async",
+            {"EndpointName": "e", "InputLocation": "s3://b/k", "RequestTTLSeconds": 59},
+            "1 validation error detected: Value '59' at 'requestTTLSeconds' failed to satisfy constraint: "
+            "Member must have value greater than or equal to 60",
+        ),
+        (
+            "application-autoscaling",
+            "describe_scalable_targets",
+            {"ServiceNamespace": "nonsense", "MaxResults": 5},
+            "Value 'nonsense' at 'serviceNamespace' failed to satisfy constraint: Member must satisfy enum value set: ",
+        ),
+        (
+            "sagemaker",
+            "create_endpoint_config",
+            {"EndpointConfigName": "c", "ProductionVariants": [{"VariantName": "x" * 64}]},
+            "Value '" + "x" * 64 + "' at 'productionVariants.1.member.variantName' failed to satisfy constraint: "
+            "Member must have length less than or equal to 63",
+        ),
+    ],
+)
+def test_bad_parameters_are_refused_in_the_words_of_aws(
+    fronted: Fronted, service: str, operation: str, parameters: dict[str, Any], message: str
+) -> None:
+    asked = fronted.answers(service, {}).asked
+    with pytest.raises(ClientError) as caught:
+        getattr(fronted.client(service, validate=False), operation)(**parameters)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert message in caught.value.response["Error"]["Message"]
+    assert asked == []
+
+
+def test_a_service_error_arrives_with_code_message_and_status(fronted: Fronted) -> None:
+    fronted.answers("sagemaker", ServiceError("ValidationException", 'Could not find endpoint "e".'))
+    with pytest.raises(ClientError, match='Could not find endpoint "e"') as caught:
+        fronted.client("sagemaker").describe_endpoint(EndpointName="e")
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    fronted.answers("sagemaker-runtime", ServiceError("ValidationError", "Endpoint e not found.", 404))
+    with pytest.raises(ClientError, match="Endpoint e not found") as caught:
+        fronted.client("sagemaker-runtime").invoke_endpoint_async(EndpointName="e", InputLocation="s3://b/k")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+    client = fronted.client("application-autoscaling")
+    fronted.answers("application-autoscaling", ServiceError("ObjectNotFoundException", "no such target"))
+    with pytest.raises(client.exceptions.ObjectNotFoundException, match="no such target"):
+        client.delete_scaling_policy(
+            PolicyName="p",
+            ServiceNamespace="sagemaker",
+            ResourceId="r",
+            ScalableDimension="sagemaker:variant:DesiredInstanceCount",
+        )
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        ({"EndpointArn": "a" * 20, "Surprise": 1}, "no member 'Surprise'"),
+        ({"EndpointArn": 5}, "can not be converted to a String"),
+        ({}, "lacks EndpointArn"),
+        (RuntimeError("broken"), "broken"),
+    ],
+)
+def test_an_answer_that_does_not_fit_the_model_is_our_fault_and_says_so(
+    fronted: Fronted, answer: Any, complaint: str
+) -> None:
+    fronted.answers("sagemaker", answer)
+    with pytest.raises(ClientError, match=complaint) as caught:
+        fronted.client("sagemaker").update_endpoint(EndpointName="e", EndpointConfigName="c")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+    assert caught.value.response["Error"]["Code"] == "InternalFailure"
+
+
+def test_what_is_not_ours_goes_to_ministack(fronted: Fronted) -> None:
+    fronted.elsewhere.clear()
+    with pytest.raises(ClientError):
+        fronted.client("s3").head_bucket(Bucket="endpoints")
+    assert fronted.elsewhere == ["/endpoints"]
+
+
+def test_an_operation_of_a_newer_api_is_refused_clearly(fronted: Fronted) -> None:
+    import http.client
+
+    connection = http.client.HTTPConnection("127.0.0.1", int(fronted.url.rpartition(":")[2]))
+    headers = {
+        "X-Amz-Target": "SageMaker.InventSomething",
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={KEY}/20261122/us-east-1/sagemaker/aws4_request, …".encode(),
+    }
+    connection.request("POST", "/", body=b"{}", headers=headers)
+    answer = connection.getresponse()
+    assert answer.status == 400
+    assert b"sagemaker has no operation 'InventSomething'" in answer.read()
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "good", "bad"),
+    [
+        (r"\p{ASCII}*", "abc~", "é"),
+        (r"\A\S[\p{Print}]*\z", "a b", " a"),
+        (r"[\p{L}\p{Z}]+", "é x", "5"),
+        (r"[^[a]+", "b", "["),
+    ],
+)
+def test_java_patterns_of_the_models_are_understood(pattern: str, good: str, bad: str) -> None:
+    compiled = compiled_pattern(pattern)
+    assert compiled is not None
+    assert compiled.fullmatch(good)
+    assert not compiled.fullmatch(bad)
+
+
+def test_nearly_every_pattern_of_our_services_is_checked() -> None:
+    """Counted, so that a silently unchecked constraint shows."""
+    from localcloud.protocol import service_model
+
+    unknown = [
+        shape.metadata["pattern"]
+        for name in SERVICES
+        for shape in map(service_model(name).shape_for, service_model(name).shape_names)
+        if "pattern" in shape.metadata and compiled_pattern(shape.metadata["pattern"]) is None
+    ]
+    assert unknown == []
