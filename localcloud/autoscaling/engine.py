@@ -5,6 +5,7 @@ Application Auto Scaling User Guide, "Target tracking scaling policies" and "Ste
 
 from __future__ import annotations
 
+import datetime
 import json
 import logging
 import threading
@@ -106,14 +107,20 @@ class Engine:
                 self._changed.wait(pause if waiting else None)
                 if self._ending:
                     return
-            for activity in waiting:
+            for resource_id in {activity["ResourceId"] for activity in waiting}:
                 try:
-                    self._look_at(activity)
+                    with self._lock:
+                        self._settle(resource_id, variants.read(self._cloud.client("sagemaker"), resource_id))
                 except Exception:  # the watch must outlive one answer that it does not understand
-                    logger.exception("activity %s", activity["ActivityId"])
+                    logger.exception("activities of %s", resource_id)
 
-    def _look_at(self, activity: dict[str, Any]) -> None:
-        capacity = variants.read(self._cloud.client("sagemaker"), activity["ResourceId"])
+    def _settle(self, resource_id: str, capacity: variants.Capacity | None) -> None:
+        """Finish the target's activities that ``capacity`` shows to be over."""
+        for activity in self.activities():
+            if activity["ResourceId"] == resource_id and activity["StatusCode"] == "InProgress":
+                self._look_at(activity, capacity)
+
+    def _look_at(self, activity: dict[str, Any], capacity: variants.Capacity | None) -> None:
         after = activity["After"]
         if capacity is None:
             self._finish(activity, "Failed", "The endpoint or its variant does not exist any more.")
@@ -136,8 +143,11 @@ class Engine:
             capacity = variants.read(self._cloud.client("sagemaker"), policy["ResourceId"])
             if capacity is None or not capacity.in_service:
                 return  # nothing to scale, or it is being scaled; the alarm calls again in a minute
+            self._settle(policy["ResourceId"], capacity)
             wanted = self._wanted(policy, capacity.desired, float(points[-1]), float(alarm["Threshold"]))
             wanted = policies.clamp(wanted, int(target["MinCapacity"]), int(target["MaxCapacity"]))
+            if wanted < capacity.desired and self._measured_before_last_change(policy["ResourceId"], data):
+                return
             if wanted == capacity.desired or not self._allowed(policy, target, capacity.desired, wanted):
                 return
             cause = f"monitor alarm {alarm['AlarmName']} in state ALARM triggered policy {policy['PolicyName']}"
@@ -157,6 +167,19 @@ class Engine:
         # "The capacity added by the initiating scale-out activity is calculated as part of the desired capacity for the
         # next scale-out activity": during the cooldown the count starts from what was there before it.
         return max(desired, asked(int(recent["Before"])))
+
+    def _measured_before_last_change(self, resource_id: str, data: dict[str, Any]) -> bool:
+        """Whether the newest datapoint is older than the latest change of capacity.
+
+        After a change an alarm may stay where it was for a while on what it knows of before; an instance that has just
+        come up for a request must not go again because of a quarter of an hour without any.
+        """
+        latest = next((row for row in self.activities() if row["ResourceId"] == resource_id), None)
+        evaluated = data.get("evaluatedDatapoints") or []
+        if latest is None or not evaluated:
+            return False
+        newest = datetime.datetime.strptime(evaluated[0]["timestamp"], "%Y-%m-%dT%H:%M:%S.%f%z").timestamp()
+        return newest < float(latest.get("EndTime", latest["StartTime"]))
 
     def _allowed(self, policy: dict[str, Any], target: dict[str, Any], before: int, after: int) -> bool:
         suspended = target.get("SuspendedState", {})
