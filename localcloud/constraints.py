@@ -27,7 +27,7 @@ _JAVA_CLASSES = {
     r"\p{M}": r"\u0300-\u036F",
     r"\p{N}": r"\d",
     r"\p{P}": r"!-#%-*,-/:;?@\[-\]_{}\u00A1\u00A7\u00AB\u00B6\u00B7\u00BB\u00BF\u2010-\u2027\u2030-\u205E",
-    r"\p{S}": r"$+<->^`|~\u00A2-\u00A6\u00A8\u00A9\u00AC\u00AE-\u00B1\u00B4\u00B8\u00D7\u00F7\u20A0-\u20BF\u2190-\u2BFF",
+    r"\p{S}": r"$+<->^`|~\u00A2-\u00A6\u00A8\u00A9\u00AC\u00AE-\u00B1\u00D7\u00F7\u20A0-\u20BF\u2190-\u2BFF",
     r"\p{Nd}": r"\d",
     r"\p{Z}": r"\s",
     r"\p{Zs}": r"\s",
