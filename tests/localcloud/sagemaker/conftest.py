@@ -107,6 +107,11 @@ class World:
         self._clients: dict[str, Any] = {}
         self.bucket = "models-and-results"
 
+    @staticmethod
+    def archive(changes: dict[str, Any]) -> bytes:
+        """The good model with other files."""
+        return tarball({**GOOD, **changes})
+
     def client(self, name: str) -> Any:
         if name not in self._clients:
             environment = self.running.environment
@@ -153,7 +158,7 @@ class World:
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
     def create_model(self, name: str, archive: bytes | None = None, **environment: str) -> None:
-        url = self.put(f"models/{name}/model.tar.gz", tarball(dict(GOOD)) if archive is None else archive)
+        url = self.put(f"models/{name}/model.tar.gz", self.archive({}) if archive is None else archive)
         container = {"Image": IMAGE, "ModelDataUrl": url}
         container["Environment"] = {"MARKERS": str(self.markers), **environment}
         self.client("sagemaker").create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
@@ -267,3 +272,9 @@ def endpoint(world: World) -> str:
     answer = world.settled("shared")
     assert answer["EndpointStatus"] == "InService", answer
     return "shared"
+
+
+@pytest.fixture(scope="session")
+def world_class() -> type[World]:
+    """For a test that needs a cloud of its own."""
+    return World

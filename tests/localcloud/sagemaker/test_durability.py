@@ -1,0 +1,103 @@
+"""What was acknowledged survives the sudden death of the whole cloud."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from localcloud.sagemaker.requests import RequestQueue
+from localcloud.sagemaker.store import QUEUE, Store
+
+
+def wait(check: Callable[[], Any], timeout: float, what: str) -> None:
+    deadline = time.monotonic() + timeout
+    while not check():
+        assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
+        time.sleep(0.1)
+
+
+def test_killed_with_fifty_queued_none_is_lost_and_none_there_twice(tmp_path: Path, request: Any) -> None:
+    conftest = sys.modules[request.getfixturevalue("world_class").__module__]
+    running = conftest.start(tmp_path / "state")
+    try:
+        world = conftest.World(running, tmp_path)
+        world.prepare()
+        world.create_endpoint("survivor")
+        world.settled("survivor")
+        (container,) = world.pids("survivor")
+        sent = {}
+        for n in range(50):
+            answer = world.invoke("survivor", {"n": n, "sleep": 0.2}, InferenceId=f"job-{n}")
+            sent[answer["OutputLocation"].split("/", 3)[3]] = n
+        wait(lambda: len(world.keys("output/")) >= 2, 20, "the first outputs")
+        time.sleep(1.5)  # MiniStack's own state (buckets, topics) is saved a moment after it changes
+        os.kill(running.pid, signal.SIGKILL)
+        before_restart = time.time()
+        wait(lambda: not Path(f"/proc/{container}").exists(), 10, "the container's end with its parent")
+        running = conftest.start(tmp_path / "state")
+        again = conftest.World(running, tmp_path)
+        done = set(again.keys("output/"))
+        assert 2 <= len(done) < 50
+        wait(lambda: len(again.keys("output/")) >= 50, 60, "all outputs")
+        wait(lambda: "0 queued, 0 running" in "".join(running.status()["services"]["sagemaker"]), 20, "an empty queue")
+        assert set(again.keys("output/")) == set(sent)
+        assert again.keys("failures/") == []
+        pages = [(key, again.read(f"s3://{again.bucket}/{key}")) for key in sent]
+        assert {key: json.loads(body)["n"] for key, body in pages} == sent
+        # What was finished before was not done again, except for what was in flight at that moment.
+        head = again.client("s3").head_object
+        redone = [
+            key for key in done if head(Bucket=again.bucket, Key=key)["LastModified"].timestamp() > before_restart
+        ]
+        assert len(redone) <= 1
+    finally:
+        running.stop()
+
+
+def test_running_requests_are_queued_again_in_order_and_absence_does_not_expire(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    store = Store(tmp_path / "db", QUEUE)
+    queue = RequestQueue(store)
+    queue.recover()
+    for n in range(3):
+        queue.add("e", f"id-{n}", {"output": f"s3://b/{n}"}, None, ttl=60)
+    first = queue.claim("e")
+    assert first is not None
+    assert (first.inference_id, queue.backlog("e").size, queue.backlog("e").running) == ("id-0", 3, 1)
+    queue.heartbeat()
+    store.close()
+
+    a_night_later = time.time() + 8 * 3600
+    monkeypatch.setattr(time, "time", lambda: a_night_later)
+    queue = RequestQueue(Store(tmp_path / "db", QUEUE))
+    queue.recover()
+    assert queue.expired("e") == []
+    again = queue.claim("e")
+    assert again is not None
+    assert (again.inference_id, again.body, again.attempts) == ("id-0", {"output": "s3://b/0"}, 0)
+    monkeypatch.setattr(time, "time", lambda: a_night_later + 120)
+    assert [row.inference_id for row in queue.expired("e")] == ["id-1", "id-2"]
+    assert queue.claim("e") is None
+
+
+def test_what_was_answered_is_only_announced_again(tmp_path: Path) -> None:
+    queue = RequestQueue(Store(tmp_path / "db", QUEUE))
+    queue.add("e", "one", {}, b"inline", ttl=60)
+    request = queue.claim("e")
+    assert request is not None
+    assert request.inline == b"inline"
+    queue.answered(request, {"status": "Completed"})
+    queue.recover()
+    assert queue.claim("e") is None
+    assert queue.backlog("e").size == 0
+    (left,) = queue.unannounced("e")
+    assert left.outcome == {"status": "Completed"}
+    queue.done(left)
+    assert queue.unannounced("e") == []
