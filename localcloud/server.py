@@ -225,7 +225,7 @@ class Server:
             concurrency=max(2, min(8, os.cpu_count() or 2)),
         )
         self.ministack.functions.deliver_through(self.deliveries)
-        hidden = ",".join((*self.private, janitor.MARK))
+        hidden = ",".join(self.private)  # but not the janitor's mark: what a function starts must be found, too
         prelude = (
             Path(tied.__file__).read_text()
             + f"\nbecome_lambda_worker({str(_runtime_folder(self.work))!r}, {hidden!r})\n"
@@ -385,13 +385,16 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     logging.getLogger("localcloud").setLevel(logging.INFO)
     server = Server(parse_arguments(arguments))
+    status = 0
     try:
         server.prepare()
-        asyncio.run(server.run())
+        asyncio.new_event_loop().run_until_complete(server.run())
     except (StartError, ImportError, RuntimeError) as error:
-        logger.exception("the local cloud ends")
+        logger.log(logging.DEBUG if isinstance(error, StartError) else logging.ERROR, "the end", exc_info=True)
         sys.stderr.write(f"error: {error}\n")
-        return 1
-    finally:
-        logging.shutdown()
-    return 0
+        status = 1
+    logging.shutdown()
+    sys.stderr.flush()
+    # Not sys.exit: that waits for threads, and one may wait for a Lambda function that runs for 15 minutes. The state
+    # is saved, and the janitor ends what still runs.
+    os._exit(status)
