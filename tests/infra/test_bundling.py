@@ -206,10 +206,14 @@ def test_pip_hears_of_old_and_new_platform_tags(monkeypatch, package, tmp_path, 
     assert run.option("--only-binary") == [":all:"]
 
 
-@pytest.mark.parametrize(("architecture", "machine"), [("x86_64", "x86_64"), ("arm64", "aarch64")])
-def test_uv_hears_of_the_platform(monkeypatch, package, tmp_path, architecture, machine):
+@pytest.fixture
+def only_uv(monkeypatch, tmp_path):
     monkeypatch.setattr(installer, "ROOT", tmp_path)
     monkeypatch.setattr(installer.shutil, "which", lambda _: "/somewhere/uv")
+
+
+@pytest.mark.parametrize(("architecture", "machine"), [("x86_64", "x86_64"), ("arm64", "aarch64")])
+def test_uv_hears_of_the_platform(monkeypatch, package, tmp_path, only_uv, architecture, machine):
     run = run_install(monkeypatch, package, tmp_path, Recorder("hello_world-1.0"), architecture)
     assert run.command[:3] == ["/somewhere/uv", "pip", "install"]
     assert run.option("--python-platform") == [f"{machine}-manylinux_2_28"]
@@ -217,17 +221,17 @@ def test_uv_hears_of_the_platform(monkeypatch, package, tmp_path, architecture, 
     assert run.option("--only-binary") == [":all:"]
 
 
-def test_on_the_local_target_the_running_interpreter_decides(monkeypatch, package, tmp_path):
+def test_on_the_local_target_the_running_interpreter_decides(monkeypatch, package, tmp_path, only_uv):
     run = run_install(monkeypatch, package, tmp_path, Recorder("hello_world-1.0"), sysconfig.get_platform())
     assert not run.option("--python-platform") + run.option("--platform") + run.option("--python-version")
 
 
-def test_what_nobody_pinned_is_refused_by_name(monkeypatch, package, tmp_path):
+def test_what_nobody_pinned_is_refused_by_name(monkeypatch, package, tmp_path, only_uv):
     with pytest.raises(BundlingError, match="needs other-thing as well; pin them there"):
         run_install(monkeypatch, package, tmp_path, Recorder("hello_world-1.0", "other_thing-2.0"))
 
 
-def test_a_failed_installation_says_what_for_and_why(monkeypatch, package, tmp_path):
+def test_a_failed_installation_says_what_for_and_why(monkeypatch, package, tmp_path, only_uv):
     with pytest.raises(BundlingError, match=r"not installable for Python 3.12 on x86_64:\nno such version"):
         run_install(monkeypatch, package, tmp_path, Recorder(code=1, stderr="no such version"))
 
