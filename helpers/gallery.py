@@ -18,8 +18,7 @@ TEMPLATE = Path(__file__).with_suffix(".html")
 STAGES = (
     ("queued", "started", "queued", "#e69f00"),
     ("started", "generated", "generating", "#0072b2"),
-    ("generated", "notified", "notifying", "#cc79a7"),
-    ("notified", "extracted", "making the PNG", "#009e73"),
+    ("generated", "extracted", "notifying, and making the PNG", "#009e73"),
 )
 
 

@@ -323,6 +323,6 @@ def failure_of(connection: Connection, job: Job, status: dict[str, Any] | None) 
     whole = "; the model said: ".join(part for part in (reason, said) if part) or "no reason was given"
     where = f" ({connection.store.uri(job.failure_key)})" if stored else ""
     return JobFailed(
-        f"{job.id} failed: {whole}{where}. See the log group /aws/sagemaker/Endpoints/{connection.names.endpoint}.",
+        f"{job.id} failed: {whole.rstrip('.')}{where}. See the log group /aws/sagemaker/Endpoints/{connection.names.endpoint}.",
         whole,
     )

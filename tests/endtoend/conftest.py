@@ -1,0 +1,42 @@
+"""One local cloud for all tests of this folder, with both stacks deployed into it by the CDK's CLI."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import localcloud
+from helpers import targets
+from helpers.connection import Connection, connect
+from helpers.deploy import deploy
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    state = tmp_path_factory.mktemp("cloud")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(targets, "STATE", state)
+        patch.setenv("WORKSHOP_LOCAL_PORT", str(free_port()))
+        patch.setenv("WORKSHOP_LOCAL_PROVISION_SECONDS", "30")
+        patch.setenv("WORKSHOP_WORKSHOP_NAME", "endtoend")
+        try:
+            connection = connect()
+            deploy(connection, lambda text: None)
+            yield connection
+        finally:
+            localcloud.stop(state)
+
+
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Wait until ``condition`` holds, and fail with its name when it does not within ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {condition.__qualname__}"
+        time.sleep(0.1)
