@@ -127,7 +127,7 @@ def find_local_cloud(chosen: settings.Settings, state: Path, start: bool) -> Loc
         )
     except Exception as error:
         raise TargetError(
-            f"the local cloud did not start on port {local.port}: {error} Its log is in {state}; [local] port in "
+            f"the local cloud did not start on port {local.port}: {error}; [local] port in "
             "workshop.toml chooses another port."
         ) from error
     return started
