@@ -95,7 +95,7 @@ class _Reader:
         self._stream = stream
         self._allowance = Allowance()
         self._rgb = RgbReader(stream, self._allowance, fast)
-        self._image_field = ""
+        self._image_field: str | None = None
         self._images: list[EncodedImage] = []
         self._fields: dict[str, Any] = {}
 
@@ -107,7 +107,7 @@ class _Reader:
             if stream.take(b",}", "after a field of the response") == b"}":
                 break
         stream.end()
-        if not self._image_field:
+        if self._image_field is None:
             raise MalformedResponseError(
                 f"the response has none of the fields {', '.join(_IMAGE_FIELDS)}; it has: {_names(self._fields)}"
             )
@@ -124,7 +124,7 @@ class _Reader:
         if name not in _IMAGE_FIELDS:
             self._fields[name] = stream.value(MAX_FIELD_BYTES, f"in the field {name!r}")
             return
-        if self._image_field:
+        if self._image_field is not None:
             raise MalformedResponseError(f"the response has both {self._image_field!r} and {name!r}: which one counts?")
         self._image_field = name
         if name == "generated_image":

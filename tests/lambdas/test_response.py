@@ -114,6 +114,10 @@ def test_the_cut_into_chunks_and_the_path_do_not_matter(size, fast):
     assert raw != json.dumps(document).encode()
 
 
+def test_a_field_without_a_name():
+    assert read({"": 12, "generated_image": RED}).fields == {"": 12}
+
+
 def test_utf8_cut_inside_characters():
     raw = '{"prompt": "赤い輪 🟥", "generated_image": [[[1, 2, 3]]]}'.encode()
     assert response.read(cut(raw, 1)).fields == {"prompt": "赤い輪 🟥"}

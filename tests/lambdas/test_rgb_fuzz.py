@@ -1,5 +1,7 @@
 """Whatever the bytes: the reader takes exactly what the judge takes, and everything else is one of its own errors."""
 
+import base64
+import io
 import json
 
 import pytest
@@ -8,6 +10,7 @@ from extract_images.exceptions import ResponseError
 from extract_images.png import png
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from tests.lambdas.pictures import cut, judge, pixels
 
@@ -111,6 +114,35 @@ def test_the_fast_path_alone_takes_nothing_that_is_not_rows(pictures, data):
         assert expected is not None
         assert found == bytes(sample for row in expected[0] for pixel in row for sample in pixel)
         assert len(expected[0][0]) == len(rows[0])
+
+
+def encoded_files():
+    for mode in ("RGB", "L", "P"):
+        image = Image.new(mode, (9, 5), 77)
+        for kind in ("PNG",) if mode == "P" else ("PNG", "JPEG"):
+            out = io.BytesIO()
+            image.save(out, kind)
+            yield out.getvalue()
+
+
+@MANY
+@given(st.sampled_from(list(encoded_files())), st.data())
+def test_a_mutated_file_is_taken_or_refused(file, data):
+    """No exception of Pillow's gets through, whatever the bytes are."""
+    for _ in range(data.draw(st.integers(0, 4))):
+        at = data.draw(st.integers(0, len(file)))
+        drop = data.draw(st.sampled_from([0, 1, 4, 1000]))
+        file = file[:at] + data.draw(st.binary(max_size=4)) + file[at + drop :]
+    for document, content_type in ((file, "image/png"), (b64_document(file), "application/json")):
+        try:
+            answer = response.read([document], content_type)
+        except ResponseError:
+            continue
+        assert len(pixels(png(answer.images[0], []))) == answer.images[0].height
+
+
+def b64_document(file):
+    return b'{"generated_images":["' + base64.b64encode(file) + b'"]}'
 
 
 def test_the_fast_path_takes_every_sample_in_the_usual_spelling():
