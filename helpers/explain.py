@@ -104,7 +104,7 @@ def translated(error: BotoCoreError | ClientError, doing: str, target: Target) -
 
 
 def _from_service(error: ClientError, start: str, local: bool) -> WorkshopError:
-    code, message = code_of(error), str(error.response.get("Error", {}).get("Message", ""))
+    code, message = code_of(error), str(error.response.get("Error", {}).get("Message", "")).rstrip(".")
     said = f"{start}: {code}: {message}"
     if code in EXPIRED:
         return TargetError(f"{said}; the credentials have expired: {NEW_CREDENTIALS}.")

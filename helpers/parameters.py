@@ -67,6 +67,8 @@ class Limits:
         Width and height are multiples of ``multiple`` up to ``longest_side`` pixels.
     most_steps, most_images : int
         Largest ``num_inference_steps`` and ``num_images_per_prompt``.
+    most_prompts, most_pictures : int
+        Longest list of prompts, and most pictures of one request.
     largest_guidance : float
         Largest ``guidance_scale``.
     longest_prompt : int
@@ -83,6 +85,8 @@ class Limits:
     multiple: int = 8
     most_steps: int = 500
     most_images: int = 16
+    most_prompts: int = 16
+    most_pictures: int = 64
     largest_guidance: float = 100.0
     longest_prompt: int = 2000
     accept: tuple[str, ...] = (NESTED_RGB, BASE64_JPEG)
@@ -103,7 +107,17 @@ def limits_of(model: str) -> Limits:
             "are the models with prompt and guidance_scale (model-txt2img-…), set [model] id in workshop.toml."
         )
     if model == SMALLWORLD:
-        return Limits(model=model, default_side=128, longest_side=512)
+        # Those of the model's own checks, models/smallworld/request.py.
+        return Limits(
+            model=model,
+            default_side=128,
+            longest_side=512,
+            most_steps=100,
+            most_images=8,
+            most_prompts=8,
+            most_pictures=16,
+            largest_guidance=30.0,
+        )
     return Limits(model=model)
 
 
@@ -142,7 +156,7 @@ def checked_request(
     for name, check in CHECKS.items():
         if parameters.get(name) is not None:
             request[name] = check(name, parameters[name], limits)
-    _check_prompts_together(request)
+    _check_prompts_together(request, limits)
     if accept == NESTED_RGB:
         _check_response(request, limits)
     return request
@@ -150,10 +164,14 @@ def checked_request(
 
 def response_bytes(request: Mapping[str, Any], limits: Limits) -> int:
     """Estimate the size in bytes of a checked request's answer as nested RGB."""
-    prompts = len(request["prompt"]) if isinstance(request["prompt"], list) else 1
     pixels: int = request.get("width", limits.default_side) * request.get("height", limits.default_side)
+    return round(pixels * _pictures(request) * BYTES_PER_PIXEL)
+
+
+def _pictures(request: Mapping[str, Any]) -> int:
+    prompts = len(request["prompt"]) if isinstance(request["prompt"], list) else 1
     images: int = request.get("num_images_per_prompt", 1)
-    return round(pixels * prompts * images * BYTES_PER_PIXEL)
+    return prompts * images
 
 
 def _refused(name: str, value: object, allowed: str) -> ParameterError:
@@ -223,8 +241,8 @@ def _text(name: str, value: object, limits: Limits, empty: bool) -> str:
 def _prompts(name: str, value: object, limits: Limits, empty: bool) -> str | list[str]:
     if not isinstance(value, (list, tuple)):
         return _text(name, value, limits, empty)
-    if not value:
-        raise _refused(name, value, "text, or a list of at least one")
+    if not 1 <= len(value) <= limits.most_prompts:
+        raise _refused(name, value, f"text, or a list of 1 to {limits.most_prompts}")
     return [_text(f"{name}[{number}]", item, limits, empty) for number, item in enumerate(value)]
 
 
@@ -244,7 +262,10 @@ CHECKS: Mapping[str, Callable[[str, Any, Limits], Any]] = {
 """Every parameter beside ``prompt``, in the order in which a request shows them."""
 
 
-def _check_prompts_together(request: Mapping[str, Any]) -> None:
+def _check_prompts_together(request: Mapping[str, Any], limits: Limits) -> None:
+    if _pictures(request) > limits.most_pictures:
+        most = max(1, limits.most_pictures // len(request["prompt"]))
+        raise _refused("num_images_per_prompt", request["num_images_per_prompt"], f"1 to {most} for so many prompts")
     prompt, negative = request["prompt"], request.get("negative_prompt")
     if negative is None:
         return

@@ -322,7 +322,5 @@ def failure_of(connection: Connection, job: Job, status: dict[str, Any] | None) 
     said = stored.body.decode("utf-8", "replace").strip()[:2000] if stored else ""
     whole = "; the model said: ".join(part for part in (reason, said) if part) or "no reason was given"
     where = f" ({connection.store.uri(job.failure_key)})" if stored else ""
-    return JobFailed(
-        f"{job.id} failed: {whole.rstrip('.')}{where}. See the log group /aws/sagemaker/Endpoints/{connection.names.endpoint}.",
-        whole,
-    )
+    group = f"/aws/sagemaker/Endpoints/{connection.names.endpoint}"
+    return JobFailed(f"{job.id} failed: {whole.rstrip('.')}{where}. See the log group {group}.", whole)

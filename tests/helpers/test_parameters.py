@@ -20,7 +20,7 @@ def test_only_what_was_given_is_sent():
 def test_everything_at_its_bounds():
     for parameters in (
         {"width": 8, "height": 512, "num_inference_steps": 1, "guidance_scale": 0, "seed": 0},
-        {"width": 512, "height": 8, "num_inference_steps": 500, "guidance_scale": 100.0, "seed": 2**32 - 1},
+        {"width": 512, "height": 8, "num_inference_steps": 100, "guidance_scale": 30.0, "seed": 2**32 - 1},
     ):
         request = checked_request("x" * 2000, {**parameters, "negative_prompt": ""}, limits=SMALL)
         assert {name: request[name] for name in parameters} == parameters
@@ -48,13 +48,13 @@ def test_lists_of_prompts_with_as_many_negative_ones():
         ({"height": 64.0}, ["height = 64.0", "a whole number"]),
         ({"height": "64"}, ["height = '64'", "a whole number"]),
         ({"width": True}, ["width = True", "a whole number"]),
-        ({"num_inference_steps": 0}, ["num_inference_steps = 0", "1 to 500"]),
-        ({"num_inference_steps": 501}, ["num_inference_steps = 501"]),
+        ({"num_inference_steps": 0}, ["num_inference_steps = 0", "1 to 100"]),
+        ({"num_inference_steps": 101}, ["num_inference_steps = 101"]),
         ({"num_inference_steps": 2.5}, ["num_inference_steps = 2.5"]),
-        ({"num_images_per_prompt": 0}, ["num_images_per_prompt = 0", "1 to 16"]),
-        ({"num_images_per_prompt": 17}, ["num_images_per_prompt = 17"]),
-        ({"guidance_scale": -1}, ["guidance_scale = -1", "0 to 100"]),
-        ({"guidance_scale": 101.0}, ["guidance_scale = 101.0"]),
+        ({"num_images_per_prompt": 0}, ["num_images_per_prompt = 0", "1 to 8"]),
+        ({"num_images_per_prompt": 9}, ["num_images_per_prompt = 9"]),
+        ({"guidance_scale": -1}, ["guidance_scale = -1", "0 to 30"]),
+        ({"guidance_scale": 30.1}, ["guidance_scale = 30.1"]),
         ({"guidance_scale": "4"}, ["guidance_scale = '4'", "a number"]),
         ({"guidance_scale": True}, ["guidance_scale = True", "a number"]),
         ({"guidance_scale": np.True_}, ["guidance_scale = np.True_", "a number"]),
@@ -94,7 +94,8 @@ def test_a_bad_parameter_names_itself_its_value_and_what_is_allowed(parameters, 
         ("x" * 2001, ["1 to 2000 characters", "…"]),
         ("a\ud800b", ["control characters"]),
         ("a\x1b[31m", ["control characters"]),
-        ([], ["prompt = []", "at least one"]),
+        ([], ["prompt = []", "a list of 1 to 8"]),
+        (["a"] * 9, ["prompt = [", "a list of 1 to 8"]),
         (["a", ""], ["prompt[1] = ''"]),
         (["a", 3], ["prompt[1] = 3"]),
     ],
@@ -104,6 +105,32 @@ def test_a_bad_prompt(prompt, parts):
         checked_request(prompt, {}, limits=SMALL)
     for part in parts:
         assert part in str(caught.value)
+
+
+def test_prompts_and_pictures_of_each_are_counted_together():
+    parameters = {"num_images_per_prompt": 8, "width": 8, "height": 8}
+    assert checked_request(["a"] * 2, parameters, limits=SMALL)["num_images_per_prompt"] == 8
+    with pytest.raises(ParameterError, match="num_images_per_prompt = 8: allowed is 1 to 5 for so many prompts"):
+        checked_request(["a"] * 3, parameters, limits=SMALL)
+
+
+def test_smallworld_takes_what_it_is_sent_at_our_limits():
+    """Both ends of the contract: the client's limits and the model's own check."""
+    from smallworld.request import (
+        LARGEST_SIZE,
+        MOST_GUIDANCE,
+        MOST_IMAGES,
+        MOST_IMAGES_PER_PROMPT,
+        MOST_PROMPTS,
+        MOST_STEPS,
+    )
+
+    assert (SMALL.longest_side, SMALL.most_steps, SMALL.largest_guidance) == (LARGEST_SIZE, MOST_STEPS, MOST_GUIDANCE)
+    assert (SMALL.most_images, SMALL.most_prompts, SMALL.most_pictures) == (
+        MOST_IMAGES_PER_PROMPT,
+        MOST_PROMPTS,
+        MOST_IMAGES,
+    )
 
 
 @pytest.mark.parametrize("negative", ["a", ["a"], ["a", "b", "c"]])
