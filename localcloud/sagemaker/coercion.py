@@ -9,20 +9,21 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from localcloud.constraints import validation_message
 from localcloud.protocol import service_model
 from localcloud.services import ServiceError
+from localcloud.shapes import ShapeError, from_json
 
 
-def coerce(shape: Shape, value: Any, where: str = "") -> Any:
+def coerce(shape: Shape, value: Any) -> Any:
     """``value`` with every leaf in the type of ``shape``; what cannot be converted is left for validation to name."""
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         return {
-            key: coerce(shape.members[key], item, f"{where}.{key}") if key in shape.members else item
+            key: coerce(shape.members[key], item) if key in shape.members else item
             for key, item in value.items()
             if item is not None
         }
     if isinstance(shape, ListShape) and isinstance(value, list):
-        return [coerce(shape.member, item, where) for item in value]
+        return [coerce(shape.member, item) for item in value]
     if isinstance(shape, MapShape) and isinstance(value, dict):
-        return {str(key): coerce(shape.value, item, where) for key, item in value.items()}
+        return {str(key): coerce(shape.value, item) for key, item in value.items()}
     return _leaf(shape.type_name, value)
 
 
@@ -61,7 +62,10 @@ def api_parameters(service: str, operation: str, properties: dict[str, Any]) -> 
     unknown = sorted(set(properties) - set(shape.members))
     if unknown:
         raise ServiceError("ValidationException", f"{operation}: the local cloud does not know {', '.join(unknown)}")
-    parameters: dict[str, Any] = coerce(shape, properties)
+    try:
+        parameters: dict[str, Any] = from_json(shape, coerce(shape, properties))
+    except ShapeError as error:
+        raise ServiceError("ValidationException", f"{operation}: {error}") from error
     problem = validation_message(shape, parameters)
     if problem:
         raise ServiceError("ValidationException", problem)

@@ -128,7 +128,9 @@ def _prepare(arguments: argparse.Namespace) -> None:
 def _forget_own_path(root: str) -> None:
     """Leave the model with the packages that it would see, not with this project."""
     sys.path[:] = [entry for entry in sys.path if entry != root]
-    os.environ.pop("PYTHONPATH", None)
+    given = os.environ.pop("PYTHONPATH", "").removeprefix(root).removeprefix(os.pathsep)
+    if given:
+        os.environ["PYTHONPATH"] = given
 
 
 def _parse() -> argparse.Namespace:

@@ -119,13 +119,13 @@ class Instance:
     def _launch(self) -> None:
         container = ContainerProcess(self._parts.spawner, self._spec, self._log)
         self._container = container
+        if self.stopping:  # stop() may have seen no container yet
+            container.kill()
         try:
             container.wait_ready(self._deployment.start_seconds)
         except ContainerFailed:
             container.kill()
             raise
-        if self.stopping:  # stop() may have seen no container yet
-            container.kill()
 
     def _replace(self, ended: ContainerProcess | None, reason: str) -> None:
         """Start another container after ``ended``; lanes that come later find it done."""
@@ -230,6 +230,9 @@ class Fleet:
                 instance.start()
             except DeploymentFailed as error:
                 failures.append(error)
+            except Exception as error:  # of the local cloud itself: no space, no process
+                logger.exception("instance %s", instance.instance_id)
+                failures.append(DeploymentFailed(f"InternalFailure: {type(error).__name__}: {error}"))
 
         with ThreadPoolExecutor(max_workers=count, thread_name_prefix="sagemaker-start") as pool:
             list(pool.map(start, fresh))

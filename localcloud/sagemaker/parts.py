@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from localcloud.sagemaker.logs import LogShipper
@@ -57,3 +59,17 @@ def join_uri(base: str, *names: str) -> str:
 def resource_arn(cloud: Cloud, kind: str, name: str) -> str:
     """The ARN of a SageMaker resource; names in ARNs are in lower case, as AWS writes them."""
     return cloud.arn("sagemaker", f"{kind}/{name.lower()}")
+
+
+Operation = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def dispatch(
+    operations: dict[str, Operation], service: str, operation: str, parameters: dict[str, Any]
+) -> dict[str, Any]:
+    """Carry out ``operation``, or say which ones there are."""
+    if operation not in operations:
+        offered = ", ".join(sorted(operations))
+        message = f"The local cloud's {service} does not offer {operation}. It offers: {offered}."
+        raise ServiceError("UnsupportedOperation", message)
+    return operations[operation](parameters)

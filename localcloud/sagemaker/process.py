@@ -87,6 +87,8 @@ class ContainerSpec:
             "SAGEMAKER_SUBMIT_DIRECTORY": self.submit_directory,
         }
         merged |= self.environment
+        if "PYTHONPATH" in self.environment:
+            merged["PYTHONPATH"] = os.pathsep.join((str(ROOT), self.environment["PYTHONPATH"]))
         own = str(self.model_dir)
         return {
             name: own + value.removeprefix("/opt/ml/model")

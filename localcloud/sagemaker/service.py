@@ -1,34 +1,24 @@
-"""The services ``sagemaker`` (control plane) and ``sagemaker-runtime`` (invocations)."""
+"""The service ``sagemaker``: the control plane of models, endpoint configurations and endpoints."""
 
 from __future__ import annotations
 
 import threading
 import time
-import uuid
-from collections.abc import Callable
 from typing import Any
 
 from localcloud.sagemaker.catalog import Catalog, Tags, already_exists, moment, not_found, page
 from localcloud.sagemaker.endpoints import ACCEPTING, Endpoint
 from localcloud.sagemaker.logs import LogShipper
 from localcloud.sagemaker.metrics import Gauge, Metrics
-from localcloud.sagemaker.parts import Parts, invalid, not_offered, resource_arn
+from localcloud.sagemaker.parts import Operation, Parts, dispatch, invalid, not_offered, resource_arn
 from localcloud.sagemaker.process import Spawner
 from localcloud.sagemaker.requests import RequestQueue
+from localcloud.sagemaker.runtime import Runtime
 from localcloud.sagemaker.store import QUEUE, Store
 from localcloud.services import Cloud, ResourceType, Service, ServiceError
 
-Operation = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-def _dispatch(
-    operations: dict[str, Operation], service: str, operation: str, parameters: dict[str, Any]
-) -> dict[str, Any]:
-    if operation not in operations:
-        offered = ", ".join(sorted(operations))
-        message = f"The local cloud's {service} does not offer {operation}. It offers: {offered}."
-        raise ServiceError("UnsupportedOperation", message)
-    return operations[operation](parameters)
+INSTANCE_QUOTA = 20
+"""Instances of all endpoints together: every one is a process of this machine."""
 
 
 class SageMaker:
@@ -100,7 +90,7 @@ class SageMaker:
 
     def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """Carry out one operation of the control plane."""
-        return _dispatch(self._operations, self.name, operation, parameters)
+        return dispatch(self._operations, self.name, operation, parameters)
 
     def summary(self) -> list[str]:
         """Lines for ``python -m localcloud status``."""
@@ -148,6 +138,17 @@ class SageMaker:
         config = self._catalog.get("endpoint-config", config_name)
         return {"config": config, "model": self._catalog.get("model", config["ProductionVariants"][0]["ModelName"])}
 
+    def _check_quota(self, name: str, instance_type: str, count: int) -> None:
+        """Service quota "<type> for endpoint usage"; AWS's words for one that is exceeded."""
+        others = sum(int(e.record["DesiredInstanceCount"]) for e in self._all() if e.name != name)
+        if others + count > INSTANCE_QUOTA:
+            raise ServiceError(
+                "ResourceLimitExceeded",
+                f"The account-level service limit '{instance_type} for endpoint usage' is {INSTANCE_QUOTA} Instances, "
+                f"with current utilization of {others} Instances and a request delta of {count} Instances. "
+                "(The limit of the local cloud, whose instances are processes of this machine.)",
+            )
+
     def _create_endpoint(self, parameters: dict[str, Any]) -> dict[str, Any]:
         _check_deployment_config(parameters)
         name = parameters["EndpointName"]
@@ -155,6 +156,8 @@ class SageMaker:
             if name in self._endpoints:
                 raise already_exists(self.parts, "endpoint", name)
             pending = self._snapshot(parameters["EndpointConfigName"])
+            variant = pending["config"]["ProductionVariants"][0]
+            self._check_quota(name, variant["InstanceType"], variant["InitialInstanceCount"])
             now, arn = time.time(), resource_arn(self._cloud, "endpoint", name)
             endpoint = Endpoint(
                 self.parts,
@@ -167,7 +170,7 @@ class SageMaker:
                     "LastModifiedTime": now,
                     "Pending": pending,
                     "CurrentInstanceCount": 0,
-                    "DesiredInstanceCount": pending["config"]["ProductionVariants"][0]["InitialInstanceCount"],
+                    "DesiredInstanceCount": variant["InitialInstanceCount"],
                 },
             )
             self._endpoints[name] = endpoint
@@ -178,8 +181,10 @@ class SageMaker:
 
     def _settled(self, name: str) -> Endpoint:
         endpoint = self.endpoint(name)
+        if endpoint.status == "Failed":  # DescribeEndpoint: "DeleteEndpoint is the only operation" on it
+            raise invalid(f'Cannot update failed endpoint "{endpoint.record["EndpointArn"]}"; delete it.')
         if endpoint.status != "InService":
-            # AWS's words, whichever of the passing states it is in; a failed endpoint can only be deleted.
+            # AWS's words, whichever of the passing states it is in.
             raise invalid(f'Cannot update in-progress endpoint "{endpoint.record["EndpointArn"]}".')
         return endpoint
 
@@ -191,15 +196,12 @@ class SageMaker:
         with self._lock:
             endpoint = self._settled(parameters["EndpointName"])
             pending = self._snapshot(parameters["EndpointConfigName"])
-            if parameters["EndpointConfigName"] == endpoint.record["EndpointConfigName"]:
-                raise invalid(
-                    f'Cannot update endpoint to the EndpointConfig "{parameters["EndpointConfigName"]}" in use.'
-                )
             variant = pending["config"]["ProductionVariants"][0]
             count = variant["InitialInstanceCount"]
             retain = parameters.get("RetainAllVariantProperties") and "DesiredInstanceCount" not in excluded
             if retain and variant["VariantName"] == endpoint.deployment.variant_name:
                 count = endpoint.record["DesiredInstanceCount"]
+            self._check_quota(endpoint.name, variant["InstanceType"], count)
             endpoint.save(EndpointStatus="Updating", Pending=pending, PendingInstanceCount=count)
             endpoint.update()
         return {"EndpointArn": endpoint.record["EndpointArn"]}
@@ -219,6 +221,7 @@ class SageMaker:
                     raise not_offered("serverless inference")
             count = wanted[-1].get("DesiredInstanceCount", endpoint.record["DesiredInstanceCount"])
             weight = wanted[-1].get("DesiredWeight", endpoint.record.get("Weight", 1.0))
+            self._check_quota(endpoint.name, endpoint.deployment.variant["InstanceType"], count)
             endpoint.save(EndpointStatus="Updating", DesiredInstanceCount=count, Weight=weight)
             endpoint.scale()
         return {"EndpointArn": endpoint.record["EndpointArn"]}
@@ -287,70 +290,6 @@ def _check_deployment_config(parameters: dict[str, Any]) -> None:
     routing = settings.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
     if routing and routing["Type"] != "ALL_AT_ONCE":
         raise not_offered(f"traffic routing {routing['Type']}", "Updates are blue/green, all at once.")
-
-
-class Runtime:
-    """``sagemaker-runtime``: asynchronous invocations."""
-
-    name = "sagemaker-runtime"
-    resource_types: tuple[ResourceType, ...] = ()
-
-    def __init__(self, control: SageMaker) -> None:
-        self._control = control
-        self._clock = control.parts.cloud.clock
-        self._operations: dict[str, Operation] = {
-            "InvokeEndpointAsync": self._invoke_async,
-            "InvokeEndpoint": self._refuse_real_time,
-            "InvokeEndpointWithResponseStream": self._refuse_real_time,
-        }
-
-    def start(self) -> None:
-        """Nothing: the control plane owns the queue and the endpoints."""
-
-    def stop(self) -> None:
-        """Nothing, likewise."""
-
-    def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Carry out one operation."""
-        return _dispatch(self._operations, self.name, operation, parameters)
-
-    def _endpoint(self, name: str) -> Endpoint:
-        endpoint = self._control.find(name)
-        if endpoint is None or endpoint.status not in ACCEPTING:
-            account = self._control.parts.cloud.account
-            raise ServiceError("ValidationError", f"Endpoint {name} of account {account} not found.")
-        return endpoint
-
-    def _refuse_real_time(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        name = self._endpoint(parameters["EndpointName"]).name
-        message = f"Endpoint {name} is configured for asynchronous inference and does not support this operation. "
-        raise ServiceError("ValidationError", message + "Use InvokeEndpointAsync.")
-
-    def _invoke_async(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        endpoint = self._endpoint(parameters["EndpointName"])
-        inline = parameters.get("Body")
-        if ("InputLocation" in parameters) == (inline is not None):
-            raise ServiceError("ValidationError", "Provide exactly one of InputLocation and Body.")
-        if inline is None and not parameters["InputLocation"].startswith("s3://"):
-            message = "The local cloud takes an InputLocation of the form s3://bucket/key only."
-            raise ServiceError("ValidationError", message)
-        deployment, unique = endpoint.deployment, str(uuid.uuid4())
-        inference_id = parameters.get("InferenceId") or str(uuid.uuid4())
-        body = {key: value for key, value in parameters.items() if key not in ("Body", "EndpointName", "InferenceId")}
-        # Defaults as InvokeEndpointAsync documents them.
-        body.setdefault("RequestTTLSeconds", 21_600)
-        body.setdefault("InvocationTimeoutSeconds", 900)
-        body["output"] = deployment.output_location(
-            unique, parameters.get("S3OutputPathExtension"), parameters.get("Filename")
-        )
-        answer = {"InferenceId": inference_id, "OutputLocation": body["output"]}
-        failure = deployment.failure_location(unique)
-        if failure:
-            body["failure"] = answer["FailureLocation"] = failure
-        ttl = self._clock.real(body["RequestTTLSeconds"])
-        self._control.queue.add(endpoint.name, inference_id, body, None if inline is None else bytes(inline), ttl)
-        endpoint.wake()
-        return answer
 
 
 def build(cloud: Cloud) -> list[Service]:

@@ -33,7 +33,7 @@ def test_killed_with_fifty_queued_none_is_lost_and_none_there_twice(tmp_path: Pa
         (container,) = world.pids("survivor")
         sent = {}
         for n in range(50):
-            answer = world.invoke("survivor", {"n": n, "sleep": 0.2}, InferenceId=f"job-{n}")
+            answer = world.invoke("survivor", {"n": n, "sleep": 0.1}, InferenceId=f"job-{n}")
             sent[answer["OutputLocation"].split("/", 3)[3]] = n
         wait(lambda: len(world.keys("output/")) >= 2, 20, "the first outputs")
         time.sleep(1.5)  # MiniStack's own state (buckets, topics) is saved a moment after it changes

@@ -140,3 +140,13 @@ def test_deleted_while_it_comes_up(world: World) -> None:
         time.sleep(0.05)
     world.client("sagemaker").create_endpoint(EndpointName="short-lived", EndpointConfigName="short-lived")
     assert world.settled("short-lived")["EndpointStatus"] == "InService"
+
+
+def test_no_more_instances_than_the_quota(world: World, endpoint: str) -> None:
+    wanted = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 1000}]
+    with pytest.raises(ClientError, match="is 20 Instances") as caught:
+        world.client("sagemaker").update_endpoint_weights_and_capacities(
+            EndpointName=endpoint, DesiredWeightsAndCapacities=wanted
+        )
+    assert caught.value.response["Error"]["Code"] == "ResourceLimitExceeded"
+    assert world.describe(endpoint)["EndpointStatus"] == "InService"
