@@ -80,6 +80,7 @@ class Deliveries:
         policy: Callable[[str], Policy | None],
         invoke: Callable[[str, Any], Outcome],
         client: Callable[[str], Any],
+        save: Callable[[], None],
         concurrency: int,
     ) -> None:
         """Open the queue at ``path``.
@@ -95,6 +96,8 @@ class Deliveries:
             Runs a function once; blocks.
         client : callable
             Gives boto3 clients, for dead-letter queues and destinations.
+        save : callable
+            Makes durable what was sent to a dead-letter queue or a destination; only then is the event forgotten.
         concurrency : int
             How many functions run at a time: each is a process on this machine.
         """
@@ -102,6 +105,7 @@ class Deliveries:
         self._policy = policy
         self._invoke = invoke
         self._client = client
+        self._save = save
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")  # survives the process's death; only a power cut may lose a write
@@ -281,6 +285,7 @@ class Deliveries:
                 self.submit(target, json.loads(body))
             else:
                 logger.error("%s is no destination that the local cloud knows (sqs, sns, lambda)", target)
+            self._save()
         except Exception:
             # Lambda, too, drops the event then and counts it in the metric DeadLetterErrors.
             logger.exception("cannot deliver to %s: the event is lost, as on AWS", target)

@@ -83,17 +83,23 @@ class StateKeeper:
             self._metrics.restore_measurements(path.read_text())
 
     async def run(self) -> None:
-        """Save after changes until cancelled. Saving never takes more than a tenth of the time."""
-        last_slow, pause = time.monotonic(), QUICK_SECONDS
+        """Save after changes until cancelled.
+
+        The event loop spends at most a tenth of its time on it, and the writing of logs and measurements takes at most
+        a fiftieth of a core: with hours of measurements they are saved less often than every ``SLOW_SECONDS``.
+        """
+        next_slow, pause = time.monotonic() + SLOW_SECONDS, QUICK_SECONDS
         while True:
             await self._wake.wait()
             self._wake.clear()
             await asyncio.sleep(pause)
-            include_slow = (self._quick or self._slow) and time.monotonic() - last_slow > SLOW_SECONDS
+            started = time.monotonic()
+            include_slow = (self._quick or self._slow) and started > next_slow
             if self._quick or include_slow:
                 took = await self.save(include_slow=include_slow)
                 pause = max(QUICK_SECONDS, 9 * took)
-                last_slow = time.monotonic() if include_slow else last_slow
+                if include_slow:
+                    next_slow = time.monotonic() + max(SLOW_SECONDS, 50 * (time.monotonic() - started))
             elif self._slow:
                 await asyncio.sleep(QUICK_SECONDS)
             if self._busy():
@@ -114,7 +120,9 @@ class StateKeeper:
                 try:
                     states[name] = state_of()
                 except Exception:
-                    logger.exception("the state of %s cannot be read; what was saved of it stays", name)
+                    # A worker thread may have changed it meanwhile. What was saved stays until the next attempt.
+                    logger.warning("the state of %s could not be read; trying again", name, exc_info=True)
+                    self._quick = True
                 await asyncio.sleep(0)
             if include_slow:
                 states[_MEASUREMENTS] = self._metrics.measurements()

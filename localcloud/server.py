@@ -222,6 +222,7 @@ class Server:
             policy=self.ministack.functions.policy,
             invoke=self.ministack.functions.invoke,
             client=client,
+            save=self._save_now,
             concurrency=max(2, min(8, os.cpu_count() or 2)),
         )
         self.ministack.functions.deliver_through(self.deliveries)
@@ -245,6 +246,10 @@ class Server:
             ready=lambda: self.ready,
             after_ministack=self._note_request,
         )
+
+    def _save_now(self) -> None:
+        """Save MiniStack's state and wait for it; for any thread but the event loop's."""
+        asyncio.run_coroutine_threadsafe(self.keeper.save(include_slow=False), self._loop).result(_STOP_SECONDS)
 
     def _note_request(self, request: Request, scope: CredentialScope | None) -> None:
         """Mark state as changed, unless the request only read."""
@@ -276,7 +281,7 @@ class Server:
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         self._assemble()

@@ -106,8 +106,10 @@ class Functions:
                 config["FunctionName"], milliseconds, bool(result.get("error")), throttled
             )
         body = result.get("body")
-        message = str(body.get("errorMessage", body)) if isinstance(body, dict) else str(body)
-        return Outcome(payload=body, error=message if result.get("error") else "", throttled=throttled)
+        message = ""
+        if result.get("error"):  # an exception may have no message, and is an error all the same
+            message = str(body.get("errorMessage") if isinstance(body, dict) else body) or "Unhandled"
+        return Outcome(payload=body, error=message, throttled=throttled)
 
 
 class _Threading:

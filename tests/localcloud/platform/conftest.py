@@ -99,7 +99,7 @@ def zipped(source: str) -> bytes:
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudUnderTest]:
     state = tmp_path_factory.mktemp("cloud")
-    running = localcloud.start(state, port=0, speed=60, service_modules=[])
+    running = localcloud.start(state, port=0, speed=240, service_modules=[])
     try:
         yield CloudUnderTest(running)
     finally:

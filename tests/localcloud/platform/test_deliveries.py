@@ -26,6 +26,7 @@ class Outside:
         self.policy = policy
         self.invoked: list[Any] = []
         self.sent: list[dict[str, Any]] = []
+        self.saved = 0
 
     def invoke(self, arn: str, event: Any) -> Outcome:
         self.invoked.append(event)
@@ -33,6 +34,9 @@ class Outside:
 
     def client(self, service: str) -> Any:
         return self
+
+    def save(self) -> None:
+        self.saved = len(self.sent)
 
     def get_queue_url(self, QueueName: str) -> dict[str, str]:
         return {"QueueUrl": QueueName}
@@ -51,6 +55,7 @@ def deliveries(path: Path, outside: Outside, speed: float = 3600) -> Deliveries:
         policy=lambda arn: outside.policy,
         invoke=outside.invoke,
         client=outside.client,
+        save=outside.save,
         concurrency=4,
     )
 
@@ -81,6 +86,7 @@ def test_a_function_that_fails_is_tried_twice_more_and_then_dead_lettered(tmp_pa
     run(tmp_path, outside, {"n": 1})
     assert len(outside.invoked) == 3
     (message,) = outside.sent
+    assert outside.saved == 1
     assert json.loads(message["MessageBody"]) == {"n": 1}
     assert message["MessageAttributes"].keys() == {"RequestID", "ErrorCode", "ErrorMessage"}
     assert message["MessageAttributes"]["ErrorMessage"]["StringValue"] == "no"

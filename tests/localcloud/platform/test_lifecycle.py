@@ -134,8 +134,8 @@ def test_state_survives_a_kill(state_dir: Path) -> None:
     cloud.client("ssm").put_parameter(Name="/kept/name", Value="value", Type="String")
     template = {"Resources": {"T": {"Type": "AWS::SNS::Topic"}}, "Outputs": {"Arn": {"Value": {"Ref": "T"}}}}
     outputs = cloud.deploy("kept", template)
-    sqs.send_message(QueueUrl=url, MessageBody="kept")
-    wait_until(lambda: saved(state_dir, "sqs", "kept"))
+    sqs.send_message(QueueUrl=url, MessageBody="last message")
+    wait_until(lambda: saved(state_dir, "sqs", "last message"))
     for number in range(50):  # and objects up to the very last moment
         s3.put_object(Bucket="kept-bucket", Key=f"k/{number}", Body=str(number).encode())
     os.kill(cloud.running.pid, signal.SIGKILL)
@@ -148,7 +148,7 @@ def test_state_survives_a_kill(state_dir: Path) -> None:
     assert sns.list_subscriptions()["Subscriptions"][0]["Endpoint"] == function
     answer = cloud.client("lambda").invoke(FunctionName="kept")
     assert json.loads(answer["Payload"].read()) == "still here"
-    assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "kept"
+    assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "last message"
     assert cloud.client("cloudwatch").describe_alarms()["MetricAlarms"][0]["AlarmName"] == "kept"
     assert cloud.client("ssm").get_parameter(Name="/kept/name")["Parameter"]["Value"] == "value"
     assert cloud.settled("kept")["Outputs"][0]["OutputValue"] == outputs["Arn"]
@@ -169,6 +169,20 @@ def test_a_notification_that_waits_for_its_retry_survives_a_kill(state_dir: Path
     cloud = start(state_dir, port=port, speed=60)
     body = json.loads(cloud.receive(url)["Body"])
     assert body["Records"][0]["Sns"]["Message"] == "once"
+
+
+def test_a_dead_letter_is_durable_before_its_event_is_forgotten(state_dir: Path) -> None:
+    cloud = start(state_dir, speed=3600)
+    port = port_of(cloud)
+    url, dead = cloud.queue("dead")
+    cloud.create_function(
+        "gone", "def handler(event, context):\n    raise ValueError\n", DeadLetterConfig={"TargetArn": dead}
+    )
+    cloud.client("lambda").invoke(FunctionName="gone", InvocationType="Event", Payload=b'{"n": 1}')
+    wait_until(lambda: cloud.running.status()["lambda_events"] == 0)
+    os.kill(cloud.running.pid, signal.SIGKILL)
+    cloud = start(state_dir, port=port)
+    assert json.loads(cloud.receive(url)["Body"]) == {"n": 1}
 
 
 def test_a_stack_interrupted_by_the_end_can_be_deleted_afterwards(state_dir: Path) -> None:
