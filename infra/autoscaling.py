@@ -43,38 +43,47 @@ class BacklogScaling(Construct):
             min_capacity=0,
             max_capacity=max_capacity,
         )
+        self._target_id, self._endpoint_name = target.ref, endpoint_name
+        self._follow_backlog(backlog_per_instance, scale_in_cooldown_seconds, scale_out_cooldown_seconds)
+        self.alarm = self._wake_from_zero(scale_out_cooldown_seconds, alarm_minutes)
+
+    def _follow_backlog(self, per_instance: float, scale_in_seconds: int, scale_out_seconds: int) -> None:
         scaling.CfnScalingPolicy(
             self,
             "FollowBacklog",
             policy_name="FollowBacklog",
             policy_type="TargetTrackingScaling",
-            scaling_target_id=target.ref,
+            scaling_target_id=self._target_id,
             target_tracking_scaling_policy_configuration=(
                 scaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty(
-                    target_value=backlog_per_instance,
-                    scale_in_cooldown=scale_in_cooldown_seconds,
-                    scale_out_cooldown=scale_out_cooldown_seconds,
+                    target_value=per_instance,
+                    scale_in_cooldown=scale_in_seconds,
+                    scale_out_cooldown=scale_out_seconds,
                     customized_metric_specification=scaling.CfnScalingPolicy.CustomizedMetricSpecificationProperty(
                         namespace="AWS/SageMaker",
                         metric_name="ApproximateBacklogSizePerInstance",
                         dimensions=[
-                            scaling.CfnScalingPolicy.MetricDimensionProperty(name="EndpointName", value=endpoint_name)
+                            scaling.CfnScalingPolicy.MetricDimensionProperty(
+                                name="EndpointName", value=self._endpoint_name
+                            )
                         ],
                         statistic="Average",
                     ),
                 )
             ),
         )
+
+    def _wake_from_zero(self, cooldown_seconds: int, minutes: int) -> cloudwatch.IAlarm:
         wake = scaling.CfnScalingPolicy(
             self,
             "WakeFromZero",
             policy_name="WakeFromZero",
             policy_type="StepScaling",
-            scaling_target_id=target.ref,
+            scaling_target_id=self._target_id,
             step_scaling_policy_configuration=scaling.CfnScalingPolicy.StepScalingPolicyConfigurationProperty(
                 adjustment_type="ChangeInCapacity",
                 metric_aggregation_type="Average",
-                cooldown=scale_out_cooldown_seconds,
+                cooldown=cooldown_seconds,
                 step_adjustments=[
                     scaling.CfnScalingPolicy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=1)
                 ],
@@ -86,15 +95,15 @@ class BacklogScaling(Construct):
             alarm_description="Requests wait and no instance runs: start one.",
             namespace="AWS/SageMaker",
             metric_name="HasBacklogWithoutCapacity",
-            dimensions=[cloudwatch.CfnAlarm.DimensionProperty(name="EndpointName", value=endpoint_name)],
+            dimensions=[cloudwatch.CfnAlarm.DimensionProperty(name="EndpointName", value=self._endpoint_name)],
             statistic="Average",
             period=60,
             # The metric is 1 or 0: with "greater than 1" nothing would ever wake the endpoint.
             comparison_operator="GreaterThanOrEqualToThreshold",
             threshold=1,
-            evaluation_periods=alarm_minutes,
-            datapoints_to_alarm=alarm_minutes,
+            evaluation_periods=minutes,
+            datapoints_to_alarm=minutes,
             treat_missing_data="missing",
             alarm_actions=[wake.ref],
         )
-        self.alarm = cloudwatch.Alarm.from_alarm_arn(self, "Alarm", alarm.attr_arn)
+        return cloudwatch.Alarm.from_alarm_arn(self, "Alarm", alarm.attr_arn)

@@ -47,6 +47,23 @@ _RETENTION = {
 }
 
 
+def _check(architecture: str, log_retention_days: int) -> None:
+    if architecture not in ARCHITECTURES:
+        raise ConfigurationError(f"architecture = {architecture!r}: Lambda has {' and '.join(ARCHITECTURES)}.")
+    if log_retention_days not in _RETENTION:
+        allowed = ", ".join(map(str, _RETENTION))
+        raise ConfigurationError(f"log_retention_days = {log_retention_days}: CloudWatch Logs has {allowed}.")
+
+
+def _environment(package: str, bucket_name: str) -> dict[str, str]:
+    return {
+        "BUCKET_NAME": bucket_name,
+        "POWERTOOLS_SERVICE_NAME": package,
+        "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+    }
+
+
 class NotificationFunction(Construct):
     """A function that is invoked for each notification of some topics.
 
@@ -92,11 +109,7 @@ class NotificationFunction(Construct):
         network: Network | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        if architecture not in ARCHITECTURES:
-            raise ConfigurationError(f"architecture = {architecture!r}: Lambda has {' and '.join(ARCHITECTURES)}.")
-        if log_retention_days not in _RETENTION:
-            allowed = ", ".join(map(str, _RETENTION))
-            raise ConfigurationError(f"log_retention_days = {log_retention_days}: CloudWatch Logs has {allowed}.")
+        _check(architecture, log_retention_days)
         self.dead_letters = sqs.Queue(
             self,
             "DeadLetters",
@@ -120,26 +133,23 @@ class NotificationFunction(Construct):
             role=self.role,
             memory_size=memory_mb,
             timeout=cdk.Duration.seconds(timeout_seconds),
-            environment={
-                "BUCKET_NAME": bucket_name,
-                "POWERTOOLS_SERVICE_NAME": package,
-                "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
-                "POWERTOOLS_LOG_LEVEL": "INFO",
-            },
+            environment=_environment(package, bucket_name),
             log_group=self._log_group,
             dead_letter_queue=self.dead_letters,
             retry_attempts=2,
             max_event_age=cdk.Duration.hours(6),
+        )
+        acknowledge(
+            self.function,
+            {
+                "AwsSolutions-L1": "Lambda supports Python 3.12 until October 2028, and the workshop runs on 3.11 to 3.13."
+            },
         )
         if network:
             # CDK's own way wants an IVpc with zones, which only a look-up in an account could tell.
             resource = self.function.node.default_child
             assert isinstance(resource, lambda_.CfnFunction)
             resource.vpc_config = network.of_function()
-        acknowledge(
-            self.function,
-            {"AwsSolutions-L1": "Python 3.12 is supported by Lambda, and every pinned dependency was tested on it."},
-        )
         for topic in topics:
             topic.add_subscription(subscriptions.LambdaSubscription(self.function, dead_letter_queue=self.dead_letters))
         self.alarms = self._make_alarms(package)

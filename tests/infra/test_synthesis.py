@@ -36,7 +36,7 @@ def tree(folder):
 def syntheses(tmp_path_factory):
     """Two processes that hash differently; the second as the CDK CLI runs it with our cdk.json."""
     folders = []
-    for seed, context in ((1, {}), (2, {"aws:cdk:bundling-stacks": ["**"]})):
+    for seed, context in ((1, {}), (2, {"aws:cdk:bundling-stacks": ["**"], "cli-telemetry": False})):
         out = tmp_path_factory.mktemp(f"seed{seed}")
         result = run_app(out, PYTHONHASHSEED=str(seed), CDK_CONTEXT_JSON=json.dumps(context), TZ=f"UTC+{seed}")
         assert result.returncode == 0, result.stderr
@@ -75,6 +75,12 @@ def test_the_cdk_cli_runs_the_same_app():
     configuration = json.loads((ROOT / "cdk.json").read_text())
     assert configuration["app"] == ".venv/bin/python -m infra.app"
     assert not any(configuration[key] for key in ("pathMetadata", "assetMetadata", "versionReporting"))
+
+
+def test_the_cdk_cli_calls_nobody_but_aws():
+    configuration = json.loads((ROOT / "cdk.json").read_text())
+    assert configuration["notices"] is False
+    assert configuration["context"]["cli-telemetry"] is False
 
 
 def test_jsii_uses_the_node_from_pypi():
