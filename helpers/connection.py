@@ -12,10 +12,11 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
-from helpers import ids, jobs, settings
+from helpers import ids, jobs
 from helpers.errors import NotDeployedError, ParameterError
 from helpers.explain import explained
 from helpers.parameters import NESTED_RGB, Limits, Parameters, checked_request, limits_of
+from helpers.settings import Settings, load
 from helpers.store import Store
 from helpers.targets import Access, open_aws, open_local, region_hint
 from helpers.watching import AWS, LOCAL, Timer
@@ -62,13 +63,13 @@ class Identity:
     arn: str
 
 
-def connect(chosen: settings.Settings | None = None, start: bool = True, **keyword: Any) -> Connection:
+def connect(settings: Settings | None = None, start: bool = True) -> Connection:
     """Connect to the target that the settings name.
 
     Parameters
     ----------
-    chosen : Settings, optional
-        By default what ``workshop.toml`` and the environment say. Also as ``settings=``.
+    settings : Settings, optional
+        By default what ``workshop.toml`` and the environment say.
     start : bool
         Start the local cloud when it does not run.
 
@@ -79,11 +80,9 @@ def connect(chosen: settings.Settings | None = None, start: bool = True, **keywo
     TargetError
         The local cloud does not run (and ``start`` is false) or does not start, or there are no AWS credentials.
     """
-    chosen = keyword.pop("settings", chosen)
-    if keyword:
-        raise TypeError(f"connect() has no parameter {', '.join(keyword)}; known are settings and start.")
-    chosen = settings.load() if chosen is None else chosen
-    return Connection(chosen, open_local(chosen, start) if chosen.workshop.target == "local" else open_aws(chosen))
+    settings = load() if settings is None else settings
+    local = settings.workshop.target == "local"
+    return Connection(settings, open_local(settings, start) if local else open_aws(settings))
 
 
 class Connection:
@@ -105,8 +104,8 @@ class Connection:
         Where waits get the time from.
     """
 
-    def __init__(self, chosen: settings.Settings, access: Access, timer: Timer | None = None) -> None:
-        self.settings, self.target, self._access = chosen, access.target, access
+    def __init__(self, settings: Settings, access: Access, timer: Timer | None = None) -> None:
+        self.settings, self.target, self._access = settings, access.target, access
         self.environment = dict(access.environment)
         self.pace, self.timer = (LOCAL if self.target.name == "local" else AWS), timer or Timer()
         self._clients: dict[str, Any] = {}

@@ -119,9 +119,15 @@ class Result:
     def timeline(self) -> Timeline:
         """When the request was where.
 
-        Looked up again on each use until it is complete: the notification's copy may be stored shortly after the
-        pictures, and CloudWatch Logs shows a line some seconds after it was written.
+        The notification may be stored shortly after the pictures, since two Lambdas do that: the first use waits for
+        it a few seconds (``pace.grace`` of the connection). Later uses look again for what was missing; CloudWatch
+        Logs shows a line some seconds after it was written.
         """
+        if self._timeline is None:
+            timer, pace = self._connection.timer, self._connection.pace
+            deadline = timer.now() + pace.grace
+            while not self._connection.store.exists(ids.status_key(self.id)) and timer.now() < deadline:
+                timer.sleep(pace.first)
         if self._timeline is None or not self._timeline.complete:
             self._timeline = read_timeline(self._connection, self.id)
         return self._timeline

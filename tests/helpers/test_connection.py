@@ -4,11 +4,10 @@ import types
 
 import boto3
 import pytest
-from botocore import exceptions as boto
 
 from helpers import connection, settings, targets
-from helpers.errors import NotDeployedError, SettingsError, TargetError, WorkshopError
-from helpers.explain import Target, explained, translated
+from helpers.errors import NotDeployedError, SettingsError, TargetError
+from helpers.explain import Target
 from helpers.watching import AWS, LOCAL
 
 LOCAL_SETTINGS = settings.Settings()
@@ -130,11 +129,6 @@ def test_clients_are_made_once_for_all_threads(local):
     assert len({id(client) for client in clients}) == 1
     config = clients[0].meta.config
     assert (config.connect_timeout, config.read_timeout, config.retries["mode"]) == (5, 60, "standard")
-
-
-def test_an_unknown_argument(local):
-    with pytest.raises(TypeError, match="no parameter setings"):
-        connection.connect(setings=LOCAL_SETTINGS)
 
 
 def test_a_local_cloud_of_another_region(local):
@@ -271,48 +265,3 @@ def test_log_messages_go_through_empty_pages(backend):
     assert backend.connection.log_messages("/aws/x", '"id"', since) == [("s", "m")]
     assert calls[0] == {"logGroupName": "/aws/x", "filterPattern": '"id"', "startTime": 1795305600000}
     assert calls[1]["nextToken"] == "1"
-
-
-# Errors
-
-
-@pytest.mark.parametrize(
-    ("error", "target", "kind", "parts"),
-    [
-        (boto.NoCredentialsError(), "aws", TargetError, ["no usable AWS credentials"]),
-        (boto.UnauthorizedSSOTokenError(), "aws", TargetError, ["your login has expired", "aws sso login"]),
-        (
-            boto.EndpointConnectionError(endpoint_url="https://x"),
-            "aws",
-            TargetError,
-            ["no answer", "[workshop] region"],
-        ),
-        (boto.ConnectTimeoutError(endpoint_url="http://x"), "local", TargetError, ["no answer", "connect() again"]),
-        ("ExpiredToken", "aws", TargetError, ["ExpiredToken", "credentials have expired"]),
-        ("UnrecognizedClientException", "aws", TargetError, ["not valid there"]),
-        ("InvalidClientTokenId", "local", TargetError, ["new key whenever it starts", "connect() again"]),
-        ("PermanentRedirect", "aws", TargetError, ["another region", "[workshop] region"]),
-        ("AccessDenied", "aws", TargetError, ["lacks this permission"]),
-        ("NoSuchBucket", "aws", NotDeployedError, ["it is gone", "deploy the stacks"]),
-        ("SlowDown", "aws", TargetError, ["SlowDown: no"]),
-        (boto.ParamValidationError(report="x"), "aws", TargetError, ["Parameter validation failed"]),
-    ],
-)
-def test_each_error_of_boto3_says_what_to_do(error, target, kind, parts, refuse):
-    error = refuse(error) if isinstance(error, str) else error
-    made = translated(error, "reading x", Target(target, "eu-west-1"))
-    assert type(made) is kind
-    for part in ["reading x on ", *parts]:
-        assert part in str(made)
-
-
-def test_other_errors_pass_through():
-    with pytest.raises(ZeroDivisionError), explained("reading x", Target("aws", "eu-west-1")):
-        _ = 1 / 0
-
-
-def test_the_original_error_is_the_cause(refuse):
-    original = refuse("SlowDown")
-    with pytest.raises(WorkshopError) as caught, explained("reading x", Target("aws", "eu-west-1")):
-        raise original
-    assert caught.value.__cause__ is original
