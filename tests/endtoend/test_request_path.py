@@ -174,14 +174,14 @@ def test_a_parameter_that_the_model_refuses_is_told_with_its_reason(connection: 
     with pytest.raises(JobFailed, match="width") as caught:
         job.wait(SECONDS)
     assert "13" in str(caught.value)
-    with pytest.raises(JobFailed, match="client error .400. from model"):
+    with pytest.raises(JobFailed, match=r"client error \(400\) from model"):
         connection.resume(job.id).wait(SECONDS)
 
 
 def test_a_missing_input_is_a_failure_with_its_reason(connection: Connection) -> None:
     inference_id = ids.new_id()
     invoke(connection, inference_id, f"s3://{connection.names.bucket}/requests/none.json")
-    with pytest.raises(JobFailed, match="none.json"):
+    with pytest.raises(JobFailed, match=r"none\.json"):
         connection_job(connection, inference_id).wait(SECONDS)
 
 
@@ -199,11 +199,12 @@ import boto3, json
 name = {connection.names.endpoint!r}
 resource = f"endpoint/{{name}}/variant/AllTraffic"
 scaling = boto3.client("application-autoscaling")
+targets = scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[resource])["ScalableTargets"]
 metrics = boto3.client("cloudwatch").list_metrics(
     Namespace="AWS/SageMaker", Dimensions=[{{"Name": "EndpointName", "Value": name}}])["Metrics"]
 print(json.dumps({{
     "status": boto3.client("sagemaker").describe_endpoint(EndpointName=name)["EndpointStatus"],
-    "targets": scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[resource])["ScalableTargets"],
+    "targets": targets,
     "activities": scaling.describe_scaling_activities(ServiceNamespace="sagemaker")["ScalingActivities"],
     "metrics": [metric["MetricName"] for metric in metrics],
 }}, default=str))

@@ -3,13 +3,12 @@
 import os
 import signal
 
+import localcloud
 from helpers import targets
 from helpers.connection import Connection, connect
 from helpers.deploy import destroy
 from tests.endtoend.conftest import until
 from tests.endtoend.test_request_path import SMALL, listing
-
-import localcloud
 
 QUEUED = 50
 
