@@ -141,9 +141,7 @@ class NotificationFunction(Construct):
         )
         acknowledge(
             self.function,
-            {
-                "AwsSolutions-L1": "Lambda supports Python 3.12 until October 2028, and the workshop runs on 3.11 to 3.13."
-            },
+            {"AwsSolutions-L1": "Lambda supports Python 3.12 until October 2028; the workshop runs on 3.11 to 3.13."},
         )
         if network:
             # CDK's own way wants an IVpc with zones, which only a look-up in an account could tell.
