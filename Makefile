@@ -32,7 +32,7 @@ local: setup ## start the local cloud and show how to reach it
 	@$(BIN)/python -m localcloud env
 
 bench: setup ## benchmarks against named peers
-	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+	@for file in bench/*.py; do echo "== $$file"; PYTHONPATH=.:models:lambdas $(BIN)/python "$$file" || exit 1; done
 
 .tools/train/ready: models/smallworld/requirements-train.txt
 	@$(PYTHON) -m venv .tools/train

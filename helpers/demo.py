@@ -12,7 +12,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FOLDER = ROOT / "build" / "demo"
 WAIT_SECONDS = 300
-PROMPTS: tuple[dict[str, object], ...] = (
+PROMPTS: tuple[dict[str, Any], ...] = (
     {"prompt": "a red circle on a blue background", "seed": 1},
     {"prompt": "a yellow star on a purple background", "seed": 2},
     {"prompt": "two green triangles above a yellow square on a white background", "seed": 3},

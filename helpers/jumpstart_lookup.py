@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 
@@ -55,11 +56,14 @@ def known(region: str) -> list[str]:
     return sorted(list_jumpstart_models("task == txt2img", region=region))
 
 
+QUESTIONS: dict[str, Callable[..., Any]] = {"look_up": look_up, "image": image, "known": known}
+
+
 def main() -> None:
     """``python -m helpers.jumpstart_lookup look_up|image|known ARGUMENT…``"""
     question, *arguments = sys.argv[1:]
     try:
-        answer: Any = {"answer": {"look_up": look_up, "image": image, "known": known}[question](*arguments)}
+        answer: Any = {"answer": QUESTIONS[question](*arguments)}
     except Exception as problem:  # noqa: BLE001 - the SDK's errors have no common base; all of them are the answer
         answer = {"error": type(problem).__name__, "message": str(problem)}
     # The SDK logs to stdout at times: the answer is the last line.
