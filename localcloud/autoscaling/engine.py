@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_COOLDOWN = 300
 """Cloud seconds; the documented default for SageMaker endpoint variants."""
-KEPT_ACTIVITIES = 500
+KEPT_ACTIVITIES = 200
 POLL_CLOUD_SECONDS = 10
 
 

@@ -152,9 +152,8 @@ class EndpointType(_Described):
         name = answer[1]["EndpointName"]
         config = new["EndpointConfigName"]
         if config != self._control.endpoint(name).record["EndpointConfigName"]:
-            self._wait(name)  # autoscaling may be changing the capacity at this moment
             wanted = {key: value for key, value in new.items() if key not in ("Tags", "EndpointName")}
-            self._call("UpdateEndpoint", wanted | {"EndpointName": name})
+            self._update(wanted | {"EndpointName": name})
             self._wait(name, config)
         return answer
 
@@ -171,6 +170,19 @@ class EndpointType(_Described):
             if time.monotonic() > deadline:
                 raise invalid(f"Endpoint {name} was not deleted within {DEADLINE:g} s.")
             time.sleep(POLL)
+
+    def _update(self, wanted: dict[str, Any]) -> None:
+        """UpdateEndpoint, as soon as autoscaling leaves the endpoint alone."""
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            self._wait(wanted["EndpointName"])
+            try:
+                self._call("UpdateEndpoint", wanted)
+            except ServiceError as error:
+                if "in-progress" not in error.message or time.monotonic() > deadline:
+                    raise
+            else:
+                return
 
     def _wait(self, name: str, config: str | None = None) -> None:
         deadline = time.monotonic() + DEADLINE

@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from localcloud.sagemaker.deployment import Deployment, DeploymentFailed
 from localcloud.sagemaker.invocation import Invocation
@@ -97,12 +98,12 @@ class Instance:
             self._work.notify_all()
         self._end()
 
-    def invoke(self, headers: dict[str, str], source: object, target: object, timeout: float) -> Reply:
+    def invoke(self, headers: dict[str, str], source: Path, target: Path, timeout: float) -> Reply:
         """One request to the container (see :class:`ContainerProcess`)."""
         container = self._container
         if container is None:
             raise ContainerGone("the instance has no container")
-        return container.invoke(headers, source, target, timeout)  # type: ignore[arg-type]  # paths, per the protocol
+        return container.invoke(headers, source, target, timeout)
 
     def _end(self) -> None:
         with self._lanes_lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import tarfile
 import tempfile
@@ -106,6 +107,15 @@ class World:
         self.markers = markers
         self._clients: dict[str, Any] = {}
         self.bucket = "models-and-results"
+
+    @staticmethod
+    def alive(pid: int) -> bool:
+        """Whether this process exists."""
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
 
     @staticmethod
     def archive(changes: dict[str, Any]) -> bytes:

@@ -93,7 +93,7 @@ FAILING = {
     ),
     "bad-empty": (tarball(member("weights", b"1")), "did not pass the ping health check", "has no code/inference.py"),
     "bad-load": (
-        script("def model_fn(d):\n    raise OSError('no weights')"),
+        script("raise OSError('no weights')"),
         "ping health check",
         "OSError: no weights",
     ),

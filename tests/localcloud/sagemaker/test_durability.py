@@ -39,7 +39,7 @@ def test_killed_with_fifty_queued_none_is_lost_and_none_there_twice(tmp_path: Pa
         time.sleep(1.5)  # MiniStack's own state (buckets, topics) is saved a moment after it changes
         os.kill(running.pid, signal.SIGKILL)
         before_restart = time.time()
-        wait(lambda: not Path(f"/proc/{container}").exists(), 10, "the container's end with its parent")
+        wait(lambda: not world.alive(container), 10, "the container's end with its parent")
         running = conftest.start(tmp_path / "state")
         again = conftest.World(running, tmp_path)
         done = set(again.keys("output/"))

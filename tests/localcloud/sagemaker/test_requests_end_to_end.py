@@ -202,7 +202,7 @@ def test_two_hundred_requests_at_once_on_two_processes(world: World) -> None:
     assert world.settled("busy")["ProductionVariants"][0]["CurrentInstanceCount"] == 2
     pids = world.pids("busy")
     assert len(set(pids)) == 2
-    assert all(os.path.exists(f"/proc/{pid}") for pid in pids)  # noqa: PTH110 - a process, not a file
+    assert all(world.alive(pid) for pid in pids)
     location = world.put("requests/same.json", '{"n": 1, "sleep": 0.01}')
     runtime = world.client("sagemaker-runtime")
     sent = [
@@ -223,7 +223,7 @@ def test_two_hundred_requests_at_once_on_two_processes(world: World) -> None:
     served = {json.loads(world.read(answer["OutputLocation"]))["pid"] for answer in sent[::4]}
     assert served == set(pids)
     world.client("sagemaker").delete_endpoint(EndpointName="busy")
-    wait(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids))  # noqa: PTH110
+    wait(lambda: not any(world.alive(pid) for pid in pids))
 
 
 def test_both_log_streams(world: World, endpoint: str) -> None:
