@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import http.client
@@ -109,7 +110,6 @@ def start(
     if service_modules is not None:
         command += ["--service-modules", ",".join(service_modules)]
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (state / "cloud.json").unlink(missing_ok=True)
     log = state / "cloud.log"
     if log.exists() and log.stat().st_size > _LOG_BYTES:
         log.replace(state / "cloud.log.1")
@@ -126,9 +126,9 @@ def start(
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         found = running(state)
-        if found is not None and found.pid == process.pid:
-            return dataclasses.replace(found, started_now=True)
-        if process.poll() is not None:
+        if found is not None:  # ours, or that of another caller who was a moment faster
+            return dataclasses.replace(found, started_now=found.pid == process.pid)
+        if process.poll() is not None and not _is_alive(state):
             raise CloudError(_reason(log, offset))
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
@@ -190,12 +190,9 @@ def running(state_dir: Path | str = DEFAULT_STATE) -> Running | None:
 def stop(state_dir: Path | str = DEFAULT_STATE) -> bool:
     """End the local cloud of ``state_dir`` and everything that it started; False when none ran."""
     state = Path(state_dir).resolve()
-    announced = _announcement(state)
     was_running = _is_alive(state)
-    if was_running and announced is None:
-        raise CloudError(f"a local cloud is just starting on {state}; try again in a moment")
-    if was_running and announced is not None:
-        _end(state, int(announced["pid"]))
+    if was_running:
+        _end(state, int((state / "lock").read_text()))
     (state / "cloud.json").unlink(missing_ok=True)
     _clean_work(state)
     return was_running
@@ -218,6 +215,8 @@ def _end(state: Path, pid: int) -> None:
             os.kill(pid, signal.SIGKILL)
             deadline += 5
         time.sleep(0.05)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0)  # it may be a child of this process, and would stay in the process table
 
 
 def _clean_work(state: Path) -> None:

@@ -5,22 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import fcntl
-import functools
 import importlib
-import importlib.util
 import json
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud import janitor, tied
 from localcloud.clock import Clock
 from localcloud.credentials import load_or_create
+from localcloud.ground import StartError, bind, clients, runtime_folder, take_lock
 
 if TYPE_CHECKING:
     import types
@@ -38,14 +34,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("localcloud.server")
 
 ACCOUNT = "000000000000"
-_RUNTIME_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
-"""What AWS's Python runtimes bring along; everything else a function must bundle."""
 _KEPT_VARIABLES = ("LANG", "LC_ALL", "LC_CTYPE", "PATH", "SSL_CERT_FILE", "TZ")
 _STOP_SECONDS = 10.0
-
-
-class StartError(RuntimeError):
-    """The cloud cannot start; the message says why and what to do."""
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -58,61 +48,6 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--region", required=True)
     parser.add_argument("--service-modules", help="names, separated by commas; default: all of localcloud.registry")
     return parser.parse_args(arguments)
-
-
-def _take_lock(path: Path, complaint: str) -> int:
-    """Hold an exclusive lock on ``path`` for as long as this process lives."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise StartError(complaint) from None
-    return descriptor
-
-
-def _bind(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-    except OSError as error:
-        listener.close()
-        raise StartError(f"port {port} of 127.0.0.1 cannot be used ({error.strerror}): choose another --port") from None
-    return listener
-
-
-def _runtime_folder(work: Path) -> Path:
-    """A folder with links to the packages of AWS's Python runtime, and nothing else."""
-    folder = work / "lambda-runtime"
-    folder.mkdir()
-    for name in _RUNTIME_PACKAGES:
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.origin is None:
-            raise StartError(f"the Python package {name} is missing; `uv sync --frozen` installs it")
-        origin = Path(spec.origin)
-        source = origin.parent if origin.name == "__init__.py" else origin
-        (folder / source.name).symlink_to(source)
-    return folder
-
-
-def _clients(region: str) -> Callable[[str], Any]:
-    """``client("s3")``: boto3 clients of this cloud, made once each."""
-    lock = threading.Lock()
-
-    @functools.cache
-    def make(service: str) -> Any:
-        import boto3  # here, because only now does the environment name this cloud
-        from botocore.config import Config
-
-        config = Config(max_pool_connections=32, connect_timeout=5, read_timeout=300, region_name=region)
-        session: Any = boto3.session.Session(region_name=region)
-        return session.client(service, config=config)
-
-    def client(service: str) -> Any:
-        with lock:
-            return make(service)
-
-    return client
 
 
 class Server:
@@ -134,18 +69,19 @@ class Server:
         self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.state.chmod(0o700)
         complaint = f"another local cloud runs on {self.state}: stop it, or choose another --state-dir"
-        self._locks.append(_take_lock(self.state / "lock", complaint))
+        self._locks.append(take_lock(self.state / "lock", complaint))
+        (self.state / "cloud.json").unlink(missing_ok=True)
         works = self.state / "work"
         works.mkdir(exist_ok=True)
         for leftover in works.iterdir():
             janitor.clean(str(leftover))
-        self.listener = _bind(self.options.port)
+        self.listener = bind(self.options.port)
         self.port = self.listener.getsockname()[1]
         self.endpoint_url = f"http://127.0.0.1:{self.port}"
         self.work = works / uuid.uuid4().hex[:12]
         (self.work / "tmp").mkdir(parents=True)
         (self.work / "home").mkdir()
-        self._locks.append(_take_lock(self.work / "lifeline", f"{self.work} is in use"))
+        self._locks.append(take_lock(self.work / "lifeline", f"{self.work} is in use"))
         self._start_janitor()
         self.credentials = load_or_create(self.state)
         self.environment = {
@@ -204,7 +140,7 @@ class Server:
         from localcloud.watch import AlarmWatch
 
         self.ministack = MiniStack()
-        client = _clients(self.options.region)
+        client = clients(self.options.region)
         self.cloud: Cloud = Cloud(
             account=ACCOUNT,
             region=self.options.region,
@@ -229,7 +165,7 @@ class Server:
         hidden = ",".join(self.private)  # but not the janitor's mark: what a function starts must be found, too
         prelude = (
             Path(tied.__file__).read_text()
-            + f"\nbecome_lambda_worker({str(_runtime_folder(self.work))!r}, {hidden!r})\n"
+            + f"\nbecome_lambda_worker({str(runtime_folder(self.work))!r}, {hidden!r})\n"
         )
         self.ministack.functions.surround(sys.executable, prelude, self.environment)
         self.keeper = StateKeeper(

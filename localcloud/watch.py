@@ -140,9 +140,12 @@ class AlarmWatch:
             return
         self._fired[alarm["AlarmArn"]] = now
         for action in alarm.get(_ACTION_LISTS[state]) or ():
-            for prefix, callback in list(self._actions.items()):
-                if action.startswith(prefix):
-                    self._thread.submit(_carry_out, callback, action, _described(alarm, state, reason_data), state)
+            callbacks = [callback for prefix, callback in list(self._actions.items()) if action.startswith(prefix)]
+            for callback in callbacks:
+                self._thread.submit(_carry_out, callback, action, _described(alarm, state, reason_data), state)
+            if not callbacks and ":sns:" not in action and action not in self._unsupported:
+                self._unsupported.add(action)
+                logger.warning("alarm %s: nothing here carries out the action %s", alarm["AlarmName"], action)
 
 
 def _described(alarm: Mapping[str, Any], state: str, reason_data: str | None) -> dict[str, Any]:

@@ -55,6 +55,8 @@ class Metrics:
             try:
                 if is_cbor or is_json:
                     check_supported(body)
+                elif any(name.startswith("Metrics.member.") for name in params):  # the old query protocol
+                    check_supported({"Metrics": True})
             except UnsupportedAlarmError as error:
                 return cloudwatch._error("ValidationError", str(error), 400, use_json=is_json, use_cbor=is_cbor)
             return put(params, body, is_cbor, is_json)
