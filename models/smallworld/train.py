@@ -39,8 +39,8 @@ BASE_SIZES = {(32, 32): 0.8, (24, 40): 0.1, (40, 24): 0.1}
 class TrainConfig:
     """Everything that decides what the weights become."""
 
-    steps: int = 5000
-    decay_steps: int = 1400
+    steps: int = 1900
+    decay_steps: int = 540
     warmup_steps: int = 100
     batch: int = 64
     seed: int = 1
@@ -201,7 +201,7 @@ def train(run: Run, folder: Path, *, log_every: int, save_every: int, say: Calla
         recent.append(run.advance())
         if run.step % log_every == 0:
             seconds, cpu_seconds = time.monotonic() - clock, time.process_time() - cpu
-            pictures = log_every * run.config.batch / seconds
+            pictures = len(recent) * run.config.batch / seconds
             line = {
                 "step": run.step,
                 "loss": round(sum(recent) / len(recent), 4),
