@@ -17,11 +17,17 @@ from helpers.watching import CloseLook, ListingLook, OnChange, Sight, Wait, read
 
 if TYPE_CHECKING:
     from helpers.connection import Connection
+    from helpers.store import Store
 
 STATES = ("created", "uploaded", "queued", "waking", "generated", "notified", "done", "failed")
 """created: only here. uploaded: its request lies in S3. queued: the endpoint has accepted it. waking: queued, and the
 endpoint stands at zero instances. generated: the model's answer lies in S3. notified: the endpoint has reported
 success. done: the images are there. failed: the endpoint has reported failure."""
+
+OPTIONS = "invoke-options"
+"""User-defined metadata of a stored request: what InvokeEndpointAsync gets beside it, so that another process can send
+it again as it was."""
+INVOKE_OPTIONS = frozenset(("Accept", "RequestTTLSeconds", "InvocationTimeoutSeconds"))
 
 READERS = 8
 """Threads that read objects of several jobs at once."""
@@ -91,7 +97,10 @@ class Job:
         if self.state not in ("created", "uploaded"):
             return self
         store, key, found = self._connection.store, ids.request_key(self.id), self.state == "uploaded"
-        store.write(key, json.dumps(self.request, ensure_ascii=False).encode(), "application/json")
+        if found and not self._options:
+            self._options = _stored_options(store, key)
+        body = json.dumps(self.request, ensure_ascii=False).encode()
+        store.write(key, body, "application/json", {OPTIONS: json.dumps(self._options)})
         self.state = "uploaded"
         try:
             answer = self._connection.invoke(self.id, store.uri(key), self._options)
@@ -161,6 +170,19 @@ class Job:
         if error is not None:
             raise error
         return Result(self._connection, self.id)
+
+
+def _stored_options(store: Store, key: str) -> dict[str, Any]:
+    """The options in a request's metadata; none for a request that something else has written."""
+    stored = store.read(key)
+    text = stored.metadata.get(OPTIONS, "{}") if stored else "{}"
+    try:
+        options = json.loads(text)
+    except ValueError as error:
+        raise ResultError(f"{store.uri(key)}: metadata {OPTIONS} is not JSON: {text!r}.") from error
+    if not isinstance(options, dict):
+        raise ResultError(f"{store.uri(key)}: metadata {OPTIONS} is no JSON object: {text!r}.")
+    return {name: value for name, value in options.items() if name in INVOKE_OPTIONS}
 
 
 def _key_in(location: object, connection: Connection) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -25,10 +25,11 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Stored:
-    """An object's bytes and its media type."""
+    """An object's bytes, its media type and its user-defined metadata."""
 
     body: bytes
     content_type: str
+    metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 class Store:
@@ -68,7 +69,7 @@ class Store:
         with explained(f"reading {self.uri(key)}", self._target):
             try:
                 answer = self._client.get_object(Bucket=self.bucket, Key=key)
-                return Stored(answer["Body"].read(), answer.get("ContentType", ""))
+                return Stored(answer["Body"].read(), answer.get("ContentType", ""), answer.get("Metadata", {}))
             except ClientError as error:
                 if code_of(error) in MISSING:
                     return None
@@ -126,10 +127,12 @@ class Store:
                 return
             arguments["ContinuationToken"] = answer["NextContinuationToken"]
 
-    def write(self, key: str, body: bytes, content_type: str) -> None:
-        """Store ``body`` at ``key``."""
+    def write(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str] | None = None) -> None:
+        """Store ``body`` at ``key``, with user-defined metadata (ASCII)."""
         with explained(f"writing {self.uri(key)}", self._target):
-            self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
+            self._client.put_object(
+                Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, Metadata=dict(metadata or {})
+            )
 
     def delete(self, key: str) -> None:
         """Delete what lies at ``key``; nothing there is no error."""

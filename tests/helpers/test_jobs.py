@@ -248,9 +248,11 @@ def test_resume_goes_on_after_a_restart(backend):
 
 
 def test_a_resumed_job_can_be_submitted_again_unless_it_is_answered(backend):
-    job = backend.connection.generate("a", seed=4)
+    job = backend.connection.generate("a", seed=4, accept="application/json;jpeg", request_ttl_seconds=90)
     assert backend.restarted().resume(job.id).submit().state == "queued"
-    assert len(backend.runtime.calls) == 2
+    first, second = backend.runtime.calls
+    assert first == second
+    assert second["Accept"] == "application/json;jpeg"
     backend.finish(job)
     found = backend.restarted().resume(job.id)
     assert found.submit().state == "done"
@@ -263,6 +265,17 @@ def test_a_resumed_job_that_is_refused_keeps_its_request(backend, refuse):
     with pytest.raises(TargetError):
         backend.restarted().resume(job.id).submit()
     assert backend.keys() == [f"requests/{job.id}.json"]
+
+
+def test_a_request_that_something_else_has_written_is_sent_as_it_is(backend):
+    backend.put("requests/mine.json", {"prompt": "a"})
+    assert backend.connection.resume("mine").submit().state == "queued"
+    assert "Accept" not in backend.runtime.calls[0]
+    backend.s3.put_object(
+        Bucket=BUCKET, Key="requests/other.json", Body=b'{"prompt": "a"}', Metadata={"invoke-options": "{"}
+    )
+    with pytest.raises(ResultError, match=r"requests/other\.json: metadata invoke-options is not JSON"):
+        backend.connection.resume("other").submit()
 
 
 def test_resuming_what_is_not_there(backend):
