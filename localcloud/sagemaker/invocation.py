@@ -155,7 +155,7 @@ class Invocation:
         self.fail(request, failure, self._deployment.variant_name, {})
 
     def announce(self, request: Request, outcome: dict[str, Any]) -> None:
-        """Send the notification, then forget the request: a crash between the two sends it twice, never not at all."""
+        """Send the notification, then let go of the request: a crash may send it twice, never not at all."""
         topics = self._deployment.output.get("NotificationConfig", {})
         topic = topics.get("SuccessTopic" if outcome["status"] == "Completed" else "ErrorTopic")
         if topic:
@@ -165,7 +165,7 @@ class Invocation:
             except (ClientError, BotoCoreError) as error:
                 logger.warning("no notification for %s: %s", request.inference_id, error)
                 self._record(NotificationFailures=1)
-        self._parts.queue.done(request)
+        self._parts.queue.announced(request)
 
     def _record(self, **values: float) -> None:
         self._parts.metrics.record(self._deployment.endpoint, self._deployment.variant_name, **values)

@@ -1,8 +1,9 @@
 """The durable queue of asynchronous requests.
 
 A request is ``queued``, then ``running``, then ``answered`` (its output is in S3, its notification perhaps not sent
-yet), then gone. After a crash what was ``running`` is queued again with its output key unchanged, so that a second run
-overwrites the first one's output instead of adding to it.
+yet), then ``announced`` for some seconds, then gone. After a crash what was ``running`` is queued again with its output
+key unchanged, so that a second run overwrites the first one's output instead of adding to it; and what had only just
+been announced is announced again.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ import time
 from typing import Any
 
 from localcloud.sagemaker.store import Store
+
+ANNOUNCED_SECONDS = 3.0
+"""Real seconds for which an announced request is remembered: the receiver of its notification (a queue, say) may be in
+this same cloud, which writes that down a moment later (:mod:`localcloud.keeper`)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,10 +120,17 @@ class RequestQueue:
             rows = db.execute("SELECT * FROM request WHERE state='answered' AND endpoint=?", (endpoint,)).fetchall()
         return [_request(row) for row in rows]
 
-    def done(self, request: Request) -> None:
-        """Forget a request that is finished and announced."""
+    def announced(self, request: Request) -> None:
+        """Its notification is sent; remember it for :data:`ANNOUNCED_SECONDS` only."""
+        until = time.time() + ANNOUNCED_SECONDS
         with self._store.transaction() as db:
-            db.execute("DELETE FROM request WHERE number=?", (request.number,))
+            db.execute("UPDATE request SET state='announced', expires=? WHERE number=?", (until, request.number))
+
+    def forget_announced(self, before: float | None = None) -> None:
+        """Forget requests that were announced long enough ``before`` a moment (now); :data:`math.inf` takes all."""
+        moment = time.time() if before is None else before
+        with self._store.transaction() as db:
+            db.execute("DELETE FROM request WHERE state='announced' AND expires<=?", (moment,))
 
     def drop(self, endpoint: str) -> int:
         """Forget all requests of a deleted endpoint; returns how many."""
@@ -147,6 +159,7 @@ class RequestQueue:
             row = db.execute("SELECT value FROM meta WHERE key='alive'").fetchone()
             absence = max(0.0, time.time() - row["value"]) if row else 0.0
             db.execute("UPDATE request SET state='queued' WHERE state='running'")
+            db.execute("UPDATE request SET state='answered' WHERE state='announced'")
             db.execute("UPDATE request SET expires = expires + ? WHERE state='queued'", (absence,))
             self._beat(db)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from typing import Any
@@ -85,6 +86,7 @@ class SageMaker:
         self.parts.metrics.stop()
         self.parts.logs.stop()
         self.queue.heartbeat()
+        self.queue.forget_announced(math.inf)
         self.parts.spawner.close()
         self.parts.store.close()
 
@@ -128,6 +130,7 @@ class SageMaker:
         if time.monotonic() - self._last_beat > 1:  # real seconds; more often would only wear the disk
             self._last_beat = time.monotonic()
             self.queue.heartbeat()
+            self.queue.forget_announced()
         for endpoint in self._all():
             if endpoint.status in ACCEPTING:
                 endpoint.each_minute()

@@ -33,7 +33,7 @@ def test_killed_with_fifty_queued_none_is_lost_and_none_there_twice(tmp_path: Pa
         (container,) = world.pids("survivor")
         sent = {}
         for n in range(50):
-            answer = world.invoke("survivor", {"n": n, "sleep": 0.1}, InferenceId=f"job-{n}")
+            answer = world.invoke("survivor", {"n": n, "sleep": 0.05}, InferenceId=f"job-{n}")
             sent[answer["OutputLocation"].split("/", 3)[3]] = n
         wait(lambda: len(world.keys("output/")) >= 2, 20, "the first outputs")
         time.sleep(1.5)  # MiniStack's own state (buckets, topics) is saved a moment after it changes
@@ -48,6 +48,8 @@ def test_killed_with_fifty_queued_none_is_lost_and_none_there_twice(tmp_path: Pa
         wait(lambda: "0 queued, 0 running" in "".join(running.status()["services"]["sagemaker"]), 20, "an empty queue")
         assert set(again.keys("output/")) == set(sent)
         assert again.keys("failures/") == []
+        again.inbox, again._messages = again.client("sqs").get_queue_url(QueueName="inbox")["QueueUrl"], []
+        wait(lambda: len({notice["inferenceId"] for notice in again.notices()}) == 50, 20, "fifty notifications")
         pages = [(key, again.read(f"s3://{again.bucket}/{key}")) for key in sent]
         assert {key: json.loads(body)["n"] for key, body in pages} == sent
         # What was finished before was not done again, except for what was in flight at that moment.
@@ -99,5 +101,13 @@ def test_what_was_answered_is_only_announced_again(tmp_path: Path) -> None:
     assert queue.backlog("e").size == 0
     (left,) = queue.unannounced("e")
     assert left.outcome == {"status": "Completed"}
-    queue.done(left)
+    queue.announced(left)
+    assert queue.unannounced("e") == []
+    assert queue.backlog("e").size == 0
+    queue.recover()  # killed right after: whoever was told may have lost it as well
+    (left,) = queue.unannounced("e")
+    queue.announced(left)
+    queue.forget_announced()
+    queue.forget_announced(time.time() + 60)
+    queue.recover()
     assert queue.unannounced("e") == []
