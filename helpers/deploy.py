@@ -230,7 +230,20 @@ def destroy(connection: Connection, progress: Progress = print) -> None:
     settings = connection.settings
     assembly = synthesise(connection, progress)
     for stack in (settings.application_stack, settings.models_stack):
-        if _stack_outputs(connection, stack) is None:
+        outputs = _stack_outputs(connection, stack)
+        if outputs is None:
             continue
         progress(f"deleting {stack}")
         _cdk(connection, progress, "destroy", stack, "--app", str(assembly), "--exclusively", "--force")
+        # Groups that SageMaker and Lambda made by themselves, so that CloudFormation does not know them.
+        _delete_log_groups(connection, f"/aws/lambda/{stack}-Custom")
+        if endpoint := outputs.get("EndpointName"):
+            _delete_log_groups(connection, f"/aws/sagemaker/Endpoints/{endpoint}")
+    connection.refresh()
+
+
+def _delete_log_groups(connection: Connection, prefix: str) -> None:
+    logs = connection.client("logs")
+    for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix):
+        for group in page["logGroups"]:
+            logs.delete_log_group(logGroupName=group["logGroupName"])

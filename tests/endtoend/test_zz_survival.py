@@ -63,6 +63,7 @@ def test_destroying_leaves_nothing_behind(connection: Connection) -> None:
         item["EndpointName"] for item in connection.client("sagemaker").list_endpoints()["Endpoints"]
     ]
     assert bucket not in [item["Name"] for item in connection.client("s3").list_buckets()["Buckets"]]
+    assert not connection.client("logs").describe_log_groups()["logGroups"]
     assert not connection.client("lambda").list_functions()["Functions"]
     assert not connection.client("cloudwatch").describe_alarms()["MetricAlarms"]
     scaling = connection.client("application-autoscaling")

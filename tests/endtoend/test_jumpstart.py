@@ -1,0 +1,72 @@
+"""The real SageMaker SDK finds Small World in the local cloud, and says what is wrong when it cannot."""
+
+import dataclasses
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from helpers import deploy, jumpstart
+from helpers.connection import Connection
+from helpers.errors import DeploymentError, ModelError
+
+BAD_KEY = "models/broken/model.tar.gz"
+
+
+def test_the_sdk_finds_small_world_as_it_finds_any_model(connection: Connection) -> None:
+    found = jumpstart.look_up(connection, jumpstart.SMALLWORLD, "*", "ml.m5.large")
+    assert (found.version, found.prepacked, found.needs_eula) == ("1.0.0", True, False)
+    assert found.model_uri.startswith("s3://jumpstart-cache-prod-us-east-1/")
+    assert "pytorch-inference" in found.image_uri
+    assert found.environment["SAGEMAKER_PROGRAM"] == "inference.py"
+    assert "ml.m5.large" in found.instance_types
+
+
+def test_an_unknown_id_is_answered_with_the_nearest(connection: Connection) -> None:
+    with pytest.raises(ModelError, match=r"nearest ids are model-txt2img-smallworld"):
+        jumpstart.look_up(connection, "model-txt2img-smalworld", "*", "ml.m5.large")
+
+
+def test_an_instance_type_without_an_image_is_named(connection: Connection) -> None:
+    with pytest.raises(ModelError, match=r"ml\.p4d\.24xlarge"):
+        jumpstart.look_up(connection, jumpstart.SMALLWORLD, "*", "ml.p4d.24xlarge")
+
+
+def test_publishing_twice_uploads_nothing(connection: Connection) -> None:
+    assert jumpstart.publish_smallworld(connection) is False
+
+
+def test_small_world_is_not_published_to_aws(connection: Connection) -> None:
+    workshop = dataclasses.replace(connection.settings.workshop, target="aws")
+    elsewhere = Connection(dataclasses.replace(connection.settings, workshop=workshop), connection._access)
+    with pytest.raises(ModelError, match="belongs to AWS"):
+        jumpstart.publish_smallworld(elsewhere)
+
+
+@pytest.fixture
+def broken(connection: Connection, tmp_path: Path) -> Iterator[deploy.PackagedModel]:
+    """A packaged model without inference code."""
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({}))
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
+        tar.add(config, "config.json")
+    bucket = deploy._stack_outputs(connection, connection.settings.models_stack)["ModelBucketName"]
+    connection.client("s3").upload_file(str(tmp_path / "model.tar.gz"), bucket, BAD_KEY)
+    image = jumpstart.look_up(connection, jumpstart.SMALLWORLD, "*", "ml.m5.large").image_uri
+    yield deploy.PackagedModel(bucket, BAD_KEY, "S3Object", image, jumpstart.SMALLWORLD)
+    connection.client("s3").delete_object(Bucket=bucket, Key=BAD_KEY)
+
+
+def test_a_model_that_does_not_load_is_rolled_back_and_the_old_one_still_answers(
+    connection: Connection, broken: deploy.PackagedModel
+) -> None:
+    said: list[str] = []
+    assembly = deploy.synthesise(connection, said.append)
+    with pytest.raises(DeploymentError, match=r"inference\.py"):
+        deploy._deploy_stack(
+            connection, said.append, assembly, connection.settings.application_stack, broken.parameters("ml.m5.large")
+        )
+    job = connection.generate("a blue square on a white background", width=64, height=64, num_inference_steps=2)
+    assert job.wait(120).images[0].size == (64, 64)
