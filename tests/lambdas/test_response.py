@@ -310,12 +310,20 @@ def test_too_many_pixels_in_all(monkeypatch):
     refused(exceptions.LimitError, "with image 2 at 2×2 the response exceeds", {"generated_images": [RED, RED, RED]})
 
 
-def test_a_decompression_bomb_is_refused_from_its_header():
-    """30,000×30,000 pixels in a few hundred bytes; nothing may try to decode them."""
+@pytest.mark.parametrize(
+    ("width", "height", "reason"),
+    [
+        (8000, 8000, "with image 0 at 8000×8000 the response exceeds 33554432 pixels"),
+        (8193, 1, "image 0 is at least 8193×1"),
+        (30_000, 30_000, "image 0"),
+    ],
+)
+def test_a_decompression_bomb_is_refused_from_its_header(width, height, reason):
+    """Many pixels in a few dozen bytes; nothing may try to decode them."""
     bomb = bytearray(file("PNG", size=(1, 1)))
-    bomb[16:24] = (30_000).to_bytes(4, "big") * 2
+    bomb[16:24] = width.to_bytes(4, "big") + height.to_bytes(4, "big")
     bomb[29:33] = zlib.crc32(bomb[12:29]).to_bytes(4, "big")
-    refused(exceptions.LimitError, "image 0", {"generated_images": [b64(bytes(bomb))]})
+    refused(exceptions.LimitError, reason, {"generated_images": [b64(bytes(bomb))]})
 
 
 def test_an_endless_field_is_refused_early():

@@ -17,6 +17,7 @@ from tests.lambdas.pictures import cut, judge, pixels
 # Where the number of digits changes, and where 8 bits end.
 SAMPLES = st.sampled_from([0, 1, 5, 9, 10, 42, 99, 100, 101, 199, 200, 249, 255])
 ALPHABET = [bytes([b]) for b in b'0123456789[], \t\n-+.eE"\\{}:xtn\x00\xff'] + [b"[[", b"]]", b"],[", b"256", b", "]
+TOKENS = [bytes([b]) for b in b'0125[], -.e"\n']
 OTHER_FIELDS = [{}, {"prompt": "a ring"}, {"prompt": "[[[1]]] ]],[["}, {"n": 12, "x": [[[1, 2, 3]]]}]
 MANY = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -151,6 +152,58 @@ def test_the_fast_path_takes_every_sample_in_the_usual_spelling():
         row = [samples[i : i + 3] for i in range(0, 258, 3)]
         text = json.dumps([row, row], separators=(separator.decode(), ":")).encode()[1:-1]
         assert rgb_fast.decode_rows(text, 86, separator) == bytes(samples * 2)
+
+
+def edits(text):
+    """Every text that one edit makes: a token put in or over a byte anywhere, a byte left out, two swapped."""
+    for at in range(len(text) + 1):
+        yield text[:at] + text[at + 1 :]
+        yield text[:at] + text[at : at + 2][::-1] + text[at + 2 :]
+        for token in TOKENS:
+            yield text[:at] + token + text[at:]
+            yield text[:at] + token + text[at + 1 :]
+
+
+@pytest.mark.parametrize("separator", [b",", b", "])
+def test_the_fast_path_after_every_single_edit(separator):
+    rows = [[[1, 20, 255], [99, 9, 0]], [[7, 100, 0], [199, 56, 10]]]
+    text = json.dumps(rows, separators=(separator.decode(), ":")).encode()[1:-1]
+    taken_ones = 0
+    for edited in edits(text):
+        found = rgb_fast.decode_rows(edited, 2, separator)
+        if found is not None:
+            expected = judge(b'{"generated_image":[' + edited + b"]}")
+            assert expected is not None, edited
+            assert found == bytes(sample for row in expected[0] for pixel in row for sample in pixel), edited
+            taken_ones += 1
+    assert taken_ones > 20  # such as another digit
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_documents_after_every_single_edit(separators):
+    document = json.dumps({"generated_images": [[[[1, 20, 255]], [[99, 9, 0]]]] * 2}, separators=separators).encode()
+    for edited in set(edits(document)):
+        expected = judge(edited)
+        assert taken(edited, 1000, fast=True) == expected, edited
+        if expected is None:
+            assert taken(edited, 1000, fast=False) is None, edited
+
+
+def test_the_fast_path_judges_every_number_beside_every_neighbour():
+    """Sums of neighbours share one big integer: what overflows must not hide in the next sample."""
+    for number in [str(n) for n in range(1100)] + [f"{n:0{width}}" for n in range(100) for width in (2, 3, 4)]:
+        good = number == str(int(number)) and int(number) <= 255
+        for before, after in ((9, 99), (99, 9), (255, 255), (0, 0)):
+            values = (number, before, after), (before, number, after), (before, after, number)
+            for samples in values:
+                found = rgb_fast.decode_rows("[[{},{},{}]]".format(*samples).encode(), 1, b",")
+                assert found == (bytes(map(int, samples)) if good else None), samples
+
+
+def test_the_fast_path_leaves_faults_that_balance_in_number():
+    """The count of digits alone would be right: what one slot lacks, the others have too much."""
+    assert rgb_fast.decode_rows(b"[[,01,01],[01,1,1]]", 2, b",") is None
+    assert rgb_fast.decode_rows(b"[[270,9,3]]", 1, b",") is None
 
 
 @pytest.mark.parametrize(
