@@ -13,6 +13,8 @@ from localcloud.services import ServiceError
 
 from .conftest import CloudUnderTest, wait_until, zipped
 
+pytestmark = pytest.mark.cloud
+
 TAGGED = [{"Key": "aws-cdk:auto-delete-objects", "Value": "true"}]
 
 

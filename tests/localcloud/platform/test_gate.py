@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 
 from .conftest import CloudUnderTest
 
+pytestmark = pytest.mark.cloud
+
 
 def ask(cloud: CloudUnderTest, path: str, headers: dict[str, str], method: str = "GET") -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", int(cloud.running.endpoint_url.rpartition(":")[2]), timeout=10)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import localcloud.ministack
+from localcloud.ministack.functions import _Threading
 
 ROOT = Path(localcloud.ministack.__file__).resolve().parents[2]
 
 
-def check_after(change: str) -> str:
+def check_after(folder: Path, change: str) -> str:
     """What ``check`` complains of after ``change``; in a process of its own, as MiniStack changes its importers."""
     script = (
         "import importlib.metadata\n"
@@ -21,22 +24,28 @@ def check_after(change: str) -> str:
         "try:\n    check()\nexcept IncompatibleMiniStackError as error:\n    print(error)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "STATE_DIR": str(folder)},  # MiniStack writes a key there as soon as it is imported
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     return done.stdout
 
 
-def test_the_installed_ministack_has_every_part() -> None:
-    assert check_after("") == ""
+def test_the_installed_ministack_has_every_part(tmp_path: Path) -> None:
+    assert check_after(tmp_path, "") == ""
 
 
-def test_another_version_is_named() -> None:
-    said = check_after("importlib.metadata.version = lambda name: '9.9.9'")
+def test_another_version_is_named(tmp_path: Path) -> None:
+    said = check_after(tmp_path, "importlib.metadata.version = lambda name: '9.9.9'")
     assert f"written for MiniStack {localcloud.ministack.VERSION}, but 9.9.9 is installed. Install" in said
 
 
-def test_a_part_that_is_gone_is_named() -> None:
-    said = check_after("parts._PARTS['ministack.services.sns'] = ('_deliver_by_pigeon',)")
+def test_a_part_that_is_gone_is_named(tmp_path: Path) -> None:
+    said = check_after(tmp_path, "parts._PARTS['ministack.services.sns'] = ('_deliver_by_pigeon',)")
     assert "missing: ministack.services.sns._deliver_by_pigeon" in said
 
 
@@ -45,3 +54,20 @@ def test_nothing_else_touches_ministack() -> None:
     assert others
     for path in others:
         assert not re.search(r"^\s*(import|from) ministack", path.read_text(), re.MULTILINE), path
+
+
+def test_a_notification_is_written_down_before_publish_answers() -> None:
+    """MiniStack starts a thread for each delivery; a kill before that thread runs would lose the notification."""
+    ran_in: list[threading.Thread] = []
+
+    def deliver(*arguments: object) -> None:
+        ran_in.append(threading.current_thread())
+
+    stand_in = _Threading(deliver)
+    stand_in.Thread(target=lambda f, *rest: f(*rest), args=(deliver, "arn"), daemon=True).start()
+    assert ran_in == [threading.current_thread()]
+    other = stand_in.Thread(target=lambda: ran_in.append(threading.current_thread()), daemon=True)
+    other.start()
+    other.join(5)
+    assert ran_in[1] is other
+    assert stand_in.Lock is threading.Lock
