@@ -253,6 +253,8 @@ class Endpoint:
         try:
             fleet.grow(count)
         except DeploymentFailed as error:
+            if self._cancelled.is_set():  # stopped while it came up: nothing of it has failed
+                return
             logger.warning("endpoint %s: %s", self.name, error)
             self.save(CurrentInstanceCount=0, DesiredInstanceCount=0, FailureReason=str(error)[:1024])
         if self._cancelled.is_set():

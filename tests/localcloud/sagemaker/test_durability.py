@@ -58,6 +58,15 @@ def test_killed_with_fifty_queued_none_is_lost_and_none_there_twice(tmp_path: Pa
             key for key in done if head(Bucket=again.bucket, Key=key)["LastModified"].timestamp() > before_restart
         ]
         assert len(redone) <= 1
+        # Stopped properly, even while the instance is just coming up, the endpoint is back with its instance.
+        for _ in range(2):
+            running.stop()
+            running = conftest.start(tmp_path / "state")
+        last = conftest.World(running, tmp_path)
+        assert last.settled("survivor")["ProductionVariants"][0]["CurrentInstanceCount"] == 1
+        wait(lambda: len(last.pids("survivor")) == 1, 20, "the instance's return")
+        answer = last.invoke("survivor", {"n": 50})
+        wait(lambda: last.exists(answer["OutputLocation"]), 20, "the answer after all this")
     finally:
         running.stop()
 
