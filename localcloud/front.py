@@ -177,7 +177,7 @@ class Front:
                 await self._serve(protocol, service, request, receive, send)
                 return
         try:
-            await self._ministack(scope, receive, send)
+            await self._ministack(scope, receive, _without_cors(send))
         finally:
             self._after_ministack(request, credential_scope(request))
 
@@ -246,6 +246,18 @@ async def _send(send: Send, response: Response) -> None:
     headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
+
+
+def _without_cors(send: Send) -> Send:
+    """MiniStack tells browsers that every origin may read its answers; this cloud tells them nothing."""
+
+    async def send_without(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            headers = [pair for pair in message["headers"] if not pair[0].lower().startswith(b"access-control-")]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return send_without
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -81,6 +81,12 @@ def test_a_browser_is_refused_even_with_the_right_key(cloud: CloudUnderTest) -> 
     assert status == 403
 
 
+def test_no_answer_invites_a_browser(cloud: CloudUnderTest) -> None:
+    for service, call in (("s3", "list_buckets"), ("sqs", "list_queues"), ("lambda", "list_functions")):
+        headers = getattr(cloud.client(service), call)()["ResponseMetadata"]["HTTPHeaders"]
+        assert not [name for name in headers if name.startswith("access-control-")]
+
+
 def test_a_foreign_host_is_refused(cloud: CloudUnderTest) -> None:
     """DNS rebinding: a name of the attacker's that points here."""
     for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example:4566"):
