@@ -1,4 +1,7 @@
-"""Entry point: subscribed to the Success topic, turns each response into pictures."""
+"""Entry point: subscribed to the Success topic, turns each response into pictures.
+
+A notification that comes twice writes the same bytes twice; of two requests with one id, the one handled last stays.
+"""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -30,8 +33,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> None:
     Raises
     ------
     RecordsFailedError
-        Names each record that came to nothing, after all had their turn: AWS then retries the event and at last
-        hands it to the dead-letter queue. A retry writes the same bytes again.
+        Names each record that came to nothing, after all had their turn. AWS then retries, and dead-letters at last.
     """
     failures: list[str] = []
     records = notification.records(event)

@@ -1,6 +1,7 @@
 """The objects made of a response: PNG files and their manifest. No AWS calls, no clock, no environment.
 
 The same notification, response and request always give the same bytes: `createdAt` is the notification's `eventTime`.
+A manifest names its own pictures only, so none that an earlier response under the same id left behind counts.
 """
 
 import hashlib

@@ -87,6 +87,16 @@ def test_two_notifications_in_either_order(extract, events, bucket, put, aws):
     assert bucket() == before
 
 
+def test_fewer_pictures_than_before_are_not_mixed_with_the_old_ones(extract, events, bucket, put):
+    put(OUTPUT, RESPONSE)
+    extract(events.load("completed"))
+    put(OUTPUT, json.dumps({"generated_image": SEA}).encode())
+    extract(events.load("completed"))
+    manifest = json.loads(made(bucket)[f"images/{ID}/manifest.json"])
+    assert [entry["key"] for entry in manifest["images"]] == [f"images/{ID}/0.png"]
+    assert pixels(made(bucket)[f"images/{ID}/0.png"]) == SEA
+
+
 @pytest.mark.parametrize("end", [0, 1, 25, 60, len(RESPONSE) - 1])
 def test_nothing_is_written_of_a_truncated_response(end, extract, events, bucket, put):
     put(OUTPUT, RESPONSE[:end])
@@ -129,6 +139,7 @@ def test_bad_records_do_not_cost_the_good_ones(extract, events, bucket, put):
     assert len(made(bucket)) == 3
 
 
+@pytest.mark.filterwarnings("ignore:No application metrics to publish")
 def test_an_event_without_records_is_refused(extract):
     with pytest.raises(Exception, match="no list `Records`"):
         extract({})
