@@ -77,7 +77,9 @@ def _checked(model: OperationModel, parameters: dict[str, Any]) -> dict[str, Any
     if model.input_shape is not None:
         message = validation_message(model.input_shape, parameters)
         if message:
-            raise ServiceError("ValidationException", message)
+            names = ("ValidationError", "InvalidInputException")  # of sagemaker-runtime and CodeBuild
+            code = next((name for name in names if name in model.service_model.shape_names), "ValidationException")
+            raise ServiceError(code, message)
     return parameters
 
 

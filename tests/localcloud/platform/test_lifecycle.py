@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,13 @@ def test_a_second_start_is_the_first(state_dir: Path) -> None:
     found = localcloud.running(state_dir)
     assert found is not None
     assert found.status()["speed"] == 60
+
+
+def test_callers_who_start_it_at_the_same_time_get_the_same_cloud(state_dir: Path) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        clouds = list(pool.map(lambda _: start(state_dir).running, range(3)))
+    assert len({cloud.pid for cloud in clouds}) == 1
+    assert [cloud.started_now for cloud in clouds].count(True) == 1
 
 
 def test_commands_print_what_people_need(state_dir: Path) -> None:

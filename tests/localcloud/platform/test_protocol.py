@@ -241,7 +241,8 @@ def test_bad_parameters_are_refused_in_the_words_of_aws(
     asked = fronted.answers(service, {}).asked
     with pytest.raises(ClientError) as caught:
         getattr(fronted.client(service, validate=False), operation)(**parameters)
-    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    code = "ValidationError" if service == "sagemaker-runtime" else "ValidationException"
+    assert caught.value.response["Error"]["Code"] == code
     assert message in caught.value.response["Error"]["Message"]
     assert asked == []
 
