@@ -74,9 +74,14 @@ class Endpoint:
             self._parts.store.put("endpoint", self.name, self.record)
 
     def _begin(self, work: Callable[[], None]) -> None:
+        previous = self._thread
+
         def run() -> None:
+            if previous:  # still bringing back what a restart found, while the record already says InService
+                previous.join()
             try:
-                work()
+                if not self._cancelled.is_set():
+                    work()
             except Exception as error:  # the endpoint must not hang in a passing state
                 logger.exception("endpoint %s", self.name)
                 if not self._cancelled.is_set():
@@ -135,7 +140,7 @@ class Endpoint:
         with self.work:
             self.work.notify()
 
-    def each_minute(self) -> None:
+    def expire_requests(self) -> None:
         """Fail what has expired, with or without instances."""
         for request in self._parts.queue.expired(self.name):
             Invocation(self._parts, self.deployment).expire(request)
@@ -191,6 +196,8 @@ class Endpoint:
         self._announce_leftovers()
 
     def _update(self) -> None:
+        if "Pending" not in self.record:  # done already, on the way back from a restart
+            return
         pending, count = self.record["Pending"], int(self.record["PendingInstanceCount"])
         deployment = Deployment(self.name, pending["config"], pending["model"])
         try:

@@ -39,6 +39,7 @@ UNITS = {
     "Invocation4XXErrors": "None",
     "Invocation5XXErrors": "None",
 }
+LONGEST_PAUSE = 1.0
 VALUES_PER_DATUM = 150
 DATA_PER_CALL = 500
 
@@ -63,8 +64,8 @@ class Metrics:
         How long a cloud minute takes.
     gauges : callable
         Gives one :class:`Gauge` for each endpoint that takes requests.
-    each_minute : callable
-        Called before each publication, for work that is due by the minute.
+    housekeeping : callable
+        Called before each publication and at least every second.
     """
 
     def __init__(
@@ -72,12 +73,12 @@ class Metrics:
         client: Callable[[], Any],
         clock: Clock,
         gauges: Callable[[], list[Gauge]],
-        each_minute: Callable[[], None],
+        housekeeping: Callable[[], None],
     ) -> None:
         self._client = client
         self._clock = clock
         self._gauges = gauges
-        self._each_minute = each_minute
+        self._housekeeping = housekeeping
         self._lock = threading.Lock()
         self._values: dict[tuple[str, str, str], list[float]] = defaultdict(list)
         self._ending = threading.Event()
@@ -101,24 +102,36 @@ class Metrics:
                 self._values[endpoint, variant, name].append(value)
 
     def _run(self) -> None:
-        minute = self._clock.real(60)
+        minute, due = self._clock.real(60), 0.0
         while not self._ending.is_set():
-            self._publish()
-            # The middle of a minute: alarms look at whole minutes, and near a boundary one would get two datapoints
-            # and its neighbour none.
-            self._ending.wait((math.floor(time.time() / minute) + 1.5) * minute - time.time())
+            now = time.time()
+            if now >= due:
+                self._publish()
+                # The middle of a minute: alarms look at whole minutes, and near a boundary one would get two
+                # datapoints and its neighbour none.
+                due = (math.floor(now / minute) + 1.5) * minute
+            else:
+                self._guarded(self._housekeeping)
+            self._ending.wait(min(LONGEST_PAUSE, max(0.0, due - time.time())))
         self._publish()
 
     def _publish(self) -> None:
+        self._guarded(self._housekeeping)
+        self._guarded(self._put)
+
+    def _put(self) -> None:
+        data = list(self._data())
+        for start in range(0, len(data), DATA_PER_CALL):
+            self._client().put_metric_data(Namespace=NAMESPACE, MetricData=data[start : start + DATA_PER_CALL])
+
+    @staticmethod
+    def _guarded(work: Callable[[], None]) -> None:
         try:
-            self._each_minute()
-            data = list(self._data())
-            for start in range(0, len(data), DATA_PER_CALL):
-                self._client().put_metric_data(Namespace=NAMESPACE, MetricData=data[start : start + DATA_PER_CALL])
+            work()
         except (ClientError, BotoCoreError) as error:
-            logger.warning("metrics were not published: %s", error)
+            logger.warning("%s: %s", work.__name__, error)
         except Exception:  # the thread must outlive one bad minute: alarms and so scaling hang on it
-            logger.exception("metrics were not published")
+            logger.exception("%s", work.__name__)
 
     def _data(self) -> Iterator[dict[str, Any]]:
         now = datetime.datetime.now(datetime.UTC)

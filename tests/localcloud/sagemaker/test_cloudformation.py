@@ -18,82 +18,81 @@ from localcloud.services import ServiceError
 World = Any
 
 
-def template(world: World, data: str, weights: str = "w1") -> str:
-    """Numbers and booleans as text, which is how parameters arrive."""
-    name = {"Fn::GetAtt": ["Endpoint", "EndpointName"]}
-    resources = {
-        "Model": {
-            "Type": "AWS::SageMaker::Model",
-            "Properties": {
-                "ExecutionRoleArn": "arn:aws:iam::000000000000:role/model",
-                "EnableNetworkIsolation": "false",
-                "PrimaryContainer": {
-                    "Image": "image",
-                    "ModelDataUrl": data,
-                    "Environment": {"MARKERS": str(world.markers), "NUMBER": 7},
-                },
-            },
+NAME = {"Fn::GetAtt": ["Endpoint", "EndpointName"]}
+
+
+def endpoint_resources(world: World, data: str) -> dict[str, Any]:
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": {"Fn::GetAtt": ["Model", "ModelName"]},
+        "InitialInstanceCount": "1",
+        "InitialVariantWeight": "1.0",
+        "InstanceType": "ml.m5.large",
+    }
+    model = {
+        "ExecutionRoleArn": "arn:aws:iam::000000000000:role/model",
+        "EnableNetworkIsolation": "false",
+        "PrimaryContainer": {
+            "Image": "image",
+            "ModelDataUrl": data,
+            "Environment": {"MARKERS": str(world.markers), "NUMBER": 7},
         },
-        "Config": {
-            "Type": "AWS::SageMaker::EndpointConfig",
-            "Properties": {
-                "ProductionVariants": [
-                    {
-                        "VariantName": "AllTraffic",
-                        "ModelName": {"Fn::GetAtt": ["Model", "ModelName"]},
-                        "InitialInstanceCount": "1",
-                        "InitialVariantWeight": "1.0",
-                        "InstanceType": "ml.m5.large",
-                    }
-                ],
-                "AsyncInferenceConfig": {
-                    "ClientConfig": {"MaxConcurrentInvocationsPerInstance": "2"},
-                    "OutputConfig": {"S3OutputPath": f"s3://{world.bucket}/stack-output/"},
-                },
-                "Tags": [{"Key": "team", "Value": "a"}],
-            },
+    }
+    config = {
+        "ProductionVariants": [variant],
+        "AsyncInferenceConfig": {
+            "ClientConfig": {"MaxConcurrentInvocationsPerInstance": "2"},
+            "OutputConfig": {"S3OutputPath": f"s3://{world.bucket}/stack-output/"},
         },
-        "Endpoint": {
-            "Type": "AWS::SageMaker::Endpoint",
-            "Properties": {"EndpointConfigName": {"Fn::GetAtt": ["Config", "EndpointConfigName"]}},
-        },
-        "Target": {
-            "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
-            "Properties": {
-                "MinCapacity": "0",
-                "MaxCapacity": "2",
-                "ResourceId": {"Fn::Sub": ["endpoint/${Name}/variant/AllTraffic", {"Name": name}]},
-                "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
-                "ServiceNamespace": "sagemaker",
-            },
-        },
-        "Follow": {
-            "Type": "AWS::ApplicationAutoScaling::ScalingPolicy",
-            "Properties": {
-                "PolicyName": "Follow",
-                "PolicyType": "TargetTrackingScaling",
-                "ScalingTargetId": {"Ref": "Target"},
-                "TargetTrackingScalingPolicyConfiguration": {
-                    "TargetValue": "5",
-                    "DisableScaleIn": "true",
-                    "CustomizedMetricSpecification": {
-                        "MetricName": "ApproximateBacklogSizePerInstance",
-                        "Namespace": "AWS/SageMaker",
-                        "Statistic": "Average",
-                        "Dimensions": [{"Name": "EndpointName", "Value": name}],
-                    },
-                },
+        "Tags": [{"Key": "team", "Value": "a"}],
+    }
+    endpoint = {"EndpointConfigName": {"Fn::GetAtt": ["Config", "EndpointConfigName"]}}
+    return {
+        "Model": {"Type": "AWS::SageMaker::Model", "Properties": model},
+        "Config": {"Type": "AWS::SageMaker::EndpointConfig", "Properties": config},
+        "Endpoint": {"Type": "AWS::SageMaker::Endpoint", "Properties": endpoint},
+    }
+
+
+def scaling_resources() -> dict[str, Any]:
+    target = {
+        "MinCapacity": "0",
+        "MaxCapacity": "2",
+        "ResourceId": {"Fn::Sub": ["endpoint/${Name}/variant/AllTraffic", {"Name": NAME}]},
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+        "ServiceNamespace": "sagemaker",
+    }
+    policy = {
+        "PolicyName": "Follow",
+        "PolicyType": "TargetTrackingScaling",
+        "ScalingTargetId": {"Ref": "Target"},
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": "5",
+            "DisableScaleIn": "true",
+            "CustomizedMetricSpecification": {
+                "MetricName": "ApproximateBacklogSizePerInstance",
+                "Namespace": "AWS/SageMaker",
+                "Statistic": "Average",
+                "Dimensions": [{"Name": "EndpointName", "Value": NAME}],
             },
         },
     }
+    return {
+        "Target": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": target},
+        "Follow": {"Type": "AWS::ApplicationAutoScaling::ScalingPolicy", "Properties": policy},
+    }
+
+
+def template(world: World, data: str) -> str:
+    """Numbers and booleans as text, which is how parameters arrive."""
     outputs = {
         "EndpointArn": {"Value": {"Ref": "Endpoint"}},
-        "EndpointName": {"Value": name},
+        "EndpointName": {"Value": NAME},
         "ModelArn": {"Value": {"Ref": "Model"}},
         "Target": {"Value": {"Ref": "Target"}},
         "Policy": {"Value": {"Ref": "Follow"}},
     }
-    return json.dumps({"Resources": resources, "Outputs": outputs})
+    return json.dumps({"Resources": endpoint_resources(world, data) | scaling_resources(), "Outputs": outputs})
 
 
 def settle(world: World, stack: str, timeout: float = 40) -> dict[str, Any]:
