@@ -50,10 +50,23 @@ def is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def is_running(pid: int) -> bool:
-    """Whether there is such a process; a dead one that nobody has waited for does not count."""
-    listing = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return bool(listing.stdout.strip()) and not listing.stdout.startswith("Z")
+def processes() -> dict[int, str]:
+    """Command lines by process id, without the dead that nobody has waited for."""
+    if not Path("/proc/self").exists():
+        listing = subprocess.run(["ps", "-axo", "pid=,stat=,command="], capture_output=True, text=True, check=True)
+        rows = [line.split(None, 2) for line in listing.stdout.splitlines()]
+        return {int(pid): command for pid, state, command in rows if not state.startswith("Z")}
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+                command = (folder / "cmdline").read_text().replace("\0", " ")
+            except OSError:
+                continue  # it ended meanwhile
+            if state != "Z":
+                found[int(folder.name)] = command
+    return found
 
 
 def saved(state: Path, service: str, text: str) -> bool:
@@ -93,7 +106,7 @@ def test_nothing_stays_behind_whatever_ends_it(state_dir: Path, number: signal.S
     wait_until(lambda: not marked_processes(str(work)))
     wait_until(lambda: not work.exists())
     wait_until(lambda: is_free(port_of(cloud)))
-    assert not [pid for pid in children if is_running(pid)]
+    assert not set(children) & processes().keys()
     assert list((state_dir / "work").iterdir()) == []
     assert localcloud.running(state_dir) is None
 
@@ -103,8 +116,8 @@ def test_even_without_its_janitor_the_workers_end_and_the_next_start_cleans_up(s
     work = work_of(state_dir)
     with_a_busy_function(cloud)  # so busy that no worker notices the end of its input
     wait_until(lambda: len(marked_processes(str(work))) >= 2)
-    listing = subprocess.run(["pgrep", "-f", f"janitor.py {work}"], capture_output=True, text=True, check=True)
-    os.kill(int(listing.stdout), signal.SIGKILL)
+    (janitor,) = [pid for pid, command in processes().items() if f"janitor.py {work}" in command]
+    os.kill(janitor, signal.SIGKILL)
     os.kill(cloud.running.pid, signal.SIGKILL)
     wait_until(lambda: not marked_processes(str(work)))
     assert work.exists()
