@@ -71,6 +71,49 @@ def test_killed_with_fifty_queued_none_is_lost_and_none_there_twice(tmp_path: Pa
         running.stop()
 
 
+def test_killed_while_endpoints_change_it_goes_on_where_it_was(tmp_path: Path, request: Any) -> None:
+    conftest = sys.modules[request.getfixturevalue("world_class").__module__]
+
+    def start() -> Any:
+        return conftest.start(tmp_path / "state", provision_seconds=900)  # a second and a half here
+
+    running = start()
+    try:
+        world = conftest.World(running, tmp_path)
+        world.prepare()
+        for name in ("changes", "grows"):
+            world.create_endpoint(name)
+        world.create_model("changes-2", world.archive({"weights.txt": "w2"}))
+        world.create_config("changes-2", "changes-2", count=2)
+        time.sleep(1)  # see above
+        assert world.describe("changes")["EndpointStatus"] == "Creating"
+        os.kill(running.pid, signal.SIGKILL)
+        running = start()
+        world = conftest.World(running, tmp_path)
+        assert [world.settled(name)["EndpointStatus"] for name in ("changes", "grows")] == ["InService"] * 2
+
+        sagemaker = world.client("sagemaker")
+        sagemaker.update_endpoint(EndpointName="changes", EndpointConfigName="changes-2")
+        wanted = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 2}]
+        sagemaker.update_endpoint_weights_and_capacities(EndpointName="grows", DesiredWeightsAndCapacities=wanted)
+        os.kill(running.pid, signal.SIGKILL)
+        running = start()
+        world = conftest.World(running, tmp_path)
+        assert world.describe("changes")["EndpointStatus"] == "Updating"
+        found = {name: world.settled(name) for name in ("changes", "grows")}
+        assert found["changes"]["EndpointConfigName"] == "changes-2"
+        assert {row["ProductionVariants"][0]["CurrentInstanceCount"] for row in found.values()} == {2}
+        assert [len(world.pids(name)) for name in found] == [2, 2]
+
+        world.client("sagemaker").delete_endpoint(EndpointName="grows")
+        os.kill(running.pid, signal.SIGKILL)
+        running = start()
+        names = conftest.World(running, tmp_path).client("sagemaker").list_endpoints()["Endpoints"]
+        assert [row["EndpointName"] for row in names] == ["changes"]
+    finally:
+        running.stop()
+
+
 def test_running_requests_are_queued_again_in_order_and_absence_does_not_expire(
     tmp_path: Path, monkeypatch: Any
 ) -> None:
