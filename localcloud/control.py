@@ -109,6 +109,21 @@ def start(
     command = server_command(state, port=port, speed=speed, provision_seconds=provision_seconds, region=region)
     if service_modules is not None:
         command += ["--service-modules", ",".join(service_modules)]
+    process, log, offset = _spawn(command, state)
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        found = running(state)
+        if found is not None:  # ours, or that of another caller who was a moment faster
+            return dataclasses.replace(found, started_now=found.pid == process.pid)
+        if process.poll() is not None and not _is_alive(state):
+            raise CloudError(_reason(log, offset))
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    raise CloudError(f"the local cloud did not answer within {_START_SECONDS:g} s; see {log}")
+
+
+def _spawn(command: list[str], state: Path) -> tuple[subprocess.Popen[bytes], Path, int]:
+    """Start the server; also its log, and how long that was before."""
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = state / "cloud.log"
     if log.exists() and log.stat().st_size > _LOG_BYTES:
@@ -123,16 +138,7 @@ def start(
             start_new_session=True,
             cwd=state,
         )
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        found = running(state)
-        if found is not None:  # ours, or that of another caller who was a moment faster
-            return dataclasses.replace(found, started_now=found.pid == process.pid)
-        if process.poll() is not None and not _is_alive(state):
-            raise CloudError(_reason(log, offset))
-        time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
-    raise CloudError(f"the local cloud did not answer within {_START_SECONDS:g} s; see {log}")
+    return process, log, offset
 
 
 def server_command(state: Path, *, port: int, speed: float, provision_seconds: float, region: str) -> list[str]:
