@@ -82,11 +82,12 @@ def uv() -> Path:
 
 def packages(program: Path) -> None:
     """Everything in uv.lock, at exactly those versions."""
+    shown = not VENV.exists() and sys.stderr.isatty()
     if not VENV.exists():
-        say("Python packages from uv.lock into .venv (about 2.2 GB, 1 to 3 minutes)")
+        say("Python packages from uv.lock into .venv (about 1.9 GB, 1 to 3 minutes)")
     # Never another Python than the one that runs this; the lock is the only source of versions.
     run(
-        [str(program), "sync", "--frozen", "--quiet" if VENV.exists() else "--no-progress", "--python", sys.executable],
+        [str(program), "sync", "--frozen", "--python", sys.executable, *([] if shown else ["--quiet"])],
         "installing the Python packages",
         UV_PYTHON_DOWNLOADS="never",
         VIRTUAL_ENV="",
@@ -115,7 +116,7 @@ def cdk() -> None:
     node = node_home()
     # The wheel's own bin/npm is broken; its npm-cli.js is whole.
     npm = [str(node / "bin" / "node"), str(node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
-    run([*npm, "ci", "--prefix", str(home), "--no-audit", "--no-fund"], "installing the CDK's CLI")
+    run([*npm, "ci", "--prefix", str(home), "--no-audit", "--no-fund", "--loglevel=error"], "installing the CDK's CLI")
     done.write_bytes(wanted)
 
 
