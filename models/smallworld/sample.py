@@ -32,8 +32,8 @@ class Drawing:
     """What decides a picture, its prompt and number apart."""
 
     negative_prompt: str = ""
-    steps: int = 20
-    guidance_scale: float = 3.0
+    steps: int = 12
+    guidance_scale: float = 2.0
     width: int = 128
     height: int = 128
     seed: int = 0

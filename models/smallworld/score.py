@@ -1,8 +1,8 @@
 """How often the model draws what was asked: prompts with known answers, judged by an analytic detector.
 
-The detector knows nothing of the model: background by the border, objects by connected components, colour by the
-nearest palette entry, shape by the best matching silhouette. It is tried first on the generator's own pictures of the
-same prompts; that ceiling is printed, because no model can score above it.
+The detector knows nothing of the model: background by the border, objects by connected components (touching objects of
+two colours are told apart), colour by the nearest palette entry, shape by the best matching silhouette. It is tried
+first on the generator's own pictures of the same prompts; that ceiling is printed, because no model can score above it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from .shapes import NUMBERS, OPPOSITE, POSITIONS, SHAPES, Group, ShapeScene, dra
 SIZE = 64  # pictures are judged at this size, as the endpoint would return them
 SMALLEST_OBJECT = 14  # pixels; less is noise
 CONTRAST = 48.0  # distance in RGB from the background at which a pixel belongs to an object
+MAIN_SHARE = 0.25  # of a component's pixels; two colours that reach it are two objects that touch
 PLACE_TOLERANCE, RELATION_MARGIN = 0.15, 0.1  # shares of the picture
 MEASURES = ("background", "colour", "shape", "count", "position", "all")
 
@@ -102,6 +103,19 @@ def components(mask: Mask) -> list[Mask]:
     return [labels == label for label, size in zip(found, sizes, strict=True) if size >= SMALLEST_OBJECT]
 
 
+def told_apart(part: Mask, pixels: NDArray[np.float64]) -> list[Mask]:
+    """Split a component that is two touching objects of different colours."""
+    palette = np.array([PALETTE[name] for name in COLORS], float)
+    distances = np.linalg.norm(pixels[part][:, None] - palette, axis=2)
+    shares = np.bincount(distances.argmin(1), minlength=len(COLORS)) / len(distances)
+    main = np.flatnonzero(shares >= MAIN_SHARE)
+    if len(main) < 2:
+        return [part]
+    chosen = np.full(part.shape, -1)
+    chosen[part] = main[distances[:, main].argmin(1)]
+    return [piece for color in main for piece in components(chosen == color)]
+
+
 def silhouette(mask: Mask) -> tuple[NDArray[np.float64], float]:
     """The mask cut to its bounds and scaled to 32 x 32, and its width by height."""
     rows, columns = np.where(mask)
@@ -143,7 +157,7 @@ def detect(picture: Picture) -> tuple[str, list[Found]]:
     ground = np.where((np.abs(rows - middle).max(1) < CONTRAST)[:, None], rows, middle)[:, None]
     mask = np.sqrt(np.square(pixels - ground).sum(2)) > CONTRAST
     found = []
-    for part in components(mask):
+    for part in (piece for whole in components(mask) for piece in told_apart(whole, pixels)):
         inner = part.copy()
         inner[1:] &= part[:-1]
         inner[:-1] &= part[1:]
@@ -234,15 +248,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the ONNX files (default: %(default)s)")
     parser.add_argument("--prompts", type=int, default=200, help="how many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=77, help="of the prompts (default: %(default)s)")
-    parser.add_argument("--steps", type=int, nargs="+", default=[4, 8, 20])
-    parser.add_argument("--guidance", type=float, nargs="+", default=[1, 2, 3, 4, 6, 9])
+    parser.add_argument("--steps", type=int, nargs="+", default=[2, 4, 8, 20], help="at the usual guidance")
+    parser.add_argument("--guidance", type=float, nargs="+", default=[1, 2, 3, 4, 6], help="at the usual steps")
     options = parser.parse_args(arguments)
     say: Callable[[str], None] = lambda text: print(text, flush=True)  # noqa: E731, T201 - progress and result
     asked = questions(options.prompts, options.seed)
     limit = ceiling([scene for _, scene in asked])
     say(json.dumps({"ceiling": limit}))
-    settings = [(steps, guidance) for steps in options.steps for guidance in options.guidance]
-    rows = score(SmallWorld(options.weights), asked, settings, say)
+    settings = [(Drawing.steps, guidance) for guidance in options.guidance]
+    settings += [(steps, Drawing.guidance_scale) for steps in options.steps]
+    rows = score(SmallWorld(options.weights), asked, list(dict.fromkeys(settings)), say)
     say(markdown(rows, limit))
 
 

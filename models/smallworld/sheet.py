@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
     drawing = Drawing("", options.steps, options.guidance, options.size, options.size, options.seed)
     page = sheet(SmallWorld(options.weights), options.prompt or SETS[options.set], drawing, options.across)
     # Sheets are flat colour: a palette of 128 keeps them small in the repository.
-    page.quantize(128).save(options.out, optimize=True)
+    page.quantize(128, dither=Image.Dither.NONE).save(options.out, optimize=True)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from PIL import Image
 # Contrast (of 255) of a base pixel's neighbourhood at which sharpening begins, and at which it is complete.
 SOFT, HARD = 24.0, 72.0
 # Steepness of a restored edge for each doubling of the size.
-STEEPNESS = 0.45
+STEEPNESS = 0.35
 
 Pixels = NDArray[np.float32]
 

@@ -23,10 +23,11 @@ def test_colours_are_where_the_prompt_says(model, color, background):
     assert abs(x - 0.5) < 0.15
 
 
-def test_background_and_colour_are_mostly_right(model):
+def test_background_colour_and_shape_are_mostly_right(model):
     asked = score.questions(20, seed=5)
     scenes = [scene for _, scene in asked]
-    pictures = [model.draw(text, Drawing("", 8, 3.0, 64, 64, seed))[0] for seed, (text, _) in enumerate(asked)]
+    pictures = [model.draw(text, Drawing("", 8, 2.0, 64, 64, seed))[0] for seed, (text, _) in enumerate(asked)]
     found = score.percentages(scenes, pictures)
     assert found["background"] >= 90
     assert found["colour"] >= 80
+    assert found["shape"] >= 40, "chance is 10"

@@ -49,6 +49,15 @@ def test_a_wrong_place_and_a_wrong_relation_are_counted():
     assert not score.judge(over, picture_of(under))["position"]
 
 
+def test_touching_objects_of_two_colours_are_two_objects():
+    picture = np.full((score.SIZE, score.SIZE, 3), (40, 85, 215), np.uint8)
+    picture[20:40, 10:30] = (215, 35, 35)
+    picture[20:40, 30:50] = (246, 246, 246)
+    found = score.detect(picture)[1]
+    assert {(each.color, each.shape) for each in found} == {("red", "square"), ("white", "square")}
+    assert len(found) == 2
+
+
 def test_an_empty_picture_has_nothing_right_but_its_background():
     blank = np.full((score.SIZE, score.SIZE, 3), (40, 85, 215), np.uint8)
     for kind in ("one", "relation"):
