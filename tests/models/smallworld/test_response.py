@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from PIL import Image
@@ -16,6 +16,7 @@ from smallworld.response import body, nested_rgb
 pictures = npst.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(pictures)
 def test_nested_rgb_is_byte_for_byte_what_json_writes(picture):
     assert nested_rgb(picture) == json.dumps(picture.tolist()).encode()
