@@ -10,6 +10,7 @@ import datetime as dt
 import functools
 import threading
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from helpers import ids, jobs
@@ -18,7 +19,7 @@ from helpers.explain import explained
 from helpers.parameters import NESTED_RGB, Limits, Parameters, checked_request, limits_of
 from helpers.settings import Settings, load
 from helpers.store import Store
-from helpers.targets import Access, open_aws, open_local, region_hint
+from helpers.targets import STATE, Access, open_aws, open_local, region_hint
 from helpers.watching import AWS, LOCAL, Timer
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Identity:
     arn: str
 
 
-def connect(settings: Settings | None = None, start: bool = True) -> Connection:
+def connect(settings: Settings | None = None, start: bool = True, state: Path = STATE) -> Connection:
     """Connect to the target that the settings name.
 
     Parameters
@@ -72,6 +73,8 @@ def connect(settings: Settings | None = None, start: bool = True) -> Connection:
         By default what ``workshop.toml`` and the environment say.
     start : bool
         Start the local cloud when it does not run.
+    state : Path
+        Where the local cloud keeps its state.
 
     Raises
     ------
@@ -82,7 +85,7 @@ def connect(settings: Settings | None = None, start: bool = True) -> Connection:
     """
     settings = load() if settings is None else settings
     local = settings.workshop.target == "local"
-    return Connection(settings, open_local(settings, start) if local else open_aws(settings))
+    return Connection(settings, open_local(settings, start, state) if local else open_aws(settings))
 
 
 class Connection:

@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 
 from helpers import jumpstart
 from helpers.errors import DeploymentError, ModelError
-from helpers.settings import ROOT
+from helpers.settings import ROOT, as_environment
 
 if TYPE_CHECKING:
     from helpers.connection import Connection
@@ -57,12 +57,12 @@ class PackagedModel:
 
 
 def child_environment(connection: Connection) -> dict[str, str]:
-    """The environment of a program that shall reach the target: ours, with the target's endpoint and credentials."""
+    """The environment of a program that shall reach the target: ours, with the target's endpoint and our settings."""
     environment = dict(os.environ)
     if connection.settings.workshop.target == "local":
         for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN"):
             environment.pop(name, None)
-    return {**environment, **connection.environment}
+    return {**environment, **connection.environment, **as_environment(connection.settings)}
 
 
 def synthesise(connection: Connection, progress: Progress) -> Path:

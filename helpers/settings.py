@@ -271,3 +271,15 @@ def _check_together(settings: Settings, path: Path) -> None:
             f"{path}, [endpoint]: initial_instances = {endpoint.initial_instances} is more than max_capacity = "
             f"{endpoint.max_capacity}; allowed is at most that many."
         )
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The settings as ``WORKSHOP_…`` variables, with which another process loads the same ones."""
+    variables: dict[str, str] = {}
+    for table in dataclasses.fields(settings):
+        part, name = getattr(settings, table.name), table.metadata.get("table", table.name)
+        for key in dataclasses.fields(part):
+            value = getattr(part, key.name)
+            text = ",".join(value) if isinstance(value, tuple) else str(value)
+            variables[f"{PREFIX}{name}_{key.name}".upper()] = text
+    return variables

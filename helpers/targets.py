@@ -80,9 +80,9 @@ class Access:
         return make(service, endpoint_url=self.endpoint_url, config=config)
 
 
-def open_local(chosen: settings.Settings, start: bool) -> Access:
+def open_local(chosen: settings.Settings, start: bool, state: Path = STATE) -> Access:
     """Reach the local cloud; see :func:`find_local_cloud`."""
-    cloud = find_local_cloud(chosen, STATE, start)
+    cloud = find_local_cloud(chosen, state, start)
     environment, region = dict(cloud.environment), chosen.workshop.region
     if environment.get("AWS_REGION", region) != region:
         raise TargetError(

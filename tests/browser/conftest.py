@@ -19,7 +19,7 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open, Playwright's event loop is this thread's
 def browser() -> Iterator[Browser]:
     path = chromium.find()
     if path is None:

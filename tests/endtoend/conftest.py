@@ -3,11 +3,12 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 import localcloud
-from helpers import targets
+from helpers import settings
 from helpers.connection import Connection, connect
 from helpers.deploy import deploy
 
@@ -19,19 +20,24 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
-    state = tmp_path_factory.mktemp("cloud")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(targets, "STATE", state)
-        patch.setenv("WORKSHOP_LOCAL_PORT", str(free_port()))
-        patch.setenv("WORKSHOP_LOCAL_PROVISION_SECONDS", "30")
-        patch.setenv("WORKSHOP_WORKSHOP_NAME", "endtoend")
-        try:
-            connection = connect()
-            deploy(connection, lambda text: None)
-            yield connection
-        finally:
-            localcloud.stop(state)
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the local cloud of these tests keeps its state."""
+    return tmp_path_factory.mktemp("cloud")
+
+
+@pytest.fixture(scope="session")
+def connection(state: Path) -> Iterator[Connection]:
+    overrides = {
+        "WORKSHOP_LOCAL_PORT": str(free_port()),
+        "WORKSHOP_LOCAL_PROVISION_SECONDS": "30",
+        "WORKSHOP_WORKSHOP_NAME": "endtoend",
+    }
+    try:
+        connection = connect(settings.load(environ=overrides), state=state)
+        deploy(connection, lambda text: None)
+        yield connection
+    finally:
+        localcloud.stop(state)
 
 
 def until(condition: Callable[[], object], seconds: float = 60) -> None:

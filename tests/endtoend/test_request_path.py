@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,8 +93,8 @@ def test_the_same_seed_gives_the_same_picture_and_another_seed_another(connectio
     assert not np.array_equal(one, other)
 
 
-def test_a_restarted_kernel_finds_every_job_again(connection: Connection, done: Job) -> None:
-    fresh = connect()
+def test_a_restarted_kernel_finds_every_job_again(connection: Connection, done: Job, state: Path) -> None:
+    fresh = connect(connection.settings, state=state)
     assert done.id in [job.id for job in fresh.jobs()]
     assert fresh.resume(done.id).wait(SECONDS).prompt == "a red circle on a blue background"
 
@@ -185,11 +186,9 @@ def test_a_missing_input_is_a_failure_with_its_reason(connection: Connection) ->
         connection_job(connection, inference_id).wait(SECONDS)
 
 
-def test_a_stranger_needs_only_the_environment_that_the_command_prints(connection: Connection, done: Job) -> None:
-    from helpers import targets
-
+def test_a_stranger_needs_only_the_environment_that_the_command_prints(connection: Connection, state: Path) -> None:
     printed = subprocess.run(
-        [sys.executable, "-m", "localcloud", "env", "--json", "--state-dir", str(targets.STATE)],
+        [sys.executable, "-m", "localcloud", "env", "--json", "--state-dir", str(state)],
         capture_output=True,
         text=True,
         check=True,

@@ -2,9 +2,9 @@
 
 import os
 import signal
+from pathlib import Path
 
 import localcloud
-from helpers import targets
 from helpers.connection import Connection, connect
 from helpers.deploy import destroy
 from tests.endtoend.conftest import until
@@ -18,13 +18,13 @@ def instances(connection: Connection) -> int:
     return int(variants["ProductionVariants"][0]["CurrentInstanceCount"])
 
 
-def test_fifty_queued_requests_outlive_a_kill(connection: Connection) -> None:
+def test_fifty_queued_requests_outlive_a_kill(connection: Connection, state: Path) -> None:
     before = {item["Key"] for item in listing(connection)}
     jobs = connection.generate_many([f"{n} blue circles" for n in range(QUEUED)], **SMALL)
-    cloud = localcloud.running(targets.STATE)
+    cloud = localcloud.running(state)
     assert cloud is not None
     os.kill(cloud.pid, signal.SIGKILL)
-    again = connect()
+    again = connect(connection.settings, state=state)
     results = again.wait_all([again.resume(job.id) for job in jobs], 240)
     assert [len(result.images) for result in results] == [1] * QUEUED
     until(lambda: all(f"status/{job.id}.json" in keys(again) for job in jobs))

@@ -78,3 +78,10 @@ def test_a_bad_variable_is_named(tmp_path, variable, value, parts):
 def test_a_missing_file_is_said_so(tmp_path):
     with pytest.raises(SettingsError, match="there is no such file"):
         settings.load(tmp_path / "none.toml", {})
+
+
+def test_another_process_loads_the_same_settings(tmp_path):
+    text = '[workshop]\nname = "other"\n[bucket]\nkeep = true\n[security]\nvpc_id = "vpc-01234567"\n'
+    text += 'subnet_ids = ["subnet-01234567"]\nsecurity_group_ids = ["sg-01234567", "sg-89abcdef"]\n'
+    loaded = load(tmp_path, text, WORKSHOP_LOCAL_SPEED="7.5")
+    assert settings.load(environ=settings.as_environment(loaded)) == loaded
