@@ -38,9 +38,9 @@ def run(command: list[str], what: str, **environment: str) -> None:
         if free < 100:
             raise SetupError(f"{what} failed: the disk is full ({free} MB left). Free {ROOM_MB} MB and run make again.")
         raise SetupError(
-            f"{what} failed (exit status {code}); its own message is above. If it speaks of a connection, name "
-            "resolution or time-out, this machine has no network to the package registries: connect it and run make "
-            "again, what is there already is kept."
+            f"{what} failed (exit status {code}); its own message is above. Most often this machine has no network to "
+            "the package registries (pip then says that it could not find a version): connect it and run make again; "
+            "what is there already is kept."
         )
 
 
