@@ -39,8 +39,8 @@ BASE_SIZES = {(32, 32): 0.8, (24, 40): 0.1, (40, 24): 0.1}
 class TrainConfig:
     """Everything that decides what the weights become."""
 
-    steps: int = 1900
-    decay_steps: int = 540
+    steps: int = 3400
+    decay_steps: int = 900
     warmup_steps: int = 100
     batch: int = 64
     seed: int = 1
