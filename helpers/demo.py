@@ -35,9 +35,9 @@ PROMPTS: tuple[dict[str, Any], ...] = (
     {"prompt": "two green triangles above a yellow square on a white background", "seed": 3},
     {"prompt": "a pink heart in the top left on a black background", "seed": 4},
     {"prompt": "a sunset over the sea", "seed": 5, "width": 192, "height": 128},
-    {"prompt": "a night sky with stars over mountains", "seed": 6, "width": 192, "height": 128},
-    {"prompt": "a red house on green hills under a blue sky with clouds", "seed": 7, "width": 192, "height": 128},
-    {"prompt": "four orange circles on a gray background", "seed": 8, "width": 256, "height": 256},
+    {"prompt": "a night sky with stars and the moon over mountains", "seed": 6, "width": 192, "height": 128},
+    {"prompt": "a red house and a tree on green hills under a blue sky", "seed": 7, "width": 192, "height": 128},
+    {"prompt": "three white crescents on a purple background", "seed": 8, "width": 256, "height": 256},
 )
 
 
