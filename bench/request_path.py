@@ -16,6 +16,7 @@ from helpers.connection import Connection, connect
 from helpers.deploy import deploy
 from helpers.errors import NotDeployedError
 from helpers.results import Result
+from helpers.timeline import wait_for_timelines
 
 REQUEST = {"width": 128, "height": 128}
 WAIT_SECONDS = 600
@@ -44,9 +45,7 @@ def run(connection: Connection, count: int) -> tuple[float, float, list[Result]]
     began = time.time()
     jobs = connection.generate_many([f"{n} red circles on a blue background" for n in range(count)], **REQUEST)
     results = connection.wait_all(jobs, WAIT_SECONDS)
-    deadline = time.monotonic() + LOG_SECONDS  # the endpoint writes its log in batches, after the answer
-    while not all(result.timeline.complete for result in results) and time.monotonic() < deadline:
-        time.sleep(0.2)
+    wait_for_timelines(results, LOG_SECONDS)
     last = max(result.timeline.extracted.timestamp() for result in results)
     return last - began, busy(results), results
 

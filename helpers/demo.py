@@ -21,6 +21,7 @@ from helpers.connection import connect
 from helpers.deploy import deploy
 from helpers.errors import ResultError, WorkshopError
 from helpers.settings import ROOT
+from helpers.timeline import wait_for_timelines
 
 if TYPE_CHECKING:
     from helpers.connection import Connection
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 FOLDER = ROOT / "build" / "demo"
 WAIT_SECONDS = 300
+LOG_SECONDS = 10
 PROMPTS: tuple[dict[str, Any], ...] = (
     {"prompt": "a red circle on a blue background", "seed": 1},
     {"prompt": "a yellow star on a purple background", "seed": 2},
@@ -130,6 +132,7 @@ def run(clock: Clock) -> None:
     clock.say(f"{len(results)} requests done")
     pixels = sum(map(compare, results))
     clock.say(f"PNG = JSON for all {pixels:,} pixels")
+    wait_for_timelines(results, LOG_SECONDS)
     shutil.rmtree(FOLDER, ignore_errors=True)
     objects = copy_bucket(connection, FOLDER / "bucket")
     local = connection.settings.local

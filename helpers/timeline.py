@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import re
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from helpers.watching import read_status
 
 if TYPE_CHECKING:
     from helpers.connection import Connection
+    from helpers.results import Result
 
 UNITS = {"us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0}
 MEASURE = r"\b{name}\b\"?\s*[:=]?\s*\"?(\d+(?:\.\d+)?)\s*(us|µs|μs|ms|s)\b"
@@ -168,3 +170,16 @@ def _output_time(connection: Connection, status: dict[str, Any]) -> dt.datetime 
         return None
     entry = connection.store.look(key)
     return entry.last_modified.astimezone(dt.UTC) if entry else None
+
+
+def wait_for_timelines(results: Iterable[Result], seconds: float) -> bool:
+    """Wait until every step of every result has its time; False when some still lack one after ``seconds``.
+
+    The endpoint writes its log in batches, so the line that tells ``started`` comes after the pictures.
+    """
+    deadline, waiting = time.monotonic() + seconds, list(results)
+    while waiting := [result for result in waiting if not result.timeline.complete]:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True

@@ -12,6 +12,7 @@ from helpers import ids
 from helpers.connection import Connection, connect
 from helpers.errors import JobFailed
 from helpers.jobs import Job
+from helpers.timeline import wait_for_timelines
 from tests.endtoend.conftest import until
 
 SMALL = {"width": 64, "height": 64, "num_inference_steps": 4}
@@ -101,7 +102,7 @@ def test_a_restarted_kernel_finds_every_job_again(connection: Connection, done: 
 
 def test_the_timeline_is_told_by_the_cloud_itself(connection: Connection, done: Job) -> None:
     result = done.wait(SECONDS)
-    until(lambda: result.timeline.complete)  # the endpoint writes its log in batches, after the answer
+    assert wait_for_timelines([result], 30)
     timeline = result.timeline
     assert timeline.queued <= timeline.started <= timeline.generated <= timeline.extracted
 
