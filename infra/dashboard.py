@@ -74,7 +74,8 @@ class Dashboard(Construct):
                 self._functions(functions),
             ],
         )
-        self.name = cdk.Fn.ref(cdk.Stack.of(self).get_logical_id(board.node.default_child))  # type: ignore[arg-type]
+        resource = board.node.default_child
+        self.name = cdk.Fn.ref(cdk.Stack.of(self).get_logical_id(resource))  # type: ignore[arg-type] # a CfnDashboard
 
     def _metric(self, name: str, statistic: str = "Sum") -> cloudwatch.Metric:
         """A metric with exactly the dimensions that SageMaker publishes it with."""
