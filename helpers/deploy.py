@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import re
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +22,8 @@ from botocore.exceptions import ClientError
 
 from helpers import jumpstart
 from helpers.errors import DeploymentError, ModelError
-from helpers.settings import ROOT, as_environment
+from helpers.settings import ROOT
+from helpers.targets import child_environment
 
 if TYPE_CHECKING:
     from helpers.connection import Connection
@@ -56,15 +58,6 @@ class PackagedModel:
         }
 
 
-def child_environment(connection: Connection) -> dict[str, str]:
-    """The environment of a program that shall reach the target: ours, with the target's endpoint and our settings."""
-    environment = dict(os.environ)
-    if connection.settings.workshop.target == "local":
-        for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN"):
-            environment.pop(name, None)
-    return {**environment, **connection.environment, **as_environment(connection.settings)}
-
-
 def synthesise(connection: Connection, progress: Progress) -> Path:
     """Write the CloudFormation templates to ``build/cdk.out`` and return that folder."""
     progress("synthesising the CloudFormation templates")
@@ -97,21 +90,27 @@ def _cdk(connection: Connection, progress: Progress, *arguments: str) -> None:
         command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, errors="replace",
     ) as process:  # fmt: skip
-        assert process.stdout is not None
+        # Reading ends with the program, so the deadline has to end the program.
+        began, deadline = time.monotonic(), threading.Timer(CDK_SECONDS, process.kill)
+        deadline.daemon = True
+        deadline.start()
         try:
-            for line in process.stdout:
+            for line in process.stdout or ():
                 lines.append(line.rstrip())
                 if event := re.search(r"\| ((?:CREATE|UPDATE|DELETE|IMPORT|ROLLBACK)\w*) +\| (\S+) +\| (.*)", line):
                     status, kind, name = event.groups()
                     if "_COMPLETE" in status or "FAILED" in status:
                         progress(f"  {status.lower().replace('_', ' ')}: {kind} {name.strip()}")
-            process.wait(CDK_SECONDS)
         except BaseException:
             process.terminate()
             raise
+        finally:
+            deadline.cancel()
+    late = time.monotonic() - began >= CDK_SECONDS
     if process.returncode:
         tail = "\n".join(line for line in lines if line.strip())[-3000:]
-        raise DeploymentError(f"cdk {' '.join(arguments[:2])} ended with exit status {process.returncode}:\n{tail}")
+        how = f"did not end within {CDK_SECONDS} s" if late else f"ended with exit status {process.returncode}"
+        raise DeploymentError(f"cdk {' '.join(arguments[:2])} {how}:\n{tail}")
 
 
 def _stack_outputs(connection: Connection, stack: str) -> dict[str, str] | None:
@@ -130,8 +129,7 @@ def bootstrap(connection: Connection, progress: Progress, assembly: Path) -> Non
     if _stack_outputs(connection, BOOTSTRAP_STACK) is not None:
         return
     progress(f"bootstrapping the CDK in {connection.settings.workshop.region} (once for an account and region)")
-    account = connection.client("sts").get_caller_identity()["Account"]
-    environment = f"aws://{account}/{connection.settings.workshop.region}"
+    environment = f"aws://{connection.identity.account}/{connection.settings.workshop.region}"
     _cdk(connection, progress, "bootstrap", environment, "--app", str(assembly))
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from helpers.errors import ModelError
 from helpers.settings import ROOT
+from helpers.targets import child_environment
 
 if TYPE_CHECKING:
     from helpers.connection import Connection
@@ -67,7 +68,7 @@ def content_bucket(region: str) -> str:
 
 def _ask(connection: Connection, *question: str) -> Any:
     environment = {
-        **connection.environment,
+        **child_environment(connection),
         "SAGEMAKER_USER_CONFIG_OVERRIDE": str(ROOT / "helpers" / "sagemaker_config.yaml"),
         "PYTHONPATH": str(ROOT),
     }

@@ -7,7 +7,7 @@ import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 import botocore.session
@@ -17,6 +17,9 @@ from botocore.exceptions import BotoCoreError, ProfileNotFound
 from helpers import settings
 from helpers.errors import TargetError
 from helpers.explain import Target, explained, no_credentials
+
+if TYPE_CHECKING:
+    from helpers.connection import Connection
 
 STATE = settings.ROOT / ".localcloud"
 """Where the local cloud keeps its state."""
@@ -152,6 +155,17 @@ def open_aws(chosen: settings.Settings) -> Access:
     if credentials is None:
         raise TargetError(no_credentials("looking for credentials on " + target.described))
     return Access(target, session, {"AWS_REGION": region, "AWS_DEFAULT_REGION": region})
+
+
+def child_environment(connection: Connection) -> dict[str, str]:
+    """The environment of a program that shall reach the target: ours, with the target's endpoint and our settings."""
+    environment = dict(os.environ)
+    if connection.settings.workshop.target == "local":
+        for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN"):
+            environment.pop(name, None)
+        # A proxy for the internet must not see 127.0.0.1.
+        environment |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
+    return {**environment, **connection.environment, **settings.as_environment(connection.settings)}
 
 
 def region_hint(region: str) -> str:

@@ -13,14 +13,7 @@ from infra.functions import NotificationFunction
 
 # https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html
 # The real-time endpoint's Invocations, InvocationsPerInstance and OverheadLatency are not published for these.
-ENDPOINT_METRICS = (
-    "ApproximateBacklogSize",
-    "ApproximateBacklogSizePerInstance",
-    "ApproximateAgeOfOldestRequest",
-    "HasBacklogWithoutCapacity",
-)
-VARIANT_METRICS = (
-    "InvocationsProcessed",
+FAILURE_METRICS = (
     "InvocationFailures",
     "ExpiredRequests",
     "RequestDownloadFailures",
@@ -28,12 +21,9 @@ VARIANT_METRICS = (
     "NotificationFailures",
     "Invocation4XXErrors",
     "Invocation5XXErrors",
-    "TimeInBacklog",
-    "RequestDownloadLatency",
-    "ModelLatency",
-    "ResponseUploadLatency",
-    "TotalProcessingTime",
 )
+STAGE_METRICS = ("TimeInBacklog", "RequestDownloadLatency", "ModelLatency", "ResponseUploadLatency")
+VARIANT_METRICS = ("InvocationsProcessed", *FAILURE_METRICS, *STAGE_METRICS, "TotalProcessingTime")
 
 
 class Dashboard(Construct):
@@ -107,21 +97,13 @@ class Dashboard(Construct):
         ]
 
     def _work(self) -> list[cloudwatch.IWidget]:
-        stages = ("TimeInBacklog", "RequestDownloadLatency", "ModelLatency", "ResponseUploadLatency")
-        failures = (
-            "InvocationFailures",
-            "ExpiredRequests",
-            "RequestDownloadFailures",
-            "ResponseUploadFailures",
-            "NotificationFailures",
-            "Invocation4XXErrors",
-            "Invocation5XXErrors",
-        )
         done = [self._metric("InvocationsProcessed"), self._metric("InvocationFailures")]
         return [
             self._graph("Answered", "requests a minute", done),
-            self._graph("Where the time goes", "microseconds", [self._metric(name, "Average") for name in stages]),
-            self._graph("Failures", "a minute", [self._metric(name) for name in failures]),
+            self._graph(
+                "Where the time goes", "microseconds", [self._metric(name, "Average") for name in STAGE_METRICS]
+            ),
+            self._graph("Failures", "a minute", [self._metric(name) for name in FAILURE_METRICS]),
         ]
 
     def _functions(self, functions: Sequence[NotificationFunction]) -> list[cloudwatch.IWidget]:

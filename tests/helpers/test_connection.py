@@ -265,3 +265,25 @@ def test_log_messages_go_through_empty_pages(backend):
     assert backend.connection.log_messages("/aws/x", '"id"', since) == [("s", "m")]
     assert calls[0] == {"logGroupName": "/aws/x", "filterPattern": '"id"', "startTime": 1795305600000}
     assert calls[1]["nextToken"] == "1"
+
+
+# Programs that we start
+
+
+def test_a_program_on_aws_keeps_the_users_credentials_and_gets_the_region(nobody):
+    for name, value in (("AWS_ACCESS_KEY_ID", "AKIAMINE"), ("AWS_SECRET_ACCESS_KEY", "mine"), ("HOME", "/home/me")):
+        nobody.setenv(name, value)
+    environment = targets.child_environment(connection.connect(AWS_SETTINGS))
+    assert (environment["AWS_ACCESS_KEY_ID"], environment["HOME"]) == ("AKIAMINE", "/home/me")
+    assert (environment["AWS_REGION"], environment["WORKSHOP_WORKSHOP_TARGET"]) == ("eu-west-1", "aws")
+    assert "AWS_ENDPOINT_URL" not in environment
+
+
+def test_a_program_on_the_local_target_gets_its_keys_and_no_profile(local, monkeypatch):
+    local.cloud = Cloud()
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "mine")
+    environment = targets.child_environment(connection.connect(LOCAL_SETTINGS))
+    assert {name: environment[name] for name in ENVIRONMENT} == ENVIRONMENT
+    assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN"} & environment.keys()
+    assert "127.0.0.1" in environment["NO_PROXY"]
