@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,7 @@ def start(
     speed: float = DEFAULT_SPEED,
     provision_seconds: float = DEFAULT_PROVISION_SECONDS,
     region: str = DEFAULT_REGION,
+    build_variables: Mapping[str, str] | None = None,
     service_modules: Sequence[str] | None = None,
 ) -> Running:
     """Start a local cloud in the background and wait until it answers.
@@ -94,6 +95,9 @@ def start(
     provision_seconds : float
         Cloud seconds until a new instance serves.
     region : str
+    build_variables : mapping, optional
+        Environment variables that stand for CodeBuild's image: a ``PATH`` with the tools that builds find there, where
+        those keep their caches. Without them builds run with the ``PATH`` that this process has.
     service_modules : sequence of str, optional
         Only these of ``localcloud.registry``; MiniStack's services are always there.
 
@@ -107,6 +111,8 @@ def start(
     if existing is not None:
         return existing
     command = server_command(state, port=port, speed=speed, provision_seconds=provision_seconds, region=region)
+    if build_variables:
+        command += ["--build-variables", json.dumps(dict(build_variables))]
     if service_modules is not None:
         command += ["--service-modules", ",".join(service_modules)]
     process, log, offset = _spawn(command, state)

@@ -8,10 +8,11 @@ itself and leaves the rest to MiniStack.
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
 import urllib.parse
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from concurrent.futures import Executor
 from typing import Any
 from xml.sax.saxutils import escape
@@ -25,15 +26,10 @@ from localcloud.protocol import (
     credential_scope,
     protocol_for,
 )
-from localcloud.services import Service, ServiceError
+from localcloud.services import Application, Receive, Scope, Send, Service, ServiceError
 from localcloud.shapes import ShapeError
 
 logger = logging.getLogger("localcloud.front")
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LIVENESS_PATH = "/_localcloud/health"
 STATUS_PATH = "/_localcloud/status"
@@ -46,7 +42,14 @@ _MAX_BODY_BYTES = 16 * 1024 * 1024
 class Gate:
     """Decides whether a request may enter."""
 
-    def __init__(self, access_key: str, *, issued: Callable[[str], bool], callback: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        access_key: str,
+        *,
+        issued: Callable[[str], bool],
+        callback: Callable[[str], bool],
+        mounted: Callable[[str], bool] = lambda path: False,
+    ) -> None:
         """Admit ``access_key``.
 
         Parameters
@@ -57,10 +60,13 @@ class Gate:
             Whether this cloud itself issued a key (STS sessions, which the CDK works with; IAM users).
         callback : callable
             Whether a path is one that this cloud gave out unsigned, with a secret in it (CloudFormation's ResponseURL).
+        mounted : callable
+            Whether a path is for clients that know HTTP Basic authentication and no AWS signature (Git).
         """
         self._access_key = access_key
         self._issued = issued
         self._callback = callback
+        self._mounted = mounted
 
     def refusal(self, request: Request) -> Response | None:
         """The refusal, or None when the request may enter."""
@@ -71,19 +77,48 @@ class Gate:
             return _refused(request, "AccessDenied", f"The local cloud is not {host!r}; it answers to 127.0.0.1 only.")
         if request.path == LIVENESS_PATH or self._callback(request.path):
             return None
+        if self._mounted(request.path):
+            return self._challenge(request)
         scope = credential_scope(request)
         if scope is None:
             return _refused(request, "MissingAuthenticationToken", "Request is missing Authentication Token")
-        if scope.access_key != self._access_key and not self._issued(scope.access_key):
-            return _refused(
-                request,
-                "InvalidClientTokenId",
-                f"The access key {scope.access_key!r} is not the one of this local cloud: "
-                'take it from `eval "$(python -m localcloud env)"`.',
-            )
+        if not self._known(scope.access_key):
+            return _refused(request, "InvalidClientTokenId", _foreign(scope.access_key))
         if request.path.startswith(("/_ministack/", "/_localstack/", "/_aws/")):
             return _refused(request, "AccessDenied", f"{request.path} is MiniStack's own and not part of this cloud.")
         return None
+
+    def _known(self, access_key: str) -> bool:
+        return access_key == self._access_key or self._issued(access_key)
+
+    def _challenge(self, request: Request) -> Response | None:
+        """Ask for HTTP Basic credentials; the password is a signature, which is not verified here either."""
+        access_key = basic_user(request)
+        if access_key is None:
+            challenge = {"www-authenticate": 'Basic realm="local cloud"', "content-type": "text/plain"}
+            return Response(401, challenge, b"The local cloud asks for an access key as user name.\n")
+        if not self._known(access_key):
+            return Response(403, {"content-type": "text/plain"}, _foreign(access_key).encode() + b"\n")
+        return None
+
+
+def _foreign(access_key: str) -> str:
+    return (
+        f"The access key {access_key!r} is not the one of this local cloud: "
+        'take it from `eval "$(python -m localcloud env)"`.'
+    )
+
+
+def basic_user(request: Request) -> str | None:
+    """The access key in HTTP Basic credentials, without the session token that ``%`` may join to it; None if absent."""
+    kind, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "basic":
+        return None
+    try:
+        user = base64.b64decode(encoded, validate=True).decode().partition(":")[0]
+    except ValueError:
+        return None
+    return user.partition("%")[0]
 
 
 def _is_local(host: str) -> bool:
@@ -143,10 +178,17 @@ class Front:
         self._ready = ready
         self._after_ministack = after_ministack
         self._services: list[tuple[JsonProtocol | RestJsonProtocol, Service]] = []
+        self._mounts: dict[str, Application] = {}
 
     def add(self, services: Iterable[Service]) -> None:
         """Answer requests for ``services`` from now on."""
-        self._services.extend((protocol_for(service.name), service) for service in services)
+        for service in services:
+            self._services.append((protocol_for(service.name), service))
+            self._mounts.update(getattr(service, "mounts", {}))
+
+    def mount(self, path: str) -> Application | None:
+        """What a service of ours has mounted above ``path``."""
+        return next((app for prefix, app in self._mounts.items() if path.startswith(prefix)), None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI connection."""
@@ -171,6 +213,10 @@ class Front:
         if request.path == STATUS_PATH:
             status = await asyncio.get_running_loop().run_in_executor(self._pool, self._status)
             await _send(send, _json_response(200, status))
+            return
+        mounted = self.mount(request.path)
+        if mounted is not None:
+            await mounted(scope, receive, send)
             return
         for protocol, service in self._services:
             if protocol.matches(request):

@@ -5,4 +5,7 @@ from __future__ import annotations
 SERVICE_MODULES: list[tuple[str, str]] = [
     ("localcloud.sagemaker", "create_services"),
     ("localcloud.autoscaling", "create_services"),
+    ("localcloud.codecommit", "create_services"),
+    ("localcloud.codebuild", "create_services"),
+    ("localcloud.codepipeline", "create_services"),
 ]

@@ -46,6 +46,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--speed", type=float, required=True)
     parser.add_argument("--provision-seconds", type=float, required=True)
     parser.add_argument("--region", required=True)
+    parser.add_argument("--build-variables", default="{}", help="a JSON object: the environment of CodeBuild's image")
     parser.add_argument("--service-modules", help="names, separated by commas; default: all of localcloud.registry")
     return parser.parse_args(arguments)
 
@@ -150,8 +151,13 @@ class Server:
             clock=self.clock,
             client=client,
             environment=dict(self.environment),
-            options={"provision_seconds": self.options.provision_seconds},
+            options={
+                "provision_seconds": self.options.provision_seconds,
+                "build_variables": json.loads(self.options.build_variables),
+            },
+            put_event=self._put_event,
         )
+        self.ministack.events.deliver_to(self.cloud.event_targets)
         self.deliveries = Deliveries(
             self.state / "lambda-events.sqlite3",
             self.clock,
@@ -174,7 +180,10 @@ class Server:
         self.watch = AlarmWatch(self.ministack.metrics, self.clock, self.cloud.alarm_actions, self.keeper.touch)
         self.front = Front(
             gate=Gate(
-                self.credentials.access_key, issued=self.ministack.issued, callback=self.ministack.stacks.is_callback
+                self.credentials.access_key,
+                issued=self.ministack.issued,
+                callback=self.ministack.stacks.is_callback,
+                mounted=lambda path: self.front.mount(path) is not None,
             ),
             ministack=self.ministack.app,
             pool=self._pool,
@@ -186,6 +195,14 @@ class Server:
     def _save_now(self) -> None:
         """Save MiniStack's state and wait for it; for any thread but the event loop's."""
         asyncio.run_coroutine_threadsafe(self.keeper.save(include_slow=False), self._loop).result(_STOP_SECONDS)
+
+    def _put_event(self, source: str, detail_type: str, detail: dict[str, Any], resources: list[str]) -> None:
+        """:attr:`Cloud.put_event`: MiniStack's bus lives on the event loop."""
+
+        async def put() -> None:
+            self.ministack.events.put((ACCOUNT, self.options.region), source, detail_type, detail, resources)
+
+        asyncio.run_coroutine_threadsafe(put(), self._loop).result(_STOP_SECONDS)
 
     def _note_request(self, request: Request, scope: CredentialScope | None) -> None:
         """Mark state as changed, unless the request only read."""

@@ -8,7 +8,7 @@ therefore sees and returns plain dictionaries in the shape that boto3 documents,
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,6 +28,15 @@ class ServiceError(Exception):
 
 AlarmAction = Callable[[str, dict[str, Any], str], None]
 """``callback(action_arn, alarm, new_state)``; see :meth:`Cloud.alarm_action`."""
+
+EventTarget = Callable[[str, dict[str, Any]], None]
+"""``callback(target_arn, event)``; see :meth:`Cloud.event_target`."""
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+"""An ASGI application."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +59,12 @@ class Cloud:
         ``client("s3")`` gives a boto3 client that talks to this cloud, safe to use from any thread.
     environment : mapping
         The environment variables (endpoint URL, credentials, region) with which another process reaches this cloud.
+    options : mapping
+        ``provision_seconds``, and ``build_variables``: the environment variables that stand for CodeBuild's image.
+    put_event : callable
+        ``put_event(source, detail_type, detail, resources)`` sends an event to EventBridge's default bus, as AWS's own
+        services do (``aws.codecommit``). Safe from any thread but the event loop's; returns when every matching rule's
+        targets have been given it.
     """
 
     account: str
@@ -62,6 +77,8 @@ class Cloud:
     environment: Mapping[str, str]
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     alarm_actions: dict[str, AlarmAction] = dataclasses.field(default_factory=dict)
+    event_targets: dict[str, EventTarget] = dataclasses.field(default_factory=dict)
+    put_event: Callable[[str, str, dict[str, Any], list[str]], None] = lambda *event: None
 
     def alarm_action(self, prefix: str, callback: AlarmAction) -> None:
         """Have ``callback`` carry out every alarm action whose ARN begins with ``prefix``.
@@ -81,6 +98,19 @@ class Cloud:
             ``threshold``, ``statistic`` and ``period``, as AWS writes them.
         """
         self.alarm_actions[prefix] = callback
+
+    def event_target(self, prefix: str, callback: EventTarget) -> None:
+        """Have ``callback`` be the target of EventBridge's rules whose target ARN begins with ``prefix``.
+
+        Parameters
+        ----------
+        prefix : str
+            ``arn:aws:codepipeline:us-east-1:000000000000:``, for example.
+        callback : callable
+            Gets the target's ARN, and the event as a dictionary (or what the rule's ``Input`` makes of it). Called on
+            a thread of its own, so it may block; an exception is logged, no more.
+        """
+        self.event_targets[prefix] = callback
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of ``resource`` (``"endpoint/name"``) in this account and region."""
@@ -113,7 +143,9 @@ class ResourceType(Protocol):
 class Service(Protocol):
     """One AWS service of the local cloud.
 
-    A service may also have ``summary() -> list[str]``: lines for ``python -m localcloud status``.
+    A service may also have ``summary() -> list[str]``: lines for ``python -m localcloud status``; and ``mounts``, a
+    mapping of path prefixes (``/v1/repos/``) to ASGI applications, for clients that speak no AWS protocol. Those may
+    enter with HTTP Basic credentials whose user name is an access key of this cloud, as Git does with CodeCommit.
     """
 
     name: str
@@ -138,3 +170,17 @@ class Service(Protocol):
 
 ServiceFactory = Callable[[Cloud], list[Service]]
 """``create_services(cloud)`` of a module that ``localcloud.registry`` names."""
+
+Operation = Callable[[dict[str, Any]], dict[str, Any]]
+"""One operation of a service: parameters in, answer out."""
+
+
+def dispatch(
+    operations: dict[str, Operation], service: str, operation: str, parameters: dict[str, Any]
+) -> dict[str, Any]:
+    """Carry out ``operation``, or say which ones there are."""
+    if operation not in operations:
+        offered = ", ".join(sorted(operations))
+        message = f"The local cloud's {service} does not offer {operation}. It offers: {offered}."
+        raise ServiceError("UnsupportedOperation", message)
+    return operations[operation](parameters)

@@ -14,8 +14,8 @@ import uuid
 from typing import Any
 
 from localcloud.autoscaling import policies, variants
-from localcloud.sagemaker.store import Store
 from localcloud.services import Cloud
+from localcloud.store import Store
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from localcloud.autoscaling import policies, tracking_alarms, variants
 from localcloud.autoscaling.engine import Engine
-from localcloud.sagemaker.store import Store
-from localcloud.services import Cloud, ResourceType, ServiceError
+from localcloud.services import Cloud, ResourceType, ServiceError, dispatch
+from localcloud.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -88,16 +88,12 @@ class ApplicationAutoScaling:
 
     def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """Carry out one operation."""
-        if operation not in self._operations:
-            offered = ", ".join(sorted(self._operations))
-            message = f"The local cloud's {self.name} does not offer {operation}. It offers: {offered}."
-            raise ServiceError("UnsupportedOperation", message)
         if parameters.get("ServiceNamespace", "sagemaker") != "sagemaker":
             raise _invalid(f"The local cloud scales sagemaker only, not {parameters['ServiceNamespace']}.")
         dimension = parameters.get("ScalableDimension", variants.DIMENSION)
         if dimension != variants.DIMENSION:
             raise _invalid(f"The local cloud scales {variants.DIMENSION} only, not {dimension}.")
-        return self._operations[operation](parameters)
+        return dispatch(self._operations, self.name, operation, parameters)
 
     def summary(self) -> list[str]:
         """Lines for ``python -m localcloud status``."""

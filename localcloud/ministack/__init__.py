@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from localcloud.ministack.events import Events
 from localcloud.ministack.functions import Functions
 from localcloud.ministack.metrics import Metrics
 from localcloud.ministack.parts import VERSION, IncompatibleMiniStackError, check, environment
@@ -26,6 +27,7 @@ class MiniStack:
     ----------
     app : ASGI application
     stacks : Stacks
+    events : Events
     functions : Functions
     metrics : Metrics
     """
@@ -34,6 +36,7 @@ class MiniStack:
         parts = check()
         self.app: Any = parts["app"].app
         self.stacks = Stacks(parts)
+        self.events = Events(parts)
         self.functions = Functions(parts)
         self.metrics = Metrics(parts)
         self._app: Any = parts["app"]

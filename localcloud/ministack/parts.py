@@ -41,6 +41,7 @@ _PARTS = {
         "get_state",
         "record_metric",
     ),
+    "ministack.services.eventbridge": ("_invoke_target", "_put_events"),
     "ministack.services.iam": ("_access_keys",),
     "ministack.services.lambda_svc": (
         "_emit_lambda_metrics",

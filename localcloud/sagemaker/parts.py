@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlsplit
 
-from localcloud.sagemaker.logs import LogShipper
+from localcloud.sagemaker.logs import EndpointLogs
 from localcloud.sagemaker.metrics import Metrics
 from localcloud.sagemaker.process import Spawner
 from localcloud.sagemaker.requests import RequestQueue
-from localcloud.sagemaker.store import Store
 from localcloud.services import Cloud, ServiceError
+from localcloud.store import Store
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Parts:
     store: Store
     queue: RequestQueue
     spawner: Spawner
-    logs: LogShipper
+    logs: EndpointLogs
     metrics: Metrics
 
     @property
@@ -59,17 +57,3 @@ def join_uri(base: str, *names: str) -> str:
 def resource_arn(cloud: Cloud, kind: str, name: str) -> str:
     """The ARN of a SageMaker resource; names in ARNs are in lower case, as AWS writes them."""
     return cloud.arn("sagemaker", f"{kind}/{name.lower()}")
-
-
-Operation = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-def dispatch(
-    operations: dict[str, Operation], service: str, operation: str, parameters: dict[str, Any]
-) -> dict[str, Any]:
-    """Carry out ``operation``, or say which ones there are."""
-    if operation not in operations:
-        offered = ", ".join(sorted(operations))
-        message = f"The local cloud's {service} does not offer {operation}. It offers: {offered}."
-        raise ServiceError("UnsupportedOperation", message)
-    return operations[operation](parameters)

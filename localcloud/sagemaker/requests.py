@@ -14,7 +14,17 @@ import sqlite3
 import time
 from typing import Any
 
-from localcloud.sagemaker.store import Store
+from localcloud.store import Store
+
+QUEUE = """
+CREATE TABLE IF NOT EXISTS request (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, endpoint TEXT NOT NULL, state TEXT NOT NULL,
+    received REAL NOT NULL, expires REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+    inference_id TEXT NOT NULL, body TEXT NOT NULL, inline BLOB, outcome TEXT);
+CREATE INDEX IF NOT EXISTS request_by_state ON request (endpoint, state, number);
+CREATE INDEX IF NOT EXISTS request_by_expiry ON request (state, expires);
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value REAL NOT NULL);
+"""
 
 ANNOUNCED_SECONDS = 3.0
 """Real seconds for which an announced request is remembered: the receiver of its notification (a queue, say) may be in

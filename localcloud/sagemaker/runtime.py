@@ -6,8 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from localcloud.sagemaker.endpoints import ACCEPTING, Endpoint
-from localcloud.sagemaker.parts import Operation, dispatch
-from localcloud.services import ResourceType, ServiceError
+from localcloud.services import Operation, ResourceType, ServiceError, dispatch
 
 if TYPE_CHECKING:
     from localcloud.sagemaker.service import SageMaker

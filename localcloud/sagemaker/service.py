@@ -9,14 +9,14 @@ from typing import Any
 
 from localcloud.sagemaker.catalog import Catalog, Tags, already_exists, moment, not_found, page
 from localcloud.sagemaker.endpoints import ACCEPTING, Endpoint
-from localcloud.sagemaker.logs import LogShipper
+from localcloud.sagemaker.logs import EndpointLogs
 from localcloud.sagemaker.metrics import Gauge, Metrics
-from localcloud.sagemaker.parts import Operation, Parts, dispatch, invalid, not_offered, resource_arn
+from localcloud.sagemaker.parts import Parts, invalid, not_offered, resource_arn
 from localcloud.sagemaker.process import Spawner
-from localcloud.sagemaker.requests import RequestQueue
+from localcloud.sagemaker.requests import QUEUE, RequestQueue
 from localcloud.sagemaker.runtime import Runtime
-from localcloud.sagemaker.store import QUEUE, Store
-from localcloud.services import Cloud, ResourceType, Service, ServiceError
+from localcloud.services import Cloud, Operation, ResourceType, Service, ServiceError, dispatch
+from localcloud.store import Store
 
 INSTANCE_QUOTA = 20
 """Instances of all endpoints together: every one is a process of this machine."""
@@ -32,7 +32,7 @@ class SageMaker:
         store = Store(cloud.state / "sagemaker.sqlite", QUEUE)
         self.queue = RequestQueue(store)
         metrics = Metrics(lambda: cloud.client("cloudwatch"), cloud.clock, self._gauges, self._housekeeping)
-        logs = LogShipper(lambda: cloud.client("logs"))
+        logs = EndpointLogs(lambda: cloud.client("logs"))
         self.parts = Parts(cloud, store, self.queue, Spawner(), logs, metrics)
         self._catalog, tags = Catalog(self.parts), Tags(self.parts)
         self._lock = threading.RLock()

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from localcloud.coercion import api_parameters, coerce
 from localcloud.protocol import service_model
 from localcloud.sagemaker.cloudformation import physical_name
-from localcloud.sagemaker.coercion import api_parameters, coerce
 from localcloud.services import ServiceError
 
 World = Any

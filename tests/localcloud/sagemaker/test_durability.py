@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from localcloud.sagemaker.requests import RequestQueue
-from localcloud.sagemaker.store import QUEUE, Store
+from localcloud.sagemaker.requests import QUEUE, RequestQueue
+from localcloud.store import Store
 
 
 def wait(check: Callable[[], Any], timeout: float, what: str) -> None:

@@ -1,4 +1,4 @@
-"""Durable state of the services: one SQLite file for each, with resources as JSON and, for SageMaker, the queue.
+"""Durable state of the services: one SQLite file for each, with resources as JSON, and tables of its own.
 
 Write-ahead log with ``synchronous=NORMAL``: what a commit acknowledged survives the death of this process (SIGKILL
 included); only a crash of the whole machine may lose the last commits (sqlite.org/pragma.html#pragma_synchronous).
@@ -17,15 +17,6 @@ from typing import Any
 RESOURCES = """
 CREATE TABLE IF NOT EXISTS resource (
     kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, name));
-"""
-QUEUE = """
-CREATE TABLE IF NOT EXISTS request (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, endpoint TEXT NOT NULL, state TEXT NOT NULL,
-    received REAL NOT NULL, expires REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
-    inference_id TEXT NOT NULL, body TEXT NOT NULL, inline BLOB, outcome TEXT);
-CREATE INDEX IF NOT EXISTS request_by_state ON request (endpoint, state, number);
-CREATE INDEX IF NOT EXISTS request_by_expiry ON request (state, expires);
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value REAL NOT NULL);
 """
 
 
