@@ -119,6 +119,25 @@ class Functions:
 
 
 @dataclasses.dataclass(frozen=True)
+class Pipeline:
+    """``[pipeline]``: where the code comes from, and what happens around a deployment."""
+
+    source: str = _key(one_of("codecommit", "connection"), "codecommit")
+    branch: str = _key(matching(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}", "a branch's name, such as main"), "main")
+    connection_arn: str = _key(
+        matching(
+            r"|arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection/[0-9a-f-]+",
+            "empty or the ARN of a connection of AWS CodeConnections",
+        ),
+        "",
+    )
+    repository: str = _key(matching(r"|[\w.-]+(/[\w.-]+)+", "empty or owner/name at your Git provider"), "")
+    smoke_test: bool = _key(one_of(), True)
+    notify_email: str = _key(matching(r"|[^@\s]+@[^@\s]+\.[^@\s]+", "empty or an e-mail address"), "")
+    log_retention_days: int = _key(_retention, 30)
+
+
+@dataclasses.dataclass(frozen=True)
 class Local:
     """``[local]``: the local cloud."""
 
@@ -137,6 +156,7 @@ class Settings:
     bucket: Bucket = Bucket()
     security: Security = Security()
     functions: Functions = dataclasses.field(default=Functions(), metadata={"table": "lambda"})
+    pipeline: Pipeline = Pipeline()
     local: Local = Local()
 
     @property
@@ -148,6 +168,16 @@ class Settings:
     def models_stack(self) -> str:
         """Name of the stack with the bucket of packaged models."""
         return f"{self.workshop.name}-models"
+
+    @property
+    def repository_stack(self) -> str:
+        """Name of the stack with the CodeCommit repository."""
+        return f"{self.workshop.name}-repository"
+
+    @property
+    def pipeline_stack(self) -> str:
+        """Name of the stack with the pipeline."""
+        return f"{self.workshop.name}-pipeline"
 
 
 def _convert(value: Any, kind: Any, text: bool) -> Any:
@@ -265,6 +295,18 @@ def _check_together(settings: Settings, path: Path) -> None:
         raise SettingsError(
             f"{path}, [security]: vpc_id = {vpc[0]!r}, subnet_ids = {list(vpc[1])}, security_group_ids = {list(vpc[2])}"
             ": allowed is all three, or none."
+        )
+    pipeline = settings.pipeline
+    if pipeline.source == "connection" and not (pipeline.connection_arn and pipeline.repository):
+        raise SettingsError(
+            f"{path}, [pipeline]: source = \"connection\" needs connection_arn and repository too, which are "
+            f"{pipeline.connection_arn!r} and {pipeline.repository!r}: make the connection in the console (Developer "
+            "Tools, Settings, Connections) and put its ARN and owner/name there."
+        )
+    if pipeline.source == "connection" and settings.workshop.target == "local":
+        raise SettingsError(
+            f"{path}, [pipeline]: source = \"connection\" works on the target aws only; the local cloud reaches no Git "
+            'provider, so allowed is "codecommit".'
         )
     if endpoint.initial_instances > endpoint.max_capacity:
         raise SettingsError(
