@@ -17,6 +17,9 @@ from helpers.settings import ROOT, Settings, load
 from infra.application import BUNDLES, LAMBDAS, ApplicationStack
 from infra.errors import InfraError
 from infra.model_store import ModelStoreStack
+from infra.pipeline import PipelineStack
+from infra.repository import RepositoryStack
+from infra.smoke_test import WORKSHOP_TAG
 
 OUTPUT = ROOT / "build" / "cdk.out"
 
@@ -53,7 +56,8 @@ def build_app(
     )
     # No account: the templates fit any, and whoever deploys brings credentials.
     env = cdk.Environment(region=settings.workshop.region)
-    ModelStoreStack(
+    cdk.Tags.of(app).add(WORKSHOP_TAG, settings.workshop.name)
+    models = ModelStoreStack(
         app, settings.models_stack, env=env, description="Asynchronous generative AI workshop: packaged models"
     )
     ApplicationStack(
@@ -65,6 +69,23 @@ def build_app(
         env=env,
         description="Asynchronous generative AI workshop: endpoint, notifications, pictures",
     )
+    pipeline = PipelineStack(
+        app,
+        settings.pipeline_stack,
+        settings=settings,
+        model_bucket=models.bucket,
+        env=env,
+        description="Asynchronous generative AI workshop: from a push to a deployed endpoint",
+    )
+    if settings.pipeline.source == "codecommit":
+        repository = RepositoryStack(
+            app,
+            settings.repository_stack,
+            repository_name=settings.workshop.name,
+            env=env,
+            description="Asynchronous generative AI workshop: the Git repository",
+        )
+        pipeline.add_stack_dependency(repository)
     return app
 
 

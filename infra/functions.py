@@ -19,40 +19,14 @@ from infra.bundling import ARCHITECTURES
 from infra.errors import ConfigurationError
 from infra.network import Network
 from infra.reasons import acknowledge
+from infra.retention import retention
 
 METRICS_NAMESPACE = "AsyncGenAIWorkshop"
-_RETENTION = {
-    1: logs.RetentionDays.ONE_DAY,
-    3: logs.RetentionDays.THREE_DAYS,
-    5: logs.RetentionDays.FIVE_DAYS,
-    7: logs.RetentionDays.ONE_WEEK,
-    14: logs.RetentionDays.TWO_WEEKS,
-    30: logs.RetentionDays.ONE_MONTH,
-    60: logs.RetentionDays.TWO_MONTHS,
-    90: logs.RetentionDays.THREE_MONTHS,
-    120: logs.RetentionDays.FOUR_MONTHS,
-    150: logs.RetentionDays.FIVE_MONTHS,
-    180: logs.RetentionDays.SIX_MONTHS,
-    365: logs.RetentionDays.ONE_YEAR,
-    400: logs.RetentionDays.THIRTEEN_MONTHS,
-    545: logs.RetentionDays.EIGHTEEN_MONTHS,
-    731: logs.RetentionDays.TWO_YEARS,
-    1096: logs.RetentionDays.THREE_YEARS,
-    1827: logs.RetentionDays.FIVE_YEARS,
-    2192: logs.RetentionDays.SIX_YEARS,
-    2557: logs.RetentionDays.SEVEN_YEARS,
-    2922: logs.RetentionDays.EIGHT_YEARS,
-    3288: logs.RetentionDays.NINE_YEARS,
-    3653: logs.RetentionDays.TEN_YEARS,
-}
 
 
-def _check(architecture: str, log_retention_days: int) -> None:
+def _check(architecture: str) -> None:
     if architecture not in ARCHITECTURES:
         raise ConfigurationError(f"architecture = {architecture!r}: Lambda has {' and '.join(ARCHITECTURES)}.")
-    if log_retention_days not in _RETENTION:
-        allowed = ", ".join(map(str, _RETENTION))
-        raise ConfigurationError(f"log_retention_days = {log_retention_days}: CloudWatch Logs has {allowed}.")
 
 
 def _environment(package: str, bucket_name: str) -> dict[str, str]:
@@ -109,7 +83,7 @@ class NotificationFunction(Construct):
         network: Network | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        _check(architecture, log_retention_days)
+        _check(architecture)
         self.dead_letters = sqs.Queue(
             self,
             "DeadLetters",
@@ -119,7 +93,7 @@ class NotificationFunction(Construct):
             retention_period=cdk.Duration.days(14),
         )
         self._log_group = logs.LogGroup(
-            self, "Logs", retention=_RETENTION[log_retention_days], removal_policy=cdk.RemovalPolicy.DESTROY
+            self, "Logs", retention=retention(log_retention_days), removal_policy=cdk.RemovalPolicy.DESTROY
         )
         self.role = self._make_role(network)
         self.function = lambda_.Function(

@@ -53,6 +53,7 @@ class ImageModel(Construct):
                         s3_uri=parameters.model_uri,
                         s3_data_type=parameters.model_data_type,
                         compression_type=parameters.compression_type,
+                        model_access_config=parameters.model_access,
                     )
                 ),
             ),

@@ -20,6 +20,8 @@ class ModelParameters(Construct):
         ARN of that object, or of everything below that prefix.
     compression_type : str
         ``Gzip`` or ``None``, as SageMaker's ``S3DataSource`` wants it.
+    model_access : cdk.IResolvable
+        ``S3DataSource``'s ModelAccessConfig: there only when the model's licence was accepted.
     repository_arn : str
         ARN of the ECR repository that the container's image comes from.
     """
@@ -64,6 +66,12 @@ class ModelParameters(Construct):
             constraint_description="a JumpStart model id",
             default=model_id,
         )
+        self._accept_eula = self._parameter(
+            "AcceptEula",
+            description="true: whoever deploys has read and accepts the licence that a gated JumpStart model asks for",
+            allowed_values=["true", "false"],
+            default="false",
+        )
         self._derive()
 
     def _parameter(self, name: str, **properties: object) -> str:
@@ -73,6 +81,12 @@ class ModelParameters(Construct):
 
     def _derive(self) -> None:
         stack = cdk.Stack.of(self)
+        accepted = cdk.CfnCondition(
+            self, "IsEulaAccepted", expression=cdk.Fn.condition_equals(self._accept_eula, "true")
+        )
+        accepted.override_logical_id("IsEulaAccepted")
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-sagemaker-model-modelaccessconfig.html
+        self.model_access = cdk.Fn.condition_if(accepted.logical_id, {"AcceptEula": True}, cdk.Aws.NO_VALUE)
         tarball = cdk.CfnCondition(
             self, "IsTarball", expression=cdk.Fn.condition_equals(self.model_data_type, "S3Object")
         )

@@ -14,7 +14,7 @@ class ModelStoreStack(cdk.Stack):
 
     def __init__(self, scope: Construct, construct_id: str, **kwargs: object) -> None:
         super().__init__(scope, construct_id, **kwargs)  # type: ignore[arg-type] # the properties of cdk.Stack
-        bucket = s3.Bucket(
+        self.bucket = s3.Bucket(
             self,
             "Models",
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
@@ -27,7 +27,9 @@ class ModelStoreStack(cdk.Stack):
             auto_delete_objects=True,
         )
         acknowledge(
-            bucket,
+            self.bucket,
             {"AwsSolutions-S1": "Holds copies of public models, written by one build and read by one role."},
         )
-        cdk.CfnOutput(self, "ModelBucketName", value=bucket.bucket_name, description="Give it to the application stack")
+        cdk.CfnOutput(
+            self, "ModelBucketName", value=self.bucket.bucket_name, description="Give it to the application stack"
+        )

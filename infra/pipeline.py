@@ -1,0 +1,215 @@
+"""The pipeline stack: from a push to a deployed endpoint."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_codecommit as codecommit
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_codepipeline_actions as actions
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from helpers.settings import Settings
+from infra.builds import Build
+from infra.deployments import Deployments
+from infra.failure_notice import FailureNotice
+from infra.reasons import acknowledge
+from infra.smoke_test import allow_smoke_test
+
+PACKAGE_MINUTES, SYNTHESISE_MINUTES, SMOKE_TEST_MINUTES = 60, 30, 45
+"""Streaming a 20 GB model takes a quarter of an hour; an endpoint asleep wakes within twenty minutes."""
+
+PARAMETERS = ("ModelBucket", "ModelKey", "ModelDataType", "ImageUri", "InstanceType", "ModelId", "AcceptEula")
+"""What the application stack gets from ``model.json``."""
+
+
+class PipelineStack(cdk.Stack):
+    """Source → Build → UpdatePipeline → Deploy → Test.
+
+    The build makes two things side by side: the packaged model (``model.json`` says where it lies) and the templates.
+    The pipeline then updates itself, and starts again when that changed it; so any setting in ``workshop.toml``, those
+    of the pipeline included, needs a push and nothing else.
+
+    Parameters
+    ----------
+    settings : Settings
+        The workshop's settings.
+    model_bucket : s3.IBucket
+        Where packaged models lie.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: Settings, model_bucket: s3.IBucket, **kwargs: object
+    ) -> None:
+        super().__init__(scope, construct_id, **kwargs)  # type: ignore[arg-type] # the properties of cdk.Stack
+        self._settings = settings
+        self._key = self._make_key()
+        source, model, templates = (codepipeline.Artifact(name) for name in ("Source", "Model", "Templates"))
+        deployments = Deployments(self, "Deployments")
+        self.pipeline = codepipeline.Pipeline(
+            self,
+            "Pipeline",
+            pipeline_type=codepipeline.PipelineType.V2,
+            execution_mode=codepipeline.ExecutionMode.SUPERSEDED,
+            restart_execution_on_update=True,
+            artifact_bucket=self._artifact_bucket(),
+            cross_account_keys=False,
+        )
+        self.pipeline.add_stage(stage_name="Source", actions=[self._source(source)])
+        self.pipeline.add_stage(
+            stage_name="Build",
+            actions=[
+                self._run("PackageModel", self._package_model(model_bucket), source, model),
+                self._run("Synthesise", self._synthesise(), source, templates),
+            ],
+        )
+        self.pipeline.add_stage(
+            stage_name="UpdatePipeline",
+            actions=[
+                deployments.update(settings.models_stack, templates),
+                deployments.update(settings.pipeline_stack, templates, run_order=2),
+            ],
+        )
+        self.pipeline.add_stage(
+            stage_name="Deploy",
+            actions=deployments.change_set(
+                settings.application_stack,
+                templates,
+                parameters={name: model.get_param("model.json", name) for name in PARAMETERS},
+                inputs=[model],
+            ),
+        )
+        if settings.pipeline.smoke_test:
+            self.pipeline.add_stage(stage_name="Test", actions=[self._run("SmokeTest", self._smoke_test(), source)])
+        FailureNotice(
+            self, "FailureNotice", pipeline=self.pipeline, email=settings.pipeline.notify_email, key=self._key
+        )
+        self._publish_names()
+
+    def _make_key(self) -> kms.Key | None:
+        if not self._settings.security.kms:
+            return None
+        key = kms.Key(
+            self,
+            "Key",
+            description=f"{self._settings.workshop.name}: artifacts and notices of the pipeline",
+            enable_key_rotation=True,
+            pending_window=cdk.Duration.days(7),
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        return key
+
+    def _artifact_bucket(self) -> s3.Bucket:
+        """Sources, templates and ``model.json``, a few megabytes each; the model itself never comes here."""
+        bucket = s3.Bucket(
+            self,
+            "Artifacts",
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            encryption=s3.BucketEncryption.KMS if self._key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=self._key,
+            bucket_key_enabled=True if self._key else None,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="Expire",
+                    expiration=cdk.Duration.days(30),
+                    abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
+                )
+            ],
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+            auto_delete_objects=True,
+        )
+        acknowledge(
+            bucket,
+            {"AwsSolutions-S1": "Written and read by this pipeline alone, whose executions CodePipeline records."},
+        )
+        return bucket
+
+    def _source(self, output: codepipeline.Artifact) -> codepipeline.IAction:
+        pipeline = self._settings.pipeline
+        if pipeline.source == "connection":
+            owner, _, name = pipeline.repository.rpartition("/")
+            return actions.CodeStarConnectionsSourceAction(
+                action_name="Source",
+                connection_arn=pipeline.connection_arn,
+                owner=owner,
+                repo=name,
+                branch=pipeline.branch,
+                output=output,
+            )
+        # By its name, which the settings know: the two stacks can be deployed and deleted apart.
+        repository = codecommit.Repository.from_repository_name(self, "Repository", self._settings.workshop.name)
+        return actions.CodeCommitSourceAction(
+            action_name="Source",
+            repository=repository,
+            branch=pipeline.branch,
+            output=output,
+            trigger=actions.CodeCommitTrigger.EVENTS,
+        )
+
+    def _run(
+        self, name: str, build: Build, source: codepipeline.Artifact, *outputs: codepipeline.Artifact
+    ) -> codepipeline.IAction:
+        return actions.CodeBuildAction(action_name=name, project=build.project, input=source, outputs=list(outputs))
+
+    def _build(
+        self, construct_id: str, buildspec: str, description: str, minutes: int, variables: dict[str, str] | None = None
+    ) -> Build:
+        return Build(
+            self,
+            construct_id,
+            buildspec=buildspec,
+            description=description,
+            timeout_minutes=minutes,
+            log_retention_days=self._settings.pipeline.log_retention_days,
+            variables=variables,
+            key=self._key,
+        )
+
+    def _package_model(self, model_bucket: s3.IBucket) -> Build:
+        """Reads JumpStart's public bucket and writes packaged models."""
+        description = "Looks the model up in JumpStart and repackages it for the endpoint"
+        variables = {"MODEL_BUCKET": model_bucket.bucket_name}
+        build = self._build("PackageModel", "package-model", description, PACKAGE_MINUTES, variables)
+        public = f"arn:{self.partition}:s3:::jumpstart-cache-prod-{self.region}"
+        build.allow("s3:GetObject", "s3:GetObjectTagging", resources=[f"{public}/*"])
+        build.allow("s3:ListBucket", resources=[public])
+        build.accept_wildcards(f"{public}/*", reason="JumpStart decides where in its bucket a model lies.")
+        objects = model_bucket.arn_for_objects("*")
+        build.allow(
+            "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts",
+            resources=[objects],
+        )  # fmt: skip
+        build.allow("s3:ListBucket", "s3:ListBucketMultipartUploads", resources=[model_bucket.bucket_arn])
+        build.accept_wildcards(objects, reason="Keys of packaged models are made of their content.")
+        return build
+
+    def _synthesise(self) -> Build:
+        """Writes the templates, and the functions' code into the bootstrap's bucket through its own role."""
+        description = "Writes the CloudFormation templates and publishes the functions' code"
+        build = self._build("Synthesise", "synthesise", description, SYNTHESISE_MINUTES)
+        prefix = f"arn:{self.partition}:iam::{self.account}:role/cdk-{cdk.DefaultStackSynthesizer.DEFAULT_QUALIFIER}"
+        place = f"{self.account}-{self.region}"
+        roles = [f"{prefix}-{name}-{place}" for name in ("file-publishing-role", "lookup-role")]
+        build.allow("sts:AssumeRole", resources=roles)
+        return build
+
+    def _smoke_test(self) -> Build:
+        description = "Sends one prompt through the deployed endpoint and looks at the picture"
+        build = self._build("SmokeTest", "smoke-test", description, SMOKE_TEST_MINUTES)
+        allow_smoke_test(build, self._settings)
+        return build
+
+    def _publish_names(self) -> None:
+        """What helpers find the pipeline by."""
+        name = self.pipeline.pipeline_name
+        cdk.CfnOutput(self, "PipelineNameOutput", value=name).override_logical_id("PipelineName")
+        ssm.StringParameter(
+            self,
+            "PipelineNameParameter",
+            parameter_name=f"/{self._settings.workshop.name}/pipeline-name",
+            string_value=name,
+        )
