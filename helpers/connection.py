@@ -19,7 +19,7 @@ from helpers.explain import explained
 from helpers.parameters import NESTED_RGB, Limits, Parameters, checked_request, limits_of
 from helpers.settings import Settings, load
 from helpers.store import Store
-from helpers.targets import STATE, Access, open_aws, open_local, region_hint
+from helpers.targets import STATE, Access, ambient_region, open_ambient, open_aws, open_local, region_hint
 from helpers.watching import AWS, LOCAL, Timer
 
 if TYPE_CHECKING:
@@ -88,10 +88,28 @@ def connect(settings: Settings | None = None, start: bool = True, state: Path = 
     return Connection(settings, open_local(settings, start, state) if local else open_aws(settings))
 
 
+def connect_inside(settings: Settings | None = None) -> Connection:
+    """Connect from inside a build: to the target whose endpoint, keys and region this process was started with.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        By default what ``workshop.toml`` and the environment say; the region is that of the environment in any case.
+
+    Raises
+    ------
+    SettingsError, TargetError
+        As :func:`connect`; see :func:`helpers.targets.open_ambient`.
+    """
+    chosen = load() if settings is None else settings
+    workshop = dataclasses.replace(chosen.workshop, region=ambient_region(chosen))
+    return Connection(dataclasses.replace(chosen, workshop=workshop), open_ambient(chosen))
+
+
 class Connection:
     """A target, and the workshop that is deployed there.
 
-    Made by :func:`connect`. Safe to use from several threads.
+    Made by :func:`connect` or :func:`connect_inside`. Safe to use from several threads.
 
     Attributes
     ----------

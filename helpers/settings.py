@@ -76,6 +76,7 @@ class Model:
     instance_type: str = _key(
         matching(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "a SageMaker instance type, such as ml.m5.large"), "ml.m5.large"
     )
+    accept_eula: bool = _key(one_of(), False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -299,13 +300,13 @@ def _check_together(settings: Settings, path: Path) -> None:
     pipeline = settings.pipeline
     if pipeline.source == "connection" and not (pipeline.connection_arn and pipeline.repository):
         raise SettingsError(
-            f"{path}, [pipeline]: source = \"connection\" needs connection_arn and repository too, which are "
+            f'{path}, [pipeline]: source = "connection" needs connection_arn and repository too, which are '
             f"{pipeline.connection_arn!r} and {pipeline.repository!r}: make the connection in the console (Developer "
             "Tools, Settings, Connections) and put its ARN and owner/name there."
         )
     if pipeline.source == "connection" and settings.workshop.target == "local":
         raise SettingsError(
-            f"{path}, [pipeline]: source = \"connection\" works on the target aws only; the local cloud reaches no Git "
+            f'{path}, [pipeline]: source = "connection" works on the target aws only; the local cloud reaches no Git '
             'provider, so allowed is "codecommit".'
         )
     if endpoint.initial_instances > endpoint.max_capacity:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import os
+import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -30,6 +31,8 @@ ISOLATED: Mapping[str, tuple[None, None, Any, None]] = {
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 LOCAL_CONFIG = Config(
     connect_timeout=5,
@@ -92,14 +95,19 @@ def open_local(chosen: settings.Settings, start: bool, state: Path = STATE) -> A
             f"the local cloud at {cloud.endpoint_url} runs as {environment['AWS_REGION']}, and [workshop] region in "
             f"workshop.toml is {region}: stop it (`python -m localcloud stop`) and call connect() again."
         )
-    session = boto3.Session(
+    session = _isolated_session(environment, region)
+    return Access(Target("local", cloud.endpoint_url), session, environment, cloud.endpoint_url)
+
+
+def _isolated_session(environment: Mapping[str, str], region: str) -> boto3.Session:
+    """A session that knows the keys of ``environment`` and nothing else of this machine's AWS configuration."""
+    return boto3.Session(
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
         aws_session_token=environment.get("AWS_SESSION_TOKEN"),
         region_name=region,
         botocore_session=botocore.session.Session(session_vars=dict(ISOLATED)),
     )
-    return Access(Target("local", cloud.endpoint_url), session, environment, cloud.endpoint_url)
 
 
 def find_local_cloud(chosen: settings.Settings, state: Path, start: bool) -> LocalCloud:
@@ -155,6 +163,48 @@ def open_aws(chosen: settings.Settings) -> Access:
     if credentials is None:
         raise TargetError(no_credentials("looking for credentials on " + target.described))
     return Access(target, session, {"AWS_REGION": region, "AWS_DEFAULT_REGION": region})
+
+
+def open_ambient(chosen: settings.Settings) -> Access:
+    """Reach the target that a program was started inside of: endpoint, keys and region are those of its environment.
+
+    For programs that CodeBuild runs, on either target; a local cloud is never started. Settings say whose environment
+    it is, since ``AWS_ENDPOINT_URL`` alone may name anything.
+
+    Raises
+    ------
+    TargetError
+        The environment names no endpoint though the target is local, an endpoint that is not this machine's, or
+        there are no credentials.
+    """
+    endpoint, region = os.environ.get("AWS_ENDPOINT_URL"), ambient_region(chosen)
+    if chosen.workshop.target == "aws":
+        return open_aws(dataclasses.replace(chosen, workshop=dataclasses.replace(chosen.workshop, region=region)))
+    if endpoint is None:
+        raise TargetError(
+            '[workshop] target is "local", and AWS_ENDPOINT_URL is not set: run this inside a build there, '
+            'or after `eval "$(python -m localcloud env)"`; or set WORKSHOP_WORKSHOP_TARGET=aws.'
+        )
+    host = urllib.parse.urlsplit(endpoint).hostname
+    if host not in LOOPBACK:
+        raise TargetError(
+            f'[workshop] target is "local", and AWS_ENDPOINT_URL is {endpoint}, which is not this machine: unset it, '
+            "or set WORKSHOP_WORKSHOP_TARGET=aws."
+        )
+    names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    environment = {name: os.environ[name] for name in names if os.environ.get(name)}
+    target = Target("local", endpoint)
+    if missing := [name for name in names[1:3] if name not in environment]:
+        raise TargetError(
+            f"{target.described}: {' and '.join(missing)} must be set: `python -m localcloud env` prints the values."
+        )
+    environment |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+    return Access(target, _isolated_session(environment, region), environment, endpoint)
+
+
+def ambient_region(chosen: settings.Settings) -> str:
+    """The region of the environment, else that of the settings: CodeBuild sets AWS_REGION to where it runs."""
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or chosen.workshop.region
 
 
 def child_environment(connection: Connection) -> dict[str, str]:
