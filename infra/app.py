@@ -73,7 +73,7 @@ def build_app(
         app,
         settings.pipeline_stack,
         settings=settings,
-        model_bucket=models.bucket,
+        model_bucket_name=models.bucket_name,
         env=env,
         description="Asynchronous generative AI workshop: from a push to a deployed endpoint",
     )

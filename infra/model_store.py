@@ -10,11 +10,17 @@ from infra.reasons import acknowledge
 
 
 class ModelStoreStack(cdk.Stack):
-    """A bucket of its own, apart from the application: a model is packaged before the application is deployed."""
+    """A bucket of its own, apart from the application: a model is packaged before the application is deployed.
+
+    Attributes
+    ----------
+    bucket_name : str
+        Its name, for other stacks.
+    """
 
     def __init__(self, scope: Construct, construct_id: str, **kwargs: object) -> None:
         super().__init__(scope, construct_id, **kwargs)  # type: ignore[arg-type] # the properties of cdk.Stack
-        self.bucket = s3.Bucket(
+        bucket = s3.Bucket(
             self,
             "Models",
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
@@ -27,9 +33,8 @@ class ModelStoreStack(cdk.Stack):
             auto_delete_objects=True,
         )
         acknowledge(
-            self.bucket,
+            bucket,
             {"AwsSolutions-S1": "Holds copies of public models, written by one build and read by one role."},
         )
-        cdk.CfnOutput(
-            self, "ModelBucketName", value=self.bucket.bucket_name, description="Give it to the application stack"
-        )
+        self.bucket_name = self.export_value(bucket.bucket_name)
+        cdk.CfnOutput(self, "ModelBucketName", value=bucket.bucket_name, description="Give it to the application stack")

@@ -15,7 +15,7 @@ from helpers.settings import Settings
 from infra.builds import Build
 from infra.deployments import Deployments
 from infra.failure_notice import FailureNotice
-from infra.reasons import acknowledge
+from infra.reasons import acknowledge, acknowledge_wildcards
 from infra.smoke_test import allow_smoke_test
 
 PACKAGE_MINUTES, SYNTHESISE_MINUTES, SMOKE_TEST_MINUTES = 60, 30, 45
@@ -36,16 +36,17 @@ class PipelineStack(cdk.Stack):
     ----------
     settings : Settings
         The workshop's settings.
-    model_bucket : s3.IBucket
-        Where packaged models lie.
+    model_bucket_name : str
+        Bucket of packaged models.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, model_bucket: s3.IBucket, **kwargs: object
+        self, scope: Construct, construct_id: str, *, settings: Settings, model_bucket_name: str, **kwargs: object
     ) -> None:
         super().__init__(scope, construct_id, **kwargs)  # type: ignore[arg-type] # the properties of cdk.Stack
         self._settings = settings
         self._key = self._make_key()
+        self._artifacts = self._artifact_bucket()
         source, model, templates = (codepipeline.Artifact(name) for name in ("Source", "Model", "Templates"))
         deployments = Deployments(self, "Deployments")
         self.pipeline = codepipeline.Pipeline(
@@ -54,14 +55,14 @@ class PipelineStack(cdk.Stack):
             pipeline_type=codepipeline.PipelineType.V2,
             execution_mode=codepipeline.ExecutionMode.SUPERSEDED,
             restart_execution_on_update=True,
-            artifact_bucket=self._artifact_bucket(),
+            artifact_bucket=self._artifacts,
             cross_account_keys=False,
         )
         self.pipeline.add_stage(stage_name="Source", actions=[self._source(source)])
         self.pipeline.add_stage(
             stage_name="Build",
             actions=[
-                self._run("PackageModel", self._package_model(model_bucket), source, model),
+                self._run("PackageModel", self._package_model(model_bucket_name), source, model),
                 self._run("Synthesise", self._synthesise(), source, templates),
             ],
         )
@@ -87,6 +88,7 @@ class PipelineStack(cdk.Stack):
             self, "FailureNotice", pipeline=self.pipeline, email=settings.pipeline.notify_email, key=self._key
         )
         self._publish_names()
+        self._accept_grants_of_the_cdk()
 
     def _make_key(self) -> kms.Key | None:
         if not self._settings.security.kms:
@@ -127,6 +129,16 @@ class PipelineStack(cdk.Stack):
             {"AwsSolutions-S1": "Written and read by this pipeline alone, whose executions CodePipeline records."},
         )
         return bucket
+
+    def _accept_grants_of_the_cdk(self) -> None:
+        """What CodePipeline's actions get on the bucket of artifacts is written by the CDK, with wildcards."""
+        granted = ["s3:Abort*", "s3:DeleteObject*", "s3:GetBucket*", "s3:GetObject*", "s3:List*"]
+        granted += ["kms:GenerateDataKey*", "kms:ReEncrypt*"] if self._key else []
+        reason = (
+            "The CDK's grants for an action of CodePipeline, on this pipeline's own bucket of artifacts and its key."
+        )
+        acknowledge(self, {f"AwsSolutions-IAM5[Action::{action}]": reason for action in granted})
+        acknowledge_wildcards(self, [self._artifacts.arn_for_objects("*")], reason)
 
     def _source(self, output: codepipeline.Artifact) -> codepipeline.IAction:
         pipeline = self._settings.pipeline
@@ -169,21 +181,22 @@ class PipelineStack(cdk.Stack):
             key=self._key,
         )
 
-    def _package_model(self, model_bucket: s3.IBucket) -> Build:
+    def _package_model(self, model_bucket_name: str) -> Build:
         """Reads JumpStart's public bucket and writes packaged models."""
+        models = f"arn:{self.partition}:s3:::{model_bucket_name}"
         description = "Looks the model up in JumpStart and repackages it for the endpoint"
-        variables = {"MODEL_BUCKET": model_bucket.bucket_name}
+        variables = {"MODEL_BUCKET": model_bucket_name}
         build = self._build("PackageModel", "package-model", description, PACKAGE_MINUTES, variables)
         public = f"arn:{self.partition}:s3:::jumpstart-cache-prod-{self.region}"
         build.allow("s3:GetObject", "s3:GetObjectTagging", resources=[f"{public}/*"])
         build.allow("s3:ListBucket", resources=[public])
         build.accept_wildcards(f"{public}/*", reason="JumpStart decides where in its bucket a model lies.")
-        objects = model_bucket.arn_for_objects("*")
+        objects = f"{models}/*"
         build.allow(
             "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts",
             resources=[objects],
         )  # fmt: skip
-        build.allow("s3:ListBucket", "s3:ListBucketMultipartUploads", resources=[model_bucket.bucket_arn])
+        build.allow("s3:ListBucket", "s3:ListBucketMultipartUploads", resources=[models])
         build.accept_wildcards(objects, reason="Keys of packaged models are made of their content.")
         return build
 

@@ -30,6 +30,8 @@ def _as_cdk_nag_writes(value: object) -> str:
             return value
         case {"Fn::Join": [str(glue), [*parts]]}:
             return glue.join(map(_as_cdk_nag_writes, parts))
+        case {"Fn::ImportValue": str(name)}:
+            return name
         case {"Ref": str(name)}:
             return f"<{name}>"
         case {"Fn::GetAtt": [str(name), str(attribute)]}:

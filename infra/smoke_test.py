@@ -28,14 +28,19 @@ def allow_smoke_test(build: Build, settings: Settings) -> None:
     build.allow("s3:GetObject", resources=read)
     build.allow("s3:PutObject", resources=write)
     build.allow("s3:ListBucket", resources=[bucket])
+    mark = {"StringEquals": {f"aws:ResourceTag/{WORKSHOP_TAG}": name}}
     endpoint = stack.format_arn(service="sagemaker", resource="endpoint", resource_name="*")
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
     build.allow(
         "sagemaker:InvokeEndpointAsync",
         "sagemaker:DescribeEndpoint",
         resources=[endpoint],
-        conditions={"StringEquals": {f"aws:ResourceTag/{WORKSHOP_TAG}": name}},
+        conditions=mark,
     )
+    if settings.security.kms:
+        keys = stack.format_arn(service="kms", resource="key", resource_name="*")
+        build.allow("kms:Decrypt", "kms:GenerateDataKey", resources=[keys], conditions=mark)
+        build.accept_wildcards(keys, reason="The application's key is made later; its tag says which it is.")
     build.accept_wildcards(
         parameters, bucket, *read, endpoint, reason="The application's stack names its resources later, by these marks."
     )
