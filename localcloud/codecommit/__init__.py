@@ -10,4 +10,6 @@ if TYPE_CHECKING:
 
 def create_services(cloud: Cloud) -> list[Service]:
     """The service ``codecommit`` of ``cloud``."""
-    return []
+    from localcloud.codecommit.service import CodeCommit
+
+    return [CodeCommit(cloud)]
