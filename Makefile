@@ -4,16 +4,19 @@ BIN := .venv/bin
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test lint synth local bench train score clean
+.PHONY: help setup demo demo-pipeline test lint synth local bench train score clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install everything the other commands need (they call it themselves)
 	@$(PYTHON) scripts/setup.py
 
 demo: setup ## from nothing to pictures: local cloud, stacks, prompts, build/demo/index.html
 	@$(BIN)/python -m helpers.demo
+
+demo-pipeline: setup ## push to deploy: repository, pipeline, four pushes, build/demo-pipeline/times.json
+	@$(BIN)/python -m helpers.demo_pipeline
 
 test: setup ## run all tests
 	@$(BIN)/python scripts/chromium.py --install
@@ -28,7 +31,8 @@ synth: setup ## write the CloudFormation templates to build/cdk.out
 	@$(BIN)/python -m infra.app
 
 local: setup ## start the local cloud and show how to reach it
-	@$(BIN)/python -m localcloud start
+	@$(BIN)/python -c "from helpers.connection import connect; connect()"
+	@$(BIN)/python -m localcloud status
 	@$(BIN)/python -m localcloud env
 
 bench: setup ## benchmarks against named peers

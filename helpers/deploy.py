@@ -213,6 +213,29 @@ def deploy(connection: Connection, progress: Progress = print) -> Mapping[str, s
     return _stack_outputs(connection, settings.application_stack) or {}
 
 
+def deploy_pipeline(connection: Connection, progress: Progress = print) -> Mapping[str, str]:
+    """Deploy the repository and the pipeline; a push then deploys the rest. Return the pipeline stack's outputs.
+
+    Raises
+    ------
+    DeploymentError, ModelError
+        With the reason that CDK, CloudFormation or JumpStart gave.
+    """
+    settings = connection.settings
+    if settings.workshop.target == "local" and jumpstart.publish_smallworld(connection):
+        progress("published Small World in the local JumpStart bucket")
+    assembly = synthesise(connection, progress)
+    bootstrap(connection, progress, assembly)
+    stacks = [settings.models_stack, settings.pipeline_stack]
+    if settings.pipeline.source == "codecommit":
+        stacks.insert(0, settings.repository_stack)
+    progress(f"deploying {', '.join(stacks)}")
+    _cdk(
+        connection, progress, "deploy", *stacks, "--app", str(assembly), "--exclusively", "--require-approval", "never",
+    )  # fmt: skip
+    return _stack_outputs(connection, settings.pipeline_stack) or {}
+
+
 def _deploy_stack(
     connection: Connection, progress: Progress, assembly: Path, stack: str, parameters: Mapping[str, str]
 ) -> None:
@@ -224,10 +247,13 @@ def _deploy_stack(
 
 
 def destroy(connection: Connection, progress: Progress = print) -> None:
-    """Delete both stacks and what they made; a bucket that ``[bucket] keep`` protects stays."""
+    """Delete all stacks and what they made; a bucket that ``[bucket] keep`` protects stays."""
     settings = connection.settings
     assembly = synthesise(connection, progress)
-    for stack in (settings.application_stack, settings.models_stack):
+    # The pipeline first, which could deploy the application again; the models last of those that need them.
+    for stack in (
+        settings.pipeline_stack, settings.application_stack, settings.models_stack, settings.repository_stack,
+    ):  # fmt: skip
         outputs = _stack_outputs(connection, stack)
         if outputs is None:
             continue

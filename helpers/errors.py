@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from helpers.jobs import Job
+    from helpers.pipeline import Execution
 
 
 class WorkshopError(Exception):
@@ -31,6 +32,24 @@ class DeploymentError(WorkshopError):
 
 class ModelError(WorkshopError):
     """The model is unknown to JumpStart, or its artifacts are not what an endpoint can load."""
+
+
+class SourceError(WorkshopError):
+    """The workshop's code cannot be pushed: uncommitted changes, Git refuses, or somebody else pushed meanwhile."""
+
+
+class PipelineError(WorkshopError):
+    """The pipeline failed, was stopped, or did not start; the message says what failed and shows its log.
+
+    Attributes
+    ----------
+    execution : Execution or None
+        How far it came.
+    """
+
+    def __init__(self, message: str, execution: Execution | None = None) -> None:
+        super().__init__(message)
+        self.execution = execution
 
 
 class ParameterError(WorkshopError, ValueError):

