@@ -23,7 +23,7 @@ class GitFailed(Exception):  # noqa: N818 - named for what happened
     """A git command ended with an error; the message is git's own."""
 
 
-class GitMissing(ServiceError):
+class GitMissing(ServiceError):  # noqa: N818 - named for what happened
     """Git, or its ``http-backend``, is not installed on this machine."""
 
     def __init__(self, what: str) -> None:

@@ -14,9 +14,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from localcloud.codecommit.errors import refusal
 from localcloud.codecommit.git import Git
 from localcloud.codecommit.repository import Repository
-from localcloud.services import ServiceError
 from localcloud.store import Store
 
 logger = logging.getLogger(__name__)
@@ -34,11 +34,8 @@ Record = dict[str, Any]
 def check_name(name: str) -> None:
     """Refuse what CodeCommit does not take for a repository's name (CodeCommit User Guide, "Quotas")."""
     if not _NAME.fullmatch(name) or name.endswith(".git") or name in (".", ".."):
-        raise ServiceError(
-            "InvalidRepositoryNameException",
-            f"The repository name {name!r} is not valid. Repository names are 1 to 100 letters, digits, periods, "
-            "underscores and dashes, and cannot end in .git.",
-        )
+        rule = "1 to 100 letters, digits, periods, underscores and dashes, not ending in .git"
+        raise refusal("InvalidRepositoryNameException", f"{name!r}: allowed are {rule}")
 
 
 class Records:
@@ -88,14 +85,14 @@ class Records:
         check_name(name)
         found = self.find(name)
         if found is None:
-            raise ServiceError("RepositoryDoesNotExistException", f"{name} does not exist")
+            raise refusal("RepositoryDoesNotExistException", name)
         return found
 
     def create(self, name: str, description: str | None, tags: dict[str, str]) -> Record:
         """Create an empty repository."""
         check_name(name)
         now = time.time()
-        record = {
+        record: Record = {
             "id": str(uuid.uuid4()),
             "name": name,
             "description": description,
@@ -117,7 +114,7 @@ class Records:
 
     def _refuse_taken(self, name: str) -> None:
         if self.find(name) is not None:
-            raise ServiceError("RepositoryNameExistsException", f"Repository named {name} already exists")
+            raise refusal("RepositoryNameExistsException", name)
 
     def change(self, repository_id: str, **values: Any) -> None:
         """Change values of a record; one that is gone meanwhile stays gone."""

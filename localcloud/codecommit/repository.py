@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import time
 from pathlib import Path
 
 from localcloud.codecommit.git import Git, GitFailed
@@ -12,6 +13,7 @@ HEADS = "refs/heads/"
 TAGS = "refs/tags/"
 NOTHING = "0" * 40
 """The object id that stands for "there is none" where git wants an old or a new value."""
+LOCK_ATTEMPTS = 4
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}")
 
 
@@ -28,6 +30,10 @@ class Entry:
     kind: str
     oid: str
     path: str
+
+
+class ReferenceMoved(Exception):  # noqa: N818 - named for what happened
+    """Another writer was faster."""
 
 
 class Repository:
@@ -83,9 +89,7 @@ class Repository:
 
         CodeCommit API Reference, GetFile, ``commitSpecifier``.
         """
-        if is_object_id(specifier):
-            return self.resolve(specifier)
-        if specifier == "HEAD":
+        if is_object_id(specifier) or specifier == "HEAD":
             return self.resolve(specifier)
         candidates = [specifier] if specifier.startswith("refs/") else [HEADS + specifier, TAGS + specifier]
         known = self.refs()
@@ -101,14 +105,28 @@ class Repository:
         self.git("symbolic-ref", "HEAD", HEADS + branch)
 
     def move(self, reference: str, new: str, old: str) -> None:
-        """Set ``reference`` from ``old`` to ``new`` (:data:`NOTHING` creates or deletes); GitFailed if it is not old.
+        """Set ``reference`` from ``old`` to ``new``; :data:`NOTHING` creates or deletes.
 
         Git compares and sets under a lock, so that of two writers one is told that it came too late.
+
+        Raises
+        ------
+        ReferenceMoved
+            It is not ``old`` any more.
+        GitFailed
+            It cannot be set (``a/b`` beside ``a``, for example).
         """
-        if new == NOTHING:
-            self.git("update-ref", "-d", reference, old)
-        else:
-            self.git("update-ref", reference, new, old)
+        change = ("-d", reference, old) if new == NOTHING else (reference, new, old)
+        for attempt in range(LOCK_ATTEMPTS):
+            try:
+                self.git("update-ref", *change)
+                return
+            except GitFailed:
+                if (self.refs().get(reference) or NOTHING) != old:
+                    raise ReferenceMoved(reference) from None
+                if attempt == LOCK_ATTEMPTS - 1:
+                    raise
+                time.sleep(0.05)  # another writer may hold the lock, which it does for milliseconds
 
     # Objects -----------------------------------------------------------------------------------------------------
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import Any
 
 from localcloud.codecommit.announcements import Announcements
-from localcloud.codecommit.git import Git
-from localcloud.codecommit.records import Record, Records
+from localcloud.codecommit.branches import BranchOperations
+from localcloud.codecommit.cloudformation import RepositoryType
+from localcloud.codecommit.commits import CommitOperations
+from localcloud.codecommit.contents import ContentOperations
+from localcloud.codecommit.git import Git, GitMissing
+from localcloud.codecommit.records import Records
+from localcloud.codecommit.repositories import RepositoryOperations
 from localcloud.codecommit.smart_http import PREFIX, SmartHttp
 from localcloud.services import Application, Cloud, Operation, ResourceType, dispatch
 from localcloud.store import Store
@@ -17,45 +21,52 @@ class CodeCommit:
     """Repositories, their contents, and Git over HTTP."""
 
     name = "codecommit"
-    resource_types: tuple[ResourceType, ...] = ()
 
     def __init__(self, cloud: Cloud) -> None:
-        home = cloud.work / "codecommit"
-        home.mkdir(parents=True, exist_ok=True)
-        self._cloud = cloud
+        work = cloud.work / "codecommit"
+        work.mkdir(parents=True, exist_ok=True)
         self._store = Store(cloud.state / "codecommit.sqlite")
-        self._git = Git(home)
-        self.records = Records(self._store, self._git, cloud.state / "codecommit")
-        self.announcements = Announcements(cloud, self._store, self.records)
-        self.mounts: dict[str, Application] = {PREFIX: SmartHttp(self._git, self.records, self.announcements.announce)}
-        self._operations: dict[str, Operation] = {
-            "CreateRepository": self._create,
-            "GetBranch": self._get_branch,
+        self._git = Git(work)
+        self._records = Records(self._store, self._git, cloud.state / "codecommit")
+        self._announcements = Announcements(cloud, self._store, self._records)
+        self.mounts: dict[str, Application] = {
+            PREFIX: SmartHttp(self._git, self._records, self._announcements.announce)
         }
-
-    def _create(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        record = self.records.create(parameters["repositoryName"], parameters.get("repositoryDescription"), {})
-        return {"repositoryMetadata": self.metadata(record)}
-
-    def _get_branch(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        record = self.records.get(parameters["repositoryName"])
-        tip = self.records.open(record).tip(parameters["branchName"])
-        return {"branch": {"branchName": parameters["branchName"], "commitId": tip}}
-
-    def metadata(self, record: Record) -> dict[str, Any]:
-        """A repository as the API shows it."""
-        return {"repositoryName": record["name"], "repositoryId": record["id"]}
+        repositories = RepositoryOperations(cloud, self._records)
+        self._operations: dict[str, Operation] = {
+            **repositories.operations,
+            **BranchOperations(self._records, self._announcements).operations,
+            **ContentOperations(self._records).operations,
+            **CommitOperations(self._records, self._announcements, work).operations,
+        }
+        self.resource_types: tuple[ResourceType, ...] = (
+            RepositoryType(cloud, self._git, self._records, self._announcements, repositories),
+        )
 
     def start(self) -> None:
         """Clean up after an earlier run, and tell what that did not come to tell."""
-        self.records.recover()
-        self.announcements.start()
+        self._records.recover()
+        self._announcements.start()
 
     def stop(self) -> None:
         """End; the repositories stay."""
-        self.announcements.stop()
+        self._announcements.stop()
         self._store.close()
 
     def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """Carry out one operation."""
         return dispatch(self._operations, self.name, operation, parameters)
+
+    def summary(self) -> list[str]:
+        """Lines for ``python -m localcloud status``."""
+        try:
+            self._git.check_backend()
+        except GitMissing as error:
+            return [error.message]
+        lines = []
+        for record in self._records.all():
+            repository = self._records.open(record)
+            branch = repository.default_branch()
+            state = f"{branch} at {(repository.tip(branch) or '')[:8]}" if branch else "empty"
+            lines.append(f"repository {record['name']}: {state}")
+        return lines
