@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from helpers.settings import Bucket, Endpoint, Functions, Security, Settings, Workshop
+from helpers.settings import Bucket, Endpoint, Functions, Pipeline, Security, Settings, Workshop
 from infra.app import build_app
 
 LAMBDA_PACKAGES = ("save_status", "extract_images")
@@ -41,6 +41,15 @@ VARIANTS = {
         bucket=Bucket(keep=True, expire_after_days=7),
         security=dataclasses.replace(VPC, kms=True),
         functions=Functions(architecture="arm64", memory_mb=1024, log_retention_days=30),
+        pipeline=Pipeline(
+            source="connection",
+            branch="release",
+            connection_arn="arn:aws:codeconnections:eu-west-1:111122223333:connection/0123abcd-0123-4567-89ab-0123456789ab",
+            repository="owner/workshop",
+            smoke_test=False,
+            notify_email="admin@example.com",
+            log_retention_days=7,
+        ),
     ),
 }
 PARAMETERS = {
@@ -84,12 +93,15 @@ class Template:
                 return re.sub(r"\$\{([^}]+)\}", lambda found: self.value({"Ref": found[1]}), text)
             case {"Fn::Equals": [left, right]}:
                 return self.value(left) == self.value(right)
+            case {"Fn::ImportValue": name}:
+                return f"<{self.value(name)}>"
             case {"Fn::If": [condition, yes, no]}:
                 return self.value(yes if self.value(self.body["Conditions"][condition]) else no)
             case dict():
                 unknown = [key for key in node if key.startswith("Fn::")]
                 assert not unknown, f"{unknown}: this reader does not know it"
-                return {key: self.value(item) for key, item in node.items()}
+                values = {key: self.value(item) for key, item in node.items()}
+                return {key: item for key, item in values.items() if item != "<AWS::NoValue>"}
             case list():
                 return [self.value(item) for item in node]
         return node

@@ -60,6 +60,12 @@ def test_cloudformation_chooses_the_names(app, kind, name):
     assert not [entry for entry in app.properties(kind) if name in entry]
 
 
+def test_a_licence_is_accepted_only_when_somebody_says_so(load):
+    """SageMaker API Reference, ModelAccessConfig: gated models are not deployed without AcceptEula."""
+    assert "ModelAccessConfig" not in model_data(load())
+    assert model_data(load(AcceptEula="true"))["ModelAccessConfig"] == {"AcceptEula": True}
+
+
 def test_a_tarball_is_unpacked(load):
     assert model_data(load(ModelKey="a/model.tar.gz")) == {
         "S3Uri": "s3://models/a/model.tar.gz",

@@ -134,7 +134,7 @@ def test_the_model_store_says_its_name(load):
 
 def test_stacks_are_named_after_the_workshop(synthesise):
     names = {re.sub(r"\.template\.json$", "", path.name) for path in synthesise("everything").glob("*.template.json")}
-    assert names == {"art-app", "art-models"}
+    assert names == {"art-app", "art-models", "art-pipeline"}
 
 
 def test_the_target_changes_the_code_of_functions_and_nothing_else(lambdas, tmp_path):
