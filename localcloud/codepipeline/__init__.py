@@ -1,4 +1,7 @@
-"""CodePipeline for the local cloud: executions from source to deployment."""
+"""CodePipeline for the local cloud: executions from source to deployment.
+
+It sees CodeCommit, CodeBuild, CloudFormation, S3 and SNS through their public APIs only, as the service on AWS does.
+"""
 
 from __future__ import annotations
 
@@ -10,4 +13,6 @@ if TYPE_CHECKING:
 
 def create_services(cloud: Cloud) -> list[Service]:
     """The service ``codepipeline`` of ``cloud``."""
-    return []
+    from localcloud.codepipeline.service import CodePipeline
+
+    return [CodePipeline(cloud)]

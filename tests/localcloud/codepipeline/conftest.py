@@ -1,0 +1,224 @@
+"""A local cloud with CodePipeline, and helpers that make pipelines and wait for executions."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+import localcloud
+
+ROLE = "arn:aws:iam::000000000000:role/pipeline"
+MODULES = ("localcloud.codepipeline",)
+FINAL = ("Cancelled", "Stopped", "Succeeded", "Superseded", "Failed")
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """What ``condition`` gives as soon as that is true; fails after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    pytest.fail(f"not within {seconds:g} s: {condition}")
+
+
+def zipped(files: dict[str, Any]) -> bytes:
+    """A zip file; what is no text becomes JSON."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path, content in files.items():
+            archive.writestr(path, content if isinstance(content, str) else json.dumps(content))
+    return buffer.getvalue()
+
+
+def action(name: str, category: str, provider: str, order: int = 1, **settings: Any) -> dict[str, Any]:
+    """An action's declaration; ``inputs`` and ``outputs`` are names, other upper-case settings configuration."""
+    configuration = {key: value for key, value in settings.items() if key[0].isupper()}
+    rest = {key: value for key, value in settings.items() if key[0].islower() and key not in ("inputs", "outputs")}
+    return {
+        "name": name,
+        "actionTypeId": {"category": category, "owner": "AWS", "provider": provider, "version": "1"},
+        "runOrder": order,
+        "configuration": configuration,
+        "inputArtifacts": [{"name": item} for item in settings.get("inputs", ())],
+        "outputArtifacts": [{"name": item} for item in settings.get("outputs", ())],
+        **rest,
+    }
+
+
+def approval(name: str = "Approve", order: int = 1, **settings: Any) -> dict[str, Any]:
+    return action(name, "Approval", "Manual", order, **settings)
+
+
+def stack(name: str, stack_name: str, mode: str = "CREATE_UPDATE", order: int = 1, **settings: Any) -> dict[str, Any]:
+    """A CloudFormation action whose template is ``template.json`` of the artifact Source."""
+    needs = mode in ("CREATE_UPDATE", "REPLACE_ON_FAILURE", "CHANGE_SET_REPLACE")
+    defaults = {"TemplatePath": "Source::template.json"} if needs else {}
+    defaults |= {"inputs": ("Source",)} if needs else {}
+    wanted = defaults | {"ActionMode": mode, "StackName": stack_name} | settings
+    return action(name, "Deploy", "CloudFormation", order, **wanted)
+
+
+class World:
+    """A running cloud with a source bucket and an artifact bucket."""
+
+    def __init__(self, running: localcloud.Running) -> None:
+        self.running = running
+        self._names = itertools.count(1)
+        self.pipelines = self.client("codepipeline")
+        s3 = self.client("s3")
+        for bucket in ("sources", "artifacts"):
+            s3.create_bucket(Bucket=bucket)
+        s3.put_bucket_versioning(Bucket="sources", VersioningConfiguration={"Status": "Enabled"})
+
+    def client(self, service: str) -> Any:
+        environment = self.running.environment
+        return boto3.client(
+            service,
+            endpoint_url=environment["AWS_ENDPOINT_URL"],
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=environment["AWS_REGION"],
+        )
+
+    def name(self, prefix: str = "pipe") -> str:
+        """A name that no other test has."""
+        return f"{prefix}-{next(self._names)}"
+
+    def source(self, name: str, files: dict[str, Any]) -> dict[str, Any]:
+        """Put the source of pipeline ``name`` into the bucket; the source action, which does not poll."""
+        self.client("s3").put_object(Bucket="sources", Key=f"{name}.zip", Body=zipped(files))
+        place = {"S3Bucket": "sources", "S3ObjectKey": f"{name}.zip", "PollForSourceChanges": "false"}
+        return action("Source", "Source", "S3", outputs=("Source",), namespace="Src", **place)
+
+    def declare(self, name: str, *stages: list[dict[str, Any]], **settings: Any) -> dict[str, Any]:
+        """A declaration with stages Source, Stage1, Stage2, …"""
+        return {
+            "name": name,
+            "roleArn": ROLE,
+            "artifactStore": {"type": "S3", "location": "artifacts"},
+            "stages": [
+                {"name": f"Stage{position}" if position else "Source", "actions": actions}
+                for position, actions in enumerate(stages)
+            ],
+            "pipelineType": "V2",
+            **settings,
+        }
+
+    def create(self, name: str, *stages: list[dict[str, Any]], **settings: Any) -> str:
+        """Create a pipeline; the id of its first execution."""
+        self.pipelines.create_pipeline(pipeline=self.declare(name, *stages, **settings))
+        return self.executions(name)[-1]["pipelineExecutionId"]
+
+    def executions(self, name: str) -> list[dict[str, Any]]:
+        """Newest first."""
+        return list(self.pipelines.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"])
+
+    def begin(self, name: str, **settings: Any) -> str:
+        return str(self.pipelines.start_pipeline_execution(name=name, **settings)["pipelineExecutionId"])
+
+    def execution(self, name: str, execution_id: str) -> dict[str, Any]:
+        found = self.pipelines.get_pipeline_execution(pipelineName=name, pipelineExecutionId=execution_id)
+        return dict(found["pipelineExecution"])
+
+    def ended(self, name: str, execution_id: str, seconds: float = 60.0) -> str:
+        """The status in which the execution ends."""
+
+        def status() -> str | None:
+            found = self.execution(name, execution_id)["status"]
+            return found if found in FINAL else None
+
+        return str(wait_until(status, seconds))
+
+    def actions(self, name: str, execution_id: str) -> dict[str, dict[str, Any]]:
+        """Latest run of each action of an execution."""
+        rows = self.pipelines.list_action_executions(pipelineName=name, filter={"pipelineExecutionId": execution_id})[
+            "actionExecutionDetails"
+        ]
+        return {row["actionName"]: row for row in reversed(rows)}
+
+    def error(self, name: str, execution_id: str, action_name: str) -> dict[str, str]:
+        """The errorDetails of an action."""
+        return dict(self.actions(name, execution_id)[action_name]["output"]["executionResult"]["errorDetails"])
+
+    def stage(self, name: str, stage_name: str) -> dict[str, Any]:
+        """The state of a stage."""
+        states = self.pipelines.get_pipeline_state(name=name)["stageStates"]
+        return dict(next(state for state in states if state["stageName"] == stage_name))
+
+    def token(self, name: str, stage_name: str = "Stage1", action_name: str = "Approve", not_: str = "") -> str:
+        """The token of the open approval request, as soon as there is one other than ``not_``."""
+
+        def find() -> str | None:
+            for state in self.stage(name, stage_name)["actionStates"]:
+                found = state.get("latestExecution", {}).get("token")
+                if state["actionName"] == action_name and found != not_:
+                    return str(found) if found else None
+            return None
+
+        return str(wait_until(find))
+
+    def answer(self, name: str, status: str = "Approved", token: str | None = None, stage_name: str = "Stage1") -> str:
+        """Approve or reject; the token that was answered."""
+        token = token or self.token(name, stage_name)
+        self.pipelines.put_approval_result(
+            pipelineName=name,
+            stageName=stage_name,
+            actionName="Approve",
+            token=token,
+            result={"summary": "seen", "status": status},
+        )
+        return token
+
+    def stack_status(self, name: str) -> str | None:
+        stacks = self.client("cloudformation").describe_stacks()["Stacks"]
+        return next((item["StackStatus"] for item in stacks if item["StackName"] == name), None)
+
+    def artifact(self, place: dict[str, Any]) -> zipfile.ZipFile:
+        """An artifact of ListActionExecutions, opened."""
+        location = place["s3location"]
+        body = self.client("s3").get_object(Bucket=location["bucket"], Key=location["key"])["Body"].read()
+        return zipfile.ZipFile(io.BytesIO(body))
+
+
+def topic_template(**properties: Any) -> dict[str, Any]:
+    """A template with one topic."""
+    return {
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": properties}},
+        "Outputs": {"Topic": {"Value": {"Ref": "Topic"}}},
+    }
+
+
+def broken_template() -> dict[str, Any]:
+    """A template whose deployment fails."""
+    alarm = {"Type": "AWS::SNS::Subscription", "Properties": {"TopicArn": {"Fn::GetAtt": ["Topic", "NoSuch"]}}}
+    template = topic_template()
+    template["Resources"]["Broken"] = alarm
+    return template
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    state = tmp_path_factory.mktemp("pipelines")
+    running = localcloud.start(state, port=0, speed=240, service_modules=MODULES)
+    try:
+        yield World(running)
+    finally:
+        localcloud.stop(state)
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Iterator[Path]:
+    """A folder for the state of a cloud that the test itself starts."""
+    yield tmp_path / "state"
+    localcloud.stop(tmp_path / "state")
