@@ -14,6 +14,7 @@ from typing import Any
 from localcloud.ministack.events import Events
 from localcloud.ministack.functions import Functions
 from localcloud.ministack.metrics import Metrics
+from localcloud.ministack.objects import Objects
 from localcloud.ministack.parts import VERSION, IncompatibleMiniStackError, check, environment
 from localcloud.ministack.stacks import Stacks
 
@@ -34,11 +35,11 @@ class MiniStack:
 
     def __init__(self) -> None:
         parts = check()
-        self.app: Any = parts["app"].app
         self.stacks = Stacks(parts)
         self.events = Events(parts)
         self.functions = Functions(parts)
         self.metrics = Metrics(parts)
+        self.app = Objects(parts).app
         self._app: Any = parts["app"]
         self._persistence: Any = parts["persistence"]
         self._sessions: Any = parts["sts"]

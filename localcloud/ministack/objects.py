@@ -1,0 +1,414 @@
+"""S3 of MiniStack for objects of gigabytes: bodies stay in files.
+
+MiniStack handles a body as ``bytes``. Here a large one is a :class:`FileBody` instead, which MiniStack's own code
+measures, cuts, stores and answers like ``bytes``; only where that code would look into the bytes is it given another
+function. So metadata, versions, tags, encryption headers, conditions and notifications are MiniStack's, large or small.
+
+What callers within MiniStack (Lambda's code, Step Functions, …) read of an object is ``bytes``, as ever: files are
+handed out only inside the handling of a request for S3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+import tempfile
+import threading
+import urllib.parse
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from localcloud.ministack.bodies import CHUNK, FileBody, Holding, PartStandIn, as_base64, read_at, write_together
+from localcloud.ministack.uploads import DisconnectedError, FramingError, Unframing, receive_into
+from localcloud.services import Receive, Scope, Send
+
+LARGE = 1024 * 1024
+"""From this many bytes on a body stays in a file."""
+_MEBIBYTE = 1024 * 1024
+# S3 User Guide, "Amazon S3 multipart upload limits": a part has 5 MiB to 5 GiB, the last may be smaller.
+_SMALLEST_PART, _LARGEST_PART = 5 * _MEBIBYTE, 5 * 1024 * _MEBIBYTE
+_Answer = tuple[int, dict[str, str], Any]
+
+
+@dataclass
+class _Request:
+    """One HTTP request for S3."""
+
+    scope: Scope
+    body: FileBody | None = None
+
+
+@dataclass(frozen=True)
+class _Assembly:
+    """The parts of an upload, put together."""
+
+    parts: list[Mapping[str, Any]]
+    whole: FileBody
+
+
+_request: ContextVar[_Request | None] = ContextVar("s3_request", default=None)
+_assembly: ContextVar[_Assembly | None] = ContextVar("s3_assembly", default=None)
+
+
+class _StorageError(Exception):
+    """A request's body cannot be stored."""
+
+
+class Objects:
+    """MiniStack's S3.
+
+    Attributes
+    ----------
+    app : ASGI application
+        MiniStack's, with the bodies of large objects kept out of it.
+    """
+
+    def __init__(self, parts: Mapping[str, ModuleType]) -> None:
+        self._s3: Any = parts["s3"]
+        self._app: Any = parts["app"]
+        self._responses: Any = parts["responses"]
+        # The run's own folder below the state, which the janitor removes: nothing of it outlives the cloud.
+        self._holding = Holding(Path(tempfile.gettempdir()) / "objects")
+        self._pool = ThreadPoolExecutor(4, thread_name_prefix="objects")
+        self._here = threading.local()
+        self._ministack: Any = parts["app"].app
+        self._take_over()
+
+    def _take_over(self) -> None:
+        self._app._read_request_body = functools.partial(self._receive, self._app._read_request_body)
+        self._s3.hashlib = _Hashlib()
+        for name, replacement in {
+            "handle_request": self._handle_request,
+            "_dispatch": self._dispatch,
+            "_read_body": self._read_body,
+            "_version_body": self._version_body,
+            "_version_entry_from_record": self._version_entry,
+            "_atomic_write": self._write,
+            "_compute_s3_checksum": self._checksum,
+            "_upload_part_copy": self._upload_part_copy,
+            "_complete_multipart_upload": self._complete,
+            "_maybe_replicate": self._before_replication,
+            "md5_hash": _md5_hash,
+        }.items():
+            setattr(self._s3, name, functools.partial(replacement, getattr(self._s3, name)))
+
+    # ---- requests and answers
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI connection."""
+        token = _request.set(_Request(scope) if _is_signed_for_s3(scope) else None)
+        try:
+            await self._ministack(scope, receive, send)
+        except _StorageError as error:
+            await self._app._send_response(send, *self._s3._error("InternalError", str(error), 500))
+        finally:
+            _request.reset(token)
+
+    async def _receive(self, original: Any, receive: Receive, method: str, headers: dict[str, str]) -> bytes:
+        """Read a request's body; that of a large object goes to a file, and MiniStack's ``app`` sees none."""
+        request = _request.get()
+        if request is None or not _is_large_upload(request.scope, headers):
+            body: bytes = await original(receive, method, headers)
+            return body
+        framed = headers.get("x-amz-content-sha256", "").startswith("STREAMING-") or "aws-chunked" in headers.get(
+            "content-encoding", ""
+        )
+        unframing = Unframing() if framed else None
+        try:
+            algorithms = self._algorithms(request.scope, headers)
+            request.body = await receive_into(self._holding.new(), receive, self._pool, algorithms, unframing)
+            if unframing is not None:
+                self._take_trailer(unframing.trailer, headers, len(request.body))
+        except DisconnectedError:
+            raise self._app._RequestBodyDisconnected from None
+        except FramingError as error:
+            raise self._app._IncompleteRequestBody(str(error)) from error
+        except OSError as error:
+            raise _StorageError(f"The local cloud could not store the body: {error}") from error
+        return b""
+
+    def _algorithms(self, scope: Scope, headers: Mapping[str, str]) -> set[str]:
+        """Which checksums the request or its upload asks for; S3's ETag is an MD5."""
+        names = [name.removeprefix("x-amz-checksum-") for name in headers if name.startswith("x-amz-checksum-")]
+        names += [name.strip().lower().removeprefix("x-amz-checksum-") for name in _listed(headers, "x-amz-trailer")]
+        names += _listed(headers, "x-amz-sdk-checksum-algorithm")
+        query = urllib.parse.parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        upload = self._upload(query.get("uploadId", [""])[0])
+        names += [upload["checksum_algorithm"] or ""] if upload else []
+        return {"MD5", *(name.upper().replace("_", "") for name in names)}
+
+    def _take_trailer(self, trailer: bytes, headers: dict[str, str], size: int) -> None:
+        """Let MiniStack read the end of an aws-chunked body, as if that were all: it puts trailers to the headers."""
+        declared = headers.get("x-amz-decoded-content-length")
+        if declared is not None and declared.strip() != str(size):
+            raise FramingError(f"x-amz-decoded-content-length says {declared}, but {size} bytes came")
+        if declared is not None:
+            headers["x-amz-decoded-content-length"] = "0"
+        self._app._decode_aws_chunked_body(trailer or b"?", headers)  # which says that the last chunk is missing
+        if declared is not None:
+            headers["x-amz-decoded-content-length"] = declared
+
+    async def _handle_request(
+        self,
+        original: Any,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: Any,
+        query_params: dict[str, list[str]],
+        *arguments: Any,
+        **options: Any,
+    ) -> _Answer:
+        """Answer a request for S3, of HTTP or of another service in MiniStack (which gets ``bytes``)."""
+        request = _request.get()
+        _request.set(None)
+        if request is not None and request.body is not None:
+            body, request.body = request.body, None
+        token = _assembly.set(None)
+        try:
+            if method == "POST" and "uploadId" in query_params:
+                _assembly.set(await self._assemble(query_params["uploadId"][0], body))
+            answer = await original(method, path, headers, body, query_params, *arguments, **options)
+        except OSError as error:
+            answer = self._s3._error("InternalError", f"The local cloud could not store the object: {error}", 500)
+        finally:
+            _assembly.reset(token)
+        status, answer_headers, content = answer
+        if isinstance(content, FileBody):
+            content = self._streamed(content) if request is not None else content.read()
+        return status, answer_headers, content
+
+    def _dispatch(self, original: Any, *arguments: Any) -> _Answer:
+        """Hand out files instead of ``bytes`` in here, on this thread alone: MiniStack starts others for events."""
+        self._here.files = True
+        try:
+            answer: _Answer = original(*arguments)
+        finally:
+            self._here.files = False
+        return answer
+
+    def _streamed(self, body: FileBody) -> Any:
+        file = body.open()  # now: another request may replace the object before the first byte is sent
+
+        async def run(send: Send, receive: Receive) -> None:
+            loop = asyncio.get_running_loop()
+            gone = asyncio.create_task(_disconnected(receive))
+            sizes = [(at, min(CHUNK, len(body) - at)) for at in range(0, len(body), CHUNK)]
+            reading: asyncio.Future[bytes] | None = None
+            try:
+                for at, size in sizes:
+                    following = loop.run_in_executor(self._pool, read_at, file, body.start + at, size)
+                    if reading is not None:
+                        await send({"type": "http.response.body", "body": await reading, "more_body": True})
+                    reading = following
+                    if gone.done():
+                        return
+                if reading is not None:
+                    await send({"type": "http.response.body", "body": await reading, "more_body": True})
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            finally:
+                gone.cancel()
+                if reading is not None:
+                    await asyncio.wait([reading])
+                file.close()
+
+        return self._responses.StreamingResponse(run)
+
+    # ---- where MiniStack would look into the bytes
+
+    def _read_body(self, original: Any, bucket: str, key: str, record: dict[str, Any]) -> Any:
+        if self._wants_file(record, record.get("body")):
+            path = self._s3._object_disk_path(bucket, key)
+            return FileBody(Path(path), 0, record["size"], source=record["etag"])
+        return original(bucket, key, record)
+
+    def _version_body(self, original: Any, bucket: Any, name: str, key: str, version: dict[str, Any]) -> Any:
+        if self._wants_file(version, version.get("data")) and self._s3._version_file_exists(
+            name, key, version["version_id"]
+        ):
+            path = self._s3._version_disk_path(name, key, version["version_id"])
+            return FileBody(Path(path), 0, version["size"], source=version["etag"])
+        return original(bucket, name, key, version)
+
+    def _wants_file(self, record: Mapping[str, Any], body: object) -> bool:
+        return getattr(self._here, "files", False) and body is None and record["size"] >= LARGE
+
+    def _version_entry(self, original: Any, record: dict[str, Any], version_id: str, data: Any) -> Any:
+        """The list of versions refers to the disk; its entry for a large object holds no body."""
+        in_file = isinstance(data, FileBody) or isinstance(record.get("body"), FileBody)
+        return original(record, version_id, None if in_file else data)
+
+    def _write(self, original: Any, path: str, data: Any, *, text: bool = False) -> None:
+        if isinstance(data, FileBody):
+            self._holding.place(data, Path(path))
+        else:
+            original(path, data, text=text)
+
+    def _checksum(self, original: Any, algorithm: str, body: Any) -> Any:
+        if not isinstance(body, FileBody):
+            return original(algorithm, body)
+        checksum = body.checksum((algorithm or "").upper().replace("_", ""))
+        return None if checksum is None else as_base64(checksum)
+
+    # ---- multipart uploads
+
+    def _upload(self, upload_id: str) -> Any:
+        uploads = self._s3._multipart_uploads._data.items()  # of all accounts: the ids are random
+        return next((upload for (_, name), upload in uploads if name == upload_id), None)
+
+    def _upload_part_copy(self, original: Any, bucket: str, key: str, query: Any, headers: Any) -> _Answer:
+        """Keep what is copied as a link to the source's file and a range of it."""
+        answer: _Answer = original(bucket, key, query, headers)
+        if answer[0] == 200:
+            part = self._upload(query["uploadId"][0])["parts"][int(query["partNumber"][0])]
+            if isinstance(part["body"], FileBody):
+                part["body"] = self._holding.snapshot(part["body"])
+        return answer
+
+    def _named_parts(self, body: bytes) -> list[int]:
+        """The part numbers in the body of CompleteMultipartUpload; none when it is no XML, of which MiniStack tells."""
+        try:
+            root = self._s3.fromstring(body)
+        except self._s3.ParseError:
+            return []
+        texts = [element.text for element in root.iter() if element.tag.rpartition("}")[2] == "PartNumber"]
+        return [int(text) for text in texts if text and text.isdigit()]
+
+    async def _assemble(self, upload_id: str, body: bytes) -> _Assembly | None:
+        """Put the parts that ``body`` names together, on a thread; None when there is nothing to do."""
+        upload, numbers = self._upload(upload_id), self._named_parts(body)
+        if upload is None or self._refusal(upload, numbers) or not set(numbers) <= upload["parts"].keys():
+            return None
+        parts = [upload["parts"][number] for number in numbers]
+        bodies = [part["body"] for part in parts]
+        if not any(isinstance(content, FileBody) for content in bodies):
+            return None
+        if len(bodies) == 1 and bodies[0].is_whole_file():
+            return _Assembly(parts, bodies[0])
+        held = self._holding.new()
+        await asyncio.to_thread(write_together, bodies, held.path)
+        return _Assembly(parts, FileBody(held.path, 0, sum(map(len, bodies)), held=held))
+
+    def _refusal(self, upload: Mapping[str, Any], numbers: list[int]) -> _Answer | None:
+        """What MiniStack does not check (S3 API Reference, "CompleteMultipartUpload", errors)."""
+        if numbers != sorted(set(numbers)):
+            message = "The list of parts was not in ascending order. Parts must be ordered by part number."
+            return self._error("InvalidPartOrder", message, upload)
+        parts = upload["parts"]
+        for number in numbers[:-1]:
+            if number in parts and parts[number]["size"] < _SMALLEST_PART:
+                message = "Your proposed upload is smaller than the minimum allowed size"
+                about = {
+                    "ProposedSize": str(parts[number]["size"]),
+                    "MinSizeAllowed": str(_SMALLEST_PART),
+                    "PartNumber": str(number),
+                    "ETag": parts[number]["etag"].strip('"'),
+                }
+                return self._error("EntityTooSmall", message, upload, about)
+        return None
+
+    def _error(self, code: str, message: str, upload: Any, about: dict[str, str] | None = None) -> _Answer:
+        resource = f"/{upload['bucket']}/{upload['key']}"
+        status = 409 if code == "OperationAborted" else 400
+        answer: _Answer = self._s3._error(code, message, status, resource, about)
+        return answer
+
+    def _complete(self, original: Any, bucket: str, key: str, body: bytes, query: Any, headers: Any = None) -> _Answer:
+        """Complete with MiniStack's own code, which sees stand-ins for parts; the whole comes in afterwards."""
+        call = functools.partial(original, bucket, key, body, query, headers)
+        upload, assembly = self._upload(query["uploadId"][0]), _assembly.get()
+        if upload is None:
+            answer: _Answer = call()
+            return answer
+        numbers = self._named_parts(body)
+        refusal = self._refusal(upload, numbers)
+        if refusal is not None:
+            return refusal
+        parts = upload["parts"]
+        named = [parts.get(number) for number in numbers]
+        if None in named or not any(isinstance(part["body"], FileBody) for part in named if part):
+            return call()  # type: ignore[no-any-return]  # MiniStack's
+        if assembly is None or any(then is not now for then, now in zip(assembly.parts, named, strict=True)):
+            message = "A conflicting conditional operation is currently in progress against this resource. Try again."
+            return self._error("OperationAborted", message, upload)
+        upload["parts"] = {
+            number: {**part, "body": PartStandIn(part["size"], part["etag"])} for number, part in parts.items()
+        }
+        self._here.whole = assembly.whole
+        try:
+            return call()  # type: ignore[no-any-return]  # MiniStack's
+        finally:
+            self._here.whole = None
+            upload["parts"] = parts
+
+    def _before_replication(
+        self, original: Any, bucket: str, key: str, record: dict[str, Any], data: Any, tags: Any = None
+    ) -> None:
+        """The first that MiniStack does with a completed object: from here on it is the whole."""
+        whole: FileBody | None = getattr(self._here, "whole", None)
+        if whole is not None:
+            record["body"] = data = whole
+            record["size"] = len(whole)
+        original(bucket, key, record, data, tags)
+
+
+class _Hashlib:
+    """Stands in for ``hashlib`` in MiniStack's S3: the MD5 of a large body is known already."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(hashlib, name)
+
+    def md5(self, data: Any = b"", **options: Any) -> Any:
+        if isinstance(data, FileBody | PartStandIn):
+            return _Known(data.md5())
+        return hashlib.md5(data, **options)  # noqa: S324 - S3's ETag and Content-MD5
+
+
+class _Known:
+    def __init__(self, value: bytes) -> None:
+        self._value = value
+
+    def digest(self) -> bytes:
+        return self._value
+
+    def hexdigest(self) -> str:
+        return self._value.hex()
+
+
+def _md5_hash(original: Callable[[bytes], str], data: Any) -> str:
+    return data.md5().hex() if isinstance(data, FileBody) else original(data)
+
+
+def _listed(headers: Mapping[str, str], name: str) -> list[str]:
+    return [value for value in headers.get(name, "").split(",") if value.strip()]
+
+
+def _is_signed_for_s3(scope: Scope) -> bool:
+    if scope["type"] != "http":
+        return False
+    signature = next((value for name, value in scope["headers"] if name.lower() == b"authorization"), b"")
+    return b"/s3/aws4_request" in signature + urllib.parse.unquote_to_bytes(scope.get("query_string", b""))
+
+
+def _is_large_upload(scope: Scope, headers: Mapping[str, str]) -> bool:
+    """Whether this is PutObject or UploadPart with a large body."""
+    query = urllib.parse.parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    names = {name for name in query if not name.lower().startswith("x-amz-")}
+    return (
+        scope["method"] == "PUT"
+        and scope["path"].strip("/").count("/") > 0
+        and names <= {"x-id", "partNumber", "uploadId"}
+        and "x-amz-copy-source" not in headers
+        and int(headers.get("x-amz-decoded-content-length") or headers.get("content-length") or 0) >= LARGE
+    )
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
