@@ -1,0 +1,139 @@
+"""A local cloud with CodeCommit, and a git client that knows nothing of this machine's user."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import localcloud
+from tests.localcloud.platform.conftest import CloudUnderTest, wait_until
+
+MODULES = ["localcloud.codecommit"]
+
+
+class GitClient:
+    """The real git, with a private home, in one work tree after another."""
+
+    def __init__(self, folder: Path, running: localcloud.Running) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.home.mkdir(exist_ok=True)
+        self.running = running
+
+    def url(self, repository: str) -> str:
+        return f"{self.running.endpoint_url}/v1/repos/{repository}"
+
+    def environment(self) -> dict[str, str]:
+        key = self.running.environment["AWS_ACCESS_KEY_ID"]
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_TERMINAL_PROMPT": "0",
+            "ACCESS_KEY": key,
+            **{f"GIT_{role}_NAME": "Ada" for role in ("AUTHOR", "COMMITTER")},
+            **{f"GIT_{role}_EMAIL": "ada@example.com" for role in ("AUTHOR", "COMMITTER")},
+        }
+
+    def start(self, *arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
+        helper = '!f() { echo "username=$ACCESS_KEY"; echo password=signature; }; f'
+        return subprocess.Popen(
+            ["git", "-c", "credential.helper=", "-c", f"credential.helper={helper}", *arguments],
+            cwd=cwd or self.folder,
+            env=self.environment() | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *arguments: str, cwd: Path | None = None, ok: bool = True, **environment: str) -> str:
+        """What git prints; fails unless it ends as it should."""
+        process = self.start(*arguments, cwd=cwd, **environment)
+        said, _ = process.communicate(timeout=120)
+        assert (process.returncode == 0) == ok, said
+        return said
+
+    def clone(self, repository: str, name: str) -> Path:
+        self.run("clone", "--quiet", self.url(repository), name)
+        return self.folder / name
+
+    def commit(self, tree: Path, files: dict[str, str | bytes], message: str = "change") -> str:
+        """Commit files in a work tree; the commit's id."""
+        for path, content in files.items():
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).write_bytes(content.encode() if isinstance(content, str) else content)
+        self.run("add", "--all", cwd=tree)
+        self.run("commit", "--quiet", "--message", message, cwd=tree)
+        return self.run("rev-parse", "HEAD", cwd=tree).strip()
+
+
+class Events:
+    """What EventBridge sends to a queue."""
+
+    def __init__(self, cloud: CloudUnderTest, name: str, repository: str) -> None:
+        self._cloud = cloud
+        self.url, arn = cloud.queue(name)
+        pattern = {"source": ["aws.codecommit"], "detail": {"repositoryName": [repository]}}
+        events = cloud.client("events")
+        events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+        events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+
+    def take(self, count: int, cloud: CloudUnderTest | None = None) -> list[dict[str, Any]]:
+        """The next ``count`` events; fails when there are more."""
+        sqs = (cloud or self._cloud).client("sqs")
+        url = sqs.get_queue_url(QueueName=self.url.rpartition("/")[2])["QueueUrl"]
+        found: list[dict[str, Any]] = []
+
+        def enough() -> bool:
+            for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                found.append(json.loads(message["Body"]))
+            return len(found) >= count
+
+        wait_until(enough)
+        assert len(found) == count, found
+        return found
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudUnderTest]:
+    state = tmp_path_factory.mktemp("cloud")
+    running = localcloud.start(state, port=0, speed=240, service_modules=MODULES)
+    try:
+        yield CloudUnderTest(running)
+    finally:
+        localcloud.stop(state)
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Iterator[Path]:
+    """A folder for the state of a cloud that the test itself starts."""
+    yield tmp_path / "state"
+    localcloud.stop(tmp_path / "state")
+
+
+@pytest.fixture
+def git(cloud: CloudUnderTest, tmp_path: Path) -> GitClient:
+    return GitClient(tmp_path, cloud.running)
+
+
+@pytest.fixture
+def codecommit(cloud: CloudUnderTest) -> Any:
+    return cloud.client("codecommit")
+
+
+@pytest.fixture
+def repository(codecommit: Any, request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty repository for one test."""
+    name = request.node.name.partition("[")[0][-90:].replace("test_", "")
+    codecommit.create_repository(repositoryName=name)
+    yield name
+    codecommit.delete_repository(repositoryName=name)
