@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from helpers import settings
 from helpers.connection import connect
 from helpers.demo import Clock
-from helpers.deploy import deploy_pipeline
+from helpers.deploy import deploy_pipeline, stack_outputs
 from helpers.errors import PipelineError, WorkshopError
 from helpers.pipeline import watch
 from helpers.settings import ROOT
@@ -77,19 +77,14 @@ def endpoint_of(connection: Connection) -> tuple[str, str]:
 
 def packaging(connection: Connection) -> str:
     """What the newest build of the model said of it."""
-    s3, bucket = connection.client("s3"), _models_bucket(connection)
+    s3 = connection.client("s3")
+    bucket = (stack_outputs(connection, connection.settings.models_stack) or {})["ModelBucketName"]
     times = {
-        item["Key"]: item["LastModified"].isoformat()
+        str(item["Key"]): str(item["LastModified"])
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="models/")
         for item in page.get("Contents", ())
     }
     return json.dumps(times, sort_keys=True)
-
-
-def _models_bucket(connection: Connection) -> str:
-    found = connection.client("cloudformation").describe_stacks(StackName=connection.settings.models_stack)
-    outputs = {item["OutputKey"]: item["OutputValue"] for item in found["Stacks"][0]["Outputs"]}
-    return outputs["ModelBucketName"]
 
 
 def max_capacity(connection: Connection) -> int:

@@ -110,6 +110,23 @@ def look_up(connection: Connection, model_id: str, version: str, instance_type: 
     return Model(**{**found, "instance_types": tuple(found["instance_types"])})
 
 
+def look_up_specification(connection: Connection, model_id: str, version: str) -> dict[str, Any]:
+    """JumpStart's specification of a model, as JSON: everything that :func:`look_up` takes its answers from.
+
+    Raises
+    ------
+    ModelError
+        The id or version is unknown (with the nearest ids).
+    """
+    try:
+        found: dict[str, Any] = _ask(
+            connection, "specification", model_id, version, connection.settings.workshop.region
+        )
+    except _RefusedError as refusal:
+        raise _explain(connection, model_id, version, "", refusal) from None
+    return found
+
+
 def _explain(
     connection: Connection, model_id: str, version: str, instance_type: str, refusal: _RefusedError
 ) -> ModelError:

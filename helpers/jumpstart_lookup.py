@@ -34,6 +34,14 @@ def look_up(model_id: str, version: str, instance_type: str, region: str) -> dic
     }
 
 
+def specification(model_id: str, version: str, region: str) -> dict[str, Any]:
+    """JumpStart's whole specification of one model."""
+    from sagemaker.core.jumpstart.accessors import JumpStartModelsAccessor
+
+    specs = JumpStartModelsAccessor.get_model_specs(region=region, model_id=model_id, version=version)
+    return json.loads(json.dumps(specs.to_json(), default=str))  # type: ignore[no-any-return]  # of the SDK
+
+
 def image(instance_type: str, region: str, version: str, python: str) -> dict[str, Any]:
     """URI of AWS's PyTorch inference image for an instance type."""
     from sagemaker.core import image_uris
@@ -56,11 +64,16 @@ def known(region: str) -> list[str]:
     return sorted(list_jumpstart_models("task == txt2img", region=region))
 
 
-QUESTIONS: dict[str, Callable[..., Any]] = {"look_up": look_up, "image": image, "known": known}
+QUESTIONS: dict[str, Callable[..., Any]] = {
+    "look_up": look_up,
+    "specification": specification,
+    "image": image,
+    "known": known,
+}
 
 
 def main() -> None:
-    """``python -m helpers.jumpstart_lookup look_up|image|known ARGUMENT…``"""
+    """``python -m helpers.jumpstart_lookup look_up|specification|image|known ARGUMENT…``"""
     question, *arguments = sys.argv[1:]
     try:
         answer: Any = {"answer": QUESTIONS[question](*arguments)}

@@ -52,7 +52,7 @@ def broken(connection: Connection, tmp_path: Path) -> Iterator[deploy.PackagedMo
     config.write_text(json.dumps({}))
     with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
         tar.add(config, "config.json")
-    bucket = deploy._stack_outputs(connection, connection.settings.models_stack)["ModelBucketName"]
+    bucket = deploy.stack_outputs(connection, connection.settings.models_stack)["ModelBucketName"]
     connection.client("s3").upload_file(str(tmp_path / "model.tar.gz"), bucket, BAD_KEY)
     image = jumpstart.look_up(connection, jumpstart.SMALLWORLD, "*", "ml.m5.large").image_uri
     yield deploy.PackagedModel(bucket, BAD_KEY, "S3Object", image, jumpstart.SMALLWORLD)
