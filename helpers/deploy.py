@@ -5,23 +5,21 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import re
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from helpers import jumpstart
-from helpers.errors import DeploymentError, ModelError
+from helpers import jumpstart, repackage
+from helpers.errors import DeploymentError
+from helpers.repackage import PackagedModel as PackagedModel
 from helpers.settings import ROOT
 from helpers.targets import child_environment
 
@@ -34,28 +32,6 @@ CDK = ROOT / ".tools" / "cdk" / "node_modules" / "aws-cdk" / "bin" / "cdk"
 BOOTSTRAP_STACK = "CDKToolkit"
 CDK_SECONDS = 3600
 """A GPU endpoint takes 10 to 20 minutes on AWS; past an hour something hangs."""
-
-
-@dataclasses.dataclass(frozen=True)
-class PackagedModel:
-    """A model that an endpoint can load: the parameters of the application stack."""
-
-    bucket: str
-    key: str
-    data_type: str
-    image_uri: str
-    model_id: str
-
-    def parameters(self, instance_type: str) -> dict[str, str]:
-        """CloudFormation parameters of the application stack."""
-        return {
-            "ModelBucket": self.bucket,
-            "ModelKey": self.key,
-            "ModelDataType": self.data_type,
-            "ImageUri": self.image_uri,
-            "ModelId": self.model_id,
-            "InstanceType": instance_type,
-        }
 
 
 def synthesise(connection: Connection, progress: Progress) -> Path:
@@ -113,7 +89,7 @@ def _cdk(connection: Connection, progress: Progress, *arguments: str) -> None:
         raise DeploymentError(f"cdk {' '.join(arguments[:2])} {how}:\n{tail}")
 
 
-def _stack_outputs(connection: Connection, stack: str) -> dict[str, str] | None:
+def stack_outputs(connection: Connection, stack: str) -> dict[str, str] | None:
     """Outputs of a stack that is there, None otherwise."""
     try:
         found = connection.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
@@ -126,63 +102,18 @@ def _stack_outputs(connection: Connection, stack: str) -> dict[str, str] | None:
 
 def bootstrap(connection: Connection, progress: Progress, assembly: Path) -> None:
     """Prepare account and region for the CDK, once: its bucket for assets and its roles."""
-    if _stack_outputs(connection, BOOTSTRAP_STACK) is not None:
+    if stack_outputs(connection, BOOTSTRAP_STACK) is not None:
         return
     progress(f"bootstrapping the CDK in {connection.settings.workshop.region} (once for an account and region)")
     environment = f"aws://{connection.identity.account}/{connection.settings.workshop.region}"
     _cdk(connection, progress, "bootstrap", environment, "--app", str(assembly))
 
 
-def _etag(s3: Any, bucket: str, key: str) -> str | None:
-    try:
-        return str(s3.head_object(Bucket=bucket, Key=key)["ETag"]).strip('"')
-    except ClientError as problem:
-        if problem.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-            return None
-        raise
-
-
-def package_model(connection: Connection, models_bucket: str, found: jumpstart.Model | None) -> PackagedModel:
-    """Put the model where the endpoint loads it from, under a key made of its content; skip what is there already.
-
-    Parameters
-    ----------
-    found : Model or None
-        What JumpStart says of it; None for Small World on AWS, which is packaged from ``models/smallworld``.
-    """
-    settings, s3 = connection.settings, connection.client("s3")
-    model_id = settings.model.id
-    if found is None:
-        with tempfile.TemporaryDirectory() as folder:
-            body = jumpstart.build_smallworld(Path(folder))["prepacked"].read_bytes()
-        key = f"models/{model_id}/{hashlib.sha256(body).hexdigest()[:16]}/model.tar.gz"
-        if _etag(s3, models_bucket, key) is None:
-            s3.put_object(Bucket=models_bucket, Key=key, Body=body)
-        image = jumpstart.pytorch_image(connection, settings.model.instance_type)
-        return PackagedModel(models_bucket, key, "S3Object", image, model_id)
-    bucket, _, source = found.model_uri.removeprefix("s3://").partition("/")
-    if not found.prepacked:
-        raise ModelError(
-            f"model {model_id!r} {found.version} keeps its inference code apart from its data ({found.script_uri}), "
-            "and deploying by hand loads only models that are packed whole: choose one of those in [model] id."
-        )
-    if source.endswith("/"):
-        return PackagedModel(bucket, source, "S3Prefix", found.image_uri, model_id)
-    etag = _etag(s3, bucket, source)
-    if etag is None:
-        raise ModelError(f"{found.model_uri} is not there, although JumpStart names it as data of {model_id!r}.")
-    key = f"models/{model_id}/{etag}/model.tar.gz"
-    if _etag(s3, models_bucket, key) is None:
-        # Server-side, in parts where it is large: the model does not pass through this machine.
-        s3.copy({"Bucket": bucket, "Key": source}, models_bucket, key)
-    return PackagedModel(models_bucket, key, "S3Object", found.image_uri, model_id)
-
-
-def _look_up(connection: Connection) -> jumpstart.Model | None:
-    model, target = connection.settings.model, connection.settings.workshop.target
-    if target == "aws" and model.id == jumpstart.SMALLWORLD:
-        return None
-    return jumpstart.look_up(connection, model.id, model.version, model.instance_type)
+def package_model(
+    connection: Connection, models_bucket: str, found: jumpstart.Model | None, progress: Progress = print
+) -> PackagedModel:
+    """Put the model where the endpoint loads it from; see :func:`helpers.repackage.package`."""
+    return repackage.package(connection, models_bucket, found, progress=progress)
 
 
 def deploy(connection: Connection, progress: Progress = print) -> Mapping[str, str]:
@@ -198,19 +129,18 @@ def deploy(connection: Connection, progress: Progress = print) -> Mapping[str, s
         progress("published Small World in the local JumpStart bucket")
     with ThreadPoolExecutor(1) as pool:
         progress(f"looking {settings.model.id} up in JumpStart with the SageMaker SDK")
-        looking = pool.submit(_look_up, connection)
+        looking = pool.submit(repackage.look_up, connection)
         assembly = synthesise(connection, progress)
         bootstrap(connection, progress, assembly)
         found = looking.result()
     progress(f"deploying {settings.models_stack}")
     _deploy_stack(connection, progress, assembly, settings.models_stack, {})
-    bucket = (_stack_outputs(connection, settings.models_stack) or {})["ModelBucketName"]
-    packaged = package_model(connection, bucket, found)
+    bucket = (stack_outputs(connection, settings.models_stack) or {})["ModelBucketName"]
+    packaged = package_model(connection, bucket, found, progress)
     progress(f"deploying {settings.application_stack} with s3://{packaged.bucket}/{packaged.key}")
-    parameters = packaged.parameters(settings.model.instance_type)
-    _deploy_stack(connection, progress, assembly, settings.application_stack, parameters)
+    _deploy_stack(connection, progress, assembly, settings.application_stack, packaged.parameters())
     connection.refresh()
-    return _stack_outputs(connection, settings.application_stack) or {}
+    return stack_outputs(connection, settings.application_stack) or {}
 
 
 def deploy_pipeline(connection: Connection, progress: Progress = print) -> Mapping[str, str]:
@@ -233,7 +163,7 @@ def deploy_pipeline(connection: Connection, progress: Progress = print) -> Mappi
     _cdk(
         connection, progress, "deploy", *stacks, "--app", str(assembly), "--exclusively", "--require-approval", "never",
     )  # fmt: skip
-    return _stack_outputs(connection, settings.pipeline_stack) or {}
+    return stack_outputs(connection, settings.pipeline_stack) or {}
 
 
 def _deploy_stack(
@@ -254,7 +184,7 @@ def destroy(connection: Connection, progress: Progress = print) -> None:
     for stack in (
         settings.pipeline_stack, settings.application_stack, settings.models_stack, settings.repository_stack,
     ):  # fmt: skip
-        outputs = _stack_outputs(connection, stack)
+        outputs = stack_outputs(connection, stack)
         if outputs is None:
             continue
         progress(f"deleting {stack}")

@@ -55,7 +55,7 @@ def broken(connection: Connection, tmp_path: Path) -> Iterator[deploy.PackagedMo
     bucket = deploy.stack_outputs(connection, connection.settings.models_stack)["ModelBucketName"]
     connection.client("s3").upload_file(str(tmp_path / "model.tar.gz"), bucket, BAD_KEY)
     image = jumpstart.look_up(connection, jumpstart.SMALLWORLD, "*", "ml.m5.large").image_uri
-    yield deploy.PackagedModel(bucket, BAD_KEY, "S3Object", image, jumpstart.SMALLWORLD)
+    yield deploy.PackagedModel(bucket, BAD_KEY, "S3Object", image, jumpstart.SMALLWORLD, instance_type="ml.m5.large")
     connection.client("s3").delete_object(Bucket=bucket, Key=BAD_KEY)
 
 
@@ -66,7 +66,7 @@ def test_a_model_that_does_not_load_is_rolled_back_and_the_old_one_still_answers
     assembly = deploy.synthesise(connection, said.append)
     with pytest.raises(DeploymentError, match=r"inference\.py"):
         deploy._deploy_stack(
-            connection, said.append, assembly, connection.settings.application_stack, broken.parameters("ml.m5.large")
+            connection, said.append, assembly, connection.settings.application_stack, broken.parameters()
         )
     job = connection.generate("a blue square on a white background", width=64, height=64, num_inference_steps=2)
     assert job.wait(120).images[0].size == (64, 64)
