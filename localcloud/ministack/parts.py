@@ -30,7 +30,8 @@ _PARTS = {
     "ministack.services.cloudformation.provisioners": ("_RESOURCE_HANDLERS", "_REPLACING_PROPERTIES"),
     "ministack.services.cloudformation.stacks": ("_runs_on_worker_thread",),
     "ministack.services.cloudformation.custom_resource": ("_pending",),
-    "ministack.services.cloudformation": ("_stacks",),
+    "ministack.services.cloudformation": ("_change_sets", "_stacks"),
+    "ministack.services.cloudformation.handlers": ("_ACTION_HANDLERS",),
     "ministack.services.cloudwatch": (
         "_alarms",
         "_calc_stats",

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from localcloud.alarms import check_supported
+from localcloud.ministack.change_sets import count_outputs
 from localcloud.services import ResourceType, ServiceError
 
 
@@ -26,6 +27,7 @@ class Stacks:
             self._after("AWS::CloudWatch::Alarm", action, lambda result, properties: check_supported(properties))
 
         self._provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["delete"] = self._delete_bucket
+        count_outputs(parts)
 
     def is_callback(self, path: str) -> bool:
         """Whether ``path`` is a ResponseURL on which CloudFormation waits: unsigned, with a secret in it, as on AWS."""

@@ -1,0 +1,48 @@
+"""Change sets of MiniStack's CloudFormation: a change of outputs alone is a change.
+
+MiniStack compares resources and nothing else, so it fails such a change set as empty. On AWS it is made, lists no
+resource, and executing it brings the new outputs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+_EMPTY = "didn't contain changes"
+
+
+def count_outputs(parts: Mapping[str, ModuleType]) -> None:
+    """Let CreateChangeSet see outputs."""
+    cloudformation: Any = parts["cloudformation"]
+    actions: Any = parts["handlers"]
+    original: Callable[[Any], Any] = actions._ACTION_HANDLERS["CreateChangeSet"]
+
+    def create(parameters: Any) -> Any:
+        known = set(cloudformation._change_sets)
+        answer = original(parameters)
+        for change_set_id in set(cloudformation._change_sets) - known:
+            _correct(cloudformation._change_sets[change_set_id], list(cloudformation._stacks.values()))
+        return answer
+
+    actions._ACTION_HANDLERS["CreateChangeSet"] = create
+
+
+def _correct(change_set: dict[str, Any], stacks: list[dict[str, Any]]) -> None:
+    if change_set["ChangeSetType"] != "UPDATE" or _EMPTY not in change_set["StatusReason"]:
+        return
+    stack = next((item for item in stacks if item.get("StackId") == change_set["StackId"]), None)
+    if stack is not None and _outputs_differ(stack, change_set):
+        change_set.update(Status="CREATE_COMPLETE", ExecutionStatus="AVAILABLE", StatusReason="")
+
+
+def _outputs_differ(stack: Mapping[str, Any], change_set: Mapping[str, Any]) -> bool:
+    outputs = change_set["_template"].get("Outputs", {})
+    if outputs != stack["_template"].get("Outputs", {}):
+        return True
+    old, new = stack.get("_resolved_params", {}), change_set["_resolved_params"]
+    changed = [name for name, value in new.items() if old.get(name, {}).get("Value") != value.get("Value")]
+    text = json.dumps(outputs, default=str)
+    return any(f'"Ref": "{name}"' in text or f"${{{name}}}" in text for name in changed)
