@@ -13,7 +13,6 @@ import logging
 import threading
 import time
 import urllib.parse
-from collections import defaultdict
 from typing import Any
 
 from localcloud.codecommit.records import FIRST_BRANCH, Record, Records
@@ -35,7 +34,7 @@ class Announcements:
         self._cloud = cloud
         self._store = store
         self._records = records
-        self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._locks: dict[str, threading.Lock] = {}
         self._behind: set[str] = set()
         self._ending = threading.Event()
         self._wake = threading.Event()
@@ -64,7 +63,7 @@ class Announcements:
             self._wake.set()
 
     def _announce(self, repository_id: str) -> None:
-        with self._locks[repository_id]:
+        with self._locks.setdefault(repository_id, threading.Lock()):
             record = self._records.by_id(repository_id)
             if record is None:
                 return

@@ -109,11 +109,11 @@ def test_without_credentials_git_is_asked_for_them(git: GitClient, repository: s
     assert "could not read Username" in said
 
 
-@pytest.mark.parametrize("name", ["nowhere", "..", "%2e%2e%2fcodecommit.sqlite", "x/../nowhere"])
+@pytest.mark.parametrize("name", ["nowhere", "%2e%2e%2fcodecommit.sqlite"])
 def test_an_unknown_repository_is_not_found_and_git_shows_why(git: GitClient, name: str) -> None:
-    said = git.run("-c", "http.followRedirects=false", "clone", git.url(name), "never", ok=False)
-    assert "remote: " in said or name == ".."  # the client itself removes `..`
-    assert "not found" in said or "error: 40" in said
+    said = git.run("clone", git.url(name), "never", ok=False)
+    assert "remote: " in said
+    assert "not found" in said
 
 
 def test_only_gits_smart_protocol_is_served(git: GitClient, repository: str, cloud: CloudUnderTest) -> None:
