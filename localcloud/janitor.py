@@ -21,7 +21,12 @@ MARK = "LOCALCLOUD_WORK"
 
 def marked_processes(work: str) -> list[int]:
     """Process ids of this user whose environment carries the mark of ``work``, without this process."""
-    needle = f"{MARK}={work}".encode()
+    return processes_with(f"{MARK}={work}")
+
+
+def processes_with(entry: str) -> list[int]:
+    """Process ids of this user whose environment began with ``entry`` (``NAME=value``), without this process."""
+    needle = entry.encode()
     return [pid for pid, environment in _environments() if needle in environment and pid != os.getpid()]
 
 

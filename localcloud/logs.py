@@ -36,10 +36,10 @@ class LogShipper:
         """Begin to deliver."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Deliver what is there, then end."""
+    def stop(self, timeout: float = 5) -> None:
+        """Deliver what is there, then end; wait for it, but at most ``timeout`` real seconds."""
         self._lines.put(None)
-        self._thread.join(timeout=5)
+        self._thread.join(timeout)
 
     def line(self, group: str, stream: str, text: str) -> None:
         """Log one line; a program that prints faster than it can be delivered waits here."""
@@ -57,7 +57,8 @@ class LogShipper:
             if first is None:
                 return
             lines.append(first)
-            time.sleep(INTERVAL)
+            if self._lines.qsize() < BATCH_EVENTS:
+                time.sleep(INTERVAL)
             while len(lines) < BATCH_EVENTS and not ending:
                 try:
                     entry = self._lines.get_nowait()

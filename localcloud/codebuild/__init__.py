@@ -1,4 +1,4 @@
-"""CodeBuild for the local cloud: buildspecs that really run, in a process on this machine."""
+"""CodeBuild for the local cloud: buildspecs that really run, in processes on this machine."""
 
 from __future__ import annotations
 
@@ -10,4 +10,6 @@ if TYPE_CHECKING:
 
 def create_services(cloud: Cloud) -> list[Service]:
     """The service ``codebuild`` of ``cloud``."""
-    return []
+    from localcloud.codebuild.service import CodeBuild
+
+    return [CodeBuild(cloud)]

@@ -1,0 +1,166 @@
+"""A local cloud with CodeBuild alone, started once for each module that asks for it."""
+
+from __future__ import annotations
+
+import io
+import stat
+import textwrap
+import time
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+import localcloud
+
+MODULES = ["localcloud.codebuild"]
+ENVIRONMENT = {"type": "LINUX_CONTAINER", "image": "aws/codebuild/standard:7.0", "computeType": "BUILD_GENERAL1_SMALL"}
+ROLE = "arn:aws:iam::000000000000:role/build"
+BUCKET = "builds"
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """What ``condition`` gives as soon as that is true; fails after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    pytest.fail(f"not within {seconds:g} s: {condition}")
+
+
+def zipped(files: Mapping[str, str | bytes | tuple[int, str]]) -> bytes:
+    """A zip of ``files``: name → content, or (mode, content)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as bundle:
+        for name, content in files.items():
+            mode, text = content if isinstance(content, tuple) else (stat.S_IFREG | 0o644, content)
+            member = zipfile.ZipInfo(name)
+            member.create_system = 3
+            member.external_attr = mode << 16
+            bundle.writestr(member, text)
+    return buffer.getvalue()
+
+
+class Bench:
+    """A running cloud, its clients, and short ways to build."""
+
+    def __init__(self, running: localcloud.Running) -> None:
+        self.running = running
+        self.codebuild = self.client("codebuild")
+        self.s3 = self.client("s3")
+        if BUCKET not in [bucket["Name"] for bucket in self.s3.list_buckets()["Buckets"]]:
+            self.s3.create_bucket(Bucket=BUCKET)
+
+    def client(self, service: str) -> Any:
+        environment = self.running.environment
+        return boto3.client(
+            service,
+            endpoint_url=environment["AWS_ENDPOINT_URL"],
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=environment["AWS_REGION"],
+        )
+
+    def put(self, key: str, files: Mapping[str, Any]) -> str:
+        """A source zip in S3; its location."""
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=zipped(files))
+        return f"{BUCKET}/{key}"
+
+    def project(self, buildspec: str = "", files: Mapping[str, Any] | None = None, **settings: Any) -> str:
+        """A project with ``buildspec`` inline, and ``files`` as its source if there are any; its name."""
+        name = f"project-{uuid.uuid4().hex[:8]}"
+        source: dict[str, Any] = {"type": "NO_SOURCE"}
+        if files is not None:
+            source = {"type": "S3", "location": self.put(f"source/{name}.zip", files)}
+        if buildspec:
+            source["buildspec"] = textwrap.dedent(buildspec)
+        wanted = {
+            "name": name,
+            "source": source,
+            "artifacts": {"type": "NO_ARTIFACTS"},
+            "environment": ENVIRONMENT,
+            "serviceRole": ROLE,
+        }
+        self.codebuild.create_project(**wanted | settings)
+        return name
+
+    def start(self, project: str, **overrides: Any) -> str:
+        """Start a build; its id."""
+        return str(self.codebuild.start_build(projectName=project, **overrides)["build"]["id"])
+
+    def get(self, build_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.codebuild.batch_get_builds(ids=[build_id])["builds"][0]
+        return found
+
+    def finished(self, build_id: str, seconds: float = 60.0) -> dict[str, Any]:
+        """The build's document when it is complete."""
+
+        def complete() -> dict[str, Any] | None:
+            build = self.get(build_id)
+            return build if build["buildComplete"] else None
+
+        found: dict[str, Any] = wait_until(complete, seconds)
+        return found
+
+    def build(self, project: str, **overrides: Any) -> dict[str, Any]:
+        return self.finished(self.start(project, **overrides))
+
+    def run(self, buildspec: str, files: Mapping[str, Any] | None = None, **settings: Any) -> dict[str, Any]:
+        """Make a project and build it once."""
+        return self.build(self.project(buildspec, files, **settings))
+
+    def log(self, build: Mapping[str, Any]) -> list[str]:
+        """The lines of a build's log."""
+        lines: list[str] = []
+        wanted = {"logGroupName": build["logs"]["groupName"], "logStreamName": build["logs"]["streamName"]}
+        logs, token = self.client("logs"), None
+        while True:
+            answer = logs.get_log_events(**wanted, startFromHead=True, **({"nextToken": token} if token else {}))
+            lines += [event["message"] for event in answer["events"]]
+            if not answer["events"] or answer["nextForwardToken"] == token:
+                return lines
+            token = answer["nextForwardToken"]
+
+    def printed(self, build: Mapping[str, Any]) -> list[str]:
+        """What the commands printed."""
+        return [line for line in self.log(build) if not line.startswith("[Container]") and line.strip()]
+
+    def files(self, key: str) -> dict[str, bytes]:
+        """The members of a zip in the bucket."""
+        body = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        with zipfile.ZipFile(io.BytesIO(body)) as bundle:
+            return {name: bundle.read(name) for name in bundle.namelist()}
+
+
+def phases(build: Mapping[str, Any]) -> dict[str, str]:
+    """Status by phase, in the order in which they ran."""
+    return {phase["phaseType"]: phase.get("phaseStatus", "") for phase in build["phases"]}
+
+
+def context(build: Mapping[str, Any], phase: str) -> tuple[str, str]:
+    """Status code and message of a phase."""
+    found = next(each for each in build["phases"] if each["phaseType"] == phase)
+    return found["contexts"][0]["statusCode"], found["contexts"][0]["message"]
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    state = tmp_path_factory.mktemp("cloud")
+    running = localcloud.start(state, port=0, speed=240, service_modules=MODULES)
+    try:
+        yield Bench(running)
+    finally:
+        localcloud.stop(state)
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Iterator[Path]:
+    """A folder for the state of a cloud that the test itself starts."""
+    yield tmp_path / "state"
+    localcloud.stop(tmp_path / "state")
