@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from scripts import chromium
+from tests.browser.lab import Lab, jupyterlab, watch
 
 FLAGS = [
     "--headless",
@@ -38,6 +39,23 @@ def page(browser: Browser) -> Iterator[Page]:
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("request", lambda request: problems.append(request.url) if request.url.startswith("http") else None)
+    yield page
+    page.close()
+    assert not problems
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One JupyterLab server for all tests; each writes notebooks of its own name."""
+    with jupyterlab(tmp_path_factory.mktemp("lab")) as server:
+        yield server
+
+
+@pytest.fixture
+def lab_page(browser: Browser, lab: Lab) -> Iterator[Page]:
+    """A page for JupyterLab; console errors and requests to anything but the server fail the test."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    problems = watch(page, (lab.url, lab.url.replace("http", "ws", 1)))
     yield page
     page.close()
     assert not problems
