@@ -160,7 +160,7 @@ def test_a_change_set_is_replaced_for_a_stack_in_review(world: World) -> None:
     """The stack of a change set that nobody executed is in REVIEW_IN_PROGRESS: the next one creates it all the same."""
     name = world.name()
     prepare, execute = change_set_actions(name)
-    _, first, status = deployed(world, {"template.json": topic_template()}, prepare, name=name)
+    _, _, status = deployed(world, {"template.json": topic_template()}, prepare, name=name)
     assert (status, world.stack_status(name)) == ("Succeeded", "REVIEW_IN_PROGRESS")
     source = world.source(name, {"template.json": topic_template(DisplayName="new")})
     world.pipelines.update_pipeline(pipeline=world.declare(name, [source], [prepare, execute]))
