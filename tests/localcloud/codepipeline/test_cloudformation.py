@@ -140,7 +140,7 @@ def test_a_bad_declaration_fails_the_stack_with_the_reason(world: World) -> None
 
 
 def test_a_pipeline_updates_itself_and_starts_again(world: World) -> None:
-    """With RestartExecutionOnUpdate the execution that updated the pipeline is cancelled, and a new one goes through."""
+    """With RestartExecutionOnUpdate the execution that updates the pipeline is cancelled, a new one goes through."""
     name = world.name("self")
     update_itself = upper_action(
         "Itself",

@@ -61,7 +61,7 @@ def test_the_base_of_these_tests_is_valid() -> None:
         (pipeline([source()], [build(), build()]), "Action names must be unique within a stage: Build"),
         (
             pipeline([source()], [build(inputs=("Sauce",))]),
-            "Input Artifact Bundle Sauce in action Build is not declared as Output Artifact Bundle in any of the preceding",
+            "Input Artifact Bundle Sauce in action Build is not declared as Output Artifact Bundle in any",
         ),
         (
             pipeline([source()], [build(outputs=("A",)), build("Same", inputs=("A",))]),
