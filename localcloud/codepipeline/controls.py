@@ -94,10 +94,11 @@ def retry(engine: Engine, row: dict[str, Any], execution: Execution, stage: str,
             if mode == "ALL_ACTIONS" or action["Status"] != "Succeeded":
                 action["Retried"] = True
         known["Retries"] += 1
-        execution.update(Stage=stage, Place=WAITING, Status="InProgress", Summary="", StopReason=None)
+        execution.update(Stage=stage, Status="InProgress", Summary="", StopReason=None)
         execution["Attempt"] += 1
-        engine.records.save(execution)
         engine.events.pipeline(execution, "Resumed")
+        # It has passed the transition into the stage already, which may be disabled by now.
+        engine.enter(execution)
         engine.advance(execution["Pipeline"])
 
 
@@ -106,7 +107,12 @@ def _content(declaration: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_latest(engine: Engine, execution: Execution, stage: str) -> None:
-    """A later execution that reached the stage makes a retry of this one out of date."""
+    """A later execution that reached the stage makes a retry of this one out of date; the stage must be free, too."""
+    for other in engine.records.live(execution["Pipeline"]):
+        if other["Place"] == INSIDE and other["Stage"] == stage:
+            raise ServiceError(
+                "ConflictException", f"The execution {other['Id']} is in the stage {stage}: wait for it."
+            )
     for other in engine.records.executions(execution["Pipeline"]):
         if other["Number"] > execution["Number"] and stage in other["Stages"]:
             raise ServiceError(

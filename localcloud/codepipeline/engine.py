@@ -189,11 +189,12 @@ class Engine:
             held = any(item["Place"] == INSIDE and item["Stage"] == stage["name"] for item in live)
             before = declaration["stages"][position - 1]["name"] if position else None
             if waiting and not held and not disabled_reason(row, stage["name"], before):
-                self._enter(waiting[0])
+                self.enter(waiting[0])
                 changed = True
         return changed
 
-    def _enter(self, execution: Execution) -> None:
+    def enter(self, execution: Execution) -> None:
+        """Let the execution into the stage for which it waits; a stage that it enters again is resumed."""
         name, execution["Place"] = execution["Stage"], INSIDE
         known = execution["Stages"].get(name)
         retries = known["Retries"] if known else 0

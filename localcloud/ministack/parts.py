@@ -31,7 +31,7 @@ _PARTS = {
     "ministack.services.cloudformation.stacks": ("_runs_on_worker_thread",),
     "ministack.services.cloudformation.custom_resource": ("_pending",),
     "ministack.services.cloudformation": ("_change_sets", "_stacks"),
-    "ministack.services.cloudformation.handlers": ("_ACTION_HANDLERS",),
+    "ministack.services.cloudformation.handlers": ("_ACTION_HANDLERS", "_p", "_resolve_stack"),
     "ministack.services.cloudwatch": (
         "_alarms",
         "_calc_stats",

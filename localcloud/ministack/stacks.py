@@ -28,6 +28,7 @@ class Stacks:
 
         self._provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["delete"] = self._delete_bucket
         count_outputs(parts)
+        self._update_failed_updates(parts["handlers"])
 
     def is_callback(self, path: str) -> bool:
         """Whether ``path`` is a ResponseURL on which CloudFormation waits: unsigned, with a secret in it, as on AWS."""
@@ -46,6 +47,25 @@ class Stacks:
                 ended = "COMPLETE" if "CLEANUP" in status else "FAILED"
                 stack["StackStatus"] = status.replace("_COMPLETE_CLEANUP", "").replace("IN_PROGRESS", ended)
                 stack["StackStatusReason"] = f"The local cloud ended during {status}"
+
+    def _update_failed_updates(self, handlers: Any) -> None:
+        """Let UpdateStack take a stack in UPDATE_FAILED, as on AWS ("Stack failure options").
+
+        Such is a stack whose update the end of the cloud interrupted.
+        """
+        original = handlers._ACTION_HANDLERS["UpdateStack"]
+
+        def update(parameters: Any) -> Any:
+            stack = handlers._resolve_stack(handlers._p(parameters, "StackName"))
+            failed = stack is not None and stack.get("StackStatus") == "UPDATE_FAILED"
+            if failed:
+                stack["StackStatus"] = "UPDATE_ROLLBACK_COMPLETE"
+            answer = original(parameters)
+            if failed and stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE":  # refused
+                stack["StackStatus"] = "UPDATE_FAILED"
+            return answer
+
+        handlers._ACTION_HANDLERS["UpdateStack"] = update
 
     def register(self, types: Iterable[ResourceType]) -> None:
         """Teach CloudFormation ``types``; their work runs on worker threads."""

@@ -116,6 +116,10 @@ def test_a_rejected_approval_fails_the_execution_and_the_stage_can_be_retried(wo
     token = world.answer(name, "Rejected")
     assert world.ended(name, execution) == "Failed"
     assert world.error(name, execution, "Approve")["message"].endswith("seen")
+    # Disabled or not: the execution has passed this transition.
+    world.pipelines.disable_stage_transition(
+        pipelineName=name, stageName="Stage1", transitionType="Inbound", reason="closed"
+    )
     retry = {"pipelineName": name, "stageName": "Stage1", "pipelineExecutionId": execution}
     world.pipelines.retry_stage_execution(**retry, retryMode="FAILED_ACTIONS")
     assert world.execution(name, execution)["status"] == "InProgress"
