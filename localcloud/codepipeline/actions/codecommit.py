@@ -39,9 +39,8 @@ def _tip(codecommit: Any, repository: str, branch: str) -> str:
 def _not_found(repository: str, branch: str) -> ActionError:
     return ActionError(
         "The service role or action role doesn't have the permissions required to access the AWS CodeCommit repository "
-        f"named {repository}, or the repository or its branch named {branch} could not be found: the Amazon CodeCommit "
-        f"repository {repository} or its branch {branch} could not be found. Push the branch, or correct the names in "
-        "the pipeline.",
+        f"named {repository}, or the Amazon CodeCommit repository {repository} or its branch {branch} could not be "
+        "found. Push the branch, or correct the names in the pipeline.",
         "PermissionError",
     )
 

@@ -135,7 +135,7 @@ def test_a_branch_that_is_not_there_fails_the_source(world: World, branch: str) 
     message = world.error(name, execution, "Source")["message"]
     assert message.startswith("The service role or action role doesn't have the permissions required to access the AWS")
     assert f"named {name}" in message
-    assert f"branch named {branch} could not be found" in message
+    assert f"repository {name} or its branch {branch} could not be found" in message
 
 
 def test_a_push_starts_the_pipeline_through_a_rule(world: World, tmp_path: Path) -> None:
