@@ -10,11 +10,46 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 import localcloud
 from tests.localcloud.platform.conftest import CloudUnderTest, wait_until
 
 MODULES = ["localcloud.codecommit"]
+UNKNOWN = "0123456789" * 4
+
+
+def refused(code: str, call: Any, **parameters: Any) -> str:
+    """The message with which ``call`` is refused."""
+    with pytest.raises(ClientError) as error:
+        call(**parameters)
+    assert error.value.response["Error"]["Code"] == code, error.value
+    return str(error.value.response["Error"]["Message"])
+
+
+class Branch:
+    """``main`` of one repository, through the API."""
+
+    def __init__(self, client: Any, repository: str) -> None:
+        self.client = client
+        self.where = {"repositoryName": repository, "branchName": "main"}
+        self.repository = repository
+
+    def tip(self) -> str:
+        return str(self.client.get_branch(**self.where)["branch"]["commitId"])
+
+    def put(self, path: str, content: bytes, **more: Any) -> Any:
+        return self.client.put_file(**self.where, filePath=path, fileContent=content, **more)
+
+    def change(self, **changes: Any) -> Any:
+        return self.client.create_commit(**self.where, parentCommitId=self.tip(), **changes)
+
+    def read(self, path: str, **more: Any) -> Any:
+        return self.client.get_file(repositoryName=self.repository, filePath=path, **more)
+
+    def paths(self) -> list[str]:
+        found = self.client.get_differences(repositoryName=self.repository, afterCommitSpecifier="main")
+        return [row["afterBlob"]["path"] for row in found["differences"]]
 
 
 class GitClient:
@@ -137,3 +172,8 @@ def repository(codecommit: Any, request: pytest.FixtureRequest) -> Iterator[str]
     codecommit.create_repository(repositoryName=name)
     yield name
     codecommit.delete_repository(repositoryName=name)
+
+
+@pytest.fixture
+def main(codecommit: Any, repository: str) -> Branch:
+    return Branch(codecommit, repository)
