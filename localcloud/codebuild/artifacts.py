@@ -51,11 +51,12 @@ class Uploader:
             else:
                 found["artifacts"] = self._one(primary, spec.artifacts)
         wanted = {each["artifactIdentifier"]: each for each in plan.get("secondaryArtifacts", [])}
-        for identifier in {*wanted, *spec.secondary_artifacts}:
-            if identifier not in wanted:
-                raise client_error(f"the project has no secondary artifact with the identifier {identifier}")
+        for identifier in wanted:
             if identifier not in spec.secondary_artifacts:
                 raise client_error(f"the buildspec has no secondary-artifacts with the identifier {identifier}")
+        for identifier in spec.secondary_artifacts:
+            if identifier not in wanted:
+                self.say(f"The project has no secondary artifact {identifier}: it is not uploaded")
         if wanted:
             found["secondaryArtifacts"] = [
                 self._one(target, spec.secondary_artifacts[identifier]) | {"artifactIdentifier": identifier}

@@ -63,6 +63,11 @@ class Projects:
 
     def _put(self, parameters: dict[str, Any], created: float) -> dict[str, Any]:
         check(parameters)
+        # Of a project only: StartBuild gets the artifacts of a pipeline, whose names may have hyphens.
+        for key, name in (("secondarySources", "sourceIdentifier"), ("secondaryArtifacts", "artifactIdentifier")):
+            for definition in parameters.get(key, []):
+                if not IDENTIFIER.fullmatch(definition.get(name, "")):
+                    raise invalid(f"Invalid {key}: {name} must consist of letters, digits and underscores.")
         project = {
             "timeoutInMinutes": TIMEOUT,
             "queuedTimeoutInMinutes": QUEUED_TIMEOUT,
@@ -117,10 +122,8 @@ def check(project: dict[str, Any]) -> None:
     check_artifacts(project["artifacts"])
     for source in project.get("secondarySources", []):
         check_source(source)
-        _check_identifier(source, "sourceIdentifier", "secondary source")
     for artifacts in project.get("secondaryArtifacts", []):
         check_artifacts(artifacts)
-        _check_identifier(artifacts, "artifactIdentifier", "secondary artifact")
     check_cache(project.get("cache", {"type": "NO_CACHE"}))
     if (project["source"]["type"] == "CODEPIPELINE") != (project["artifacts"]["type"] == "CODEPIPELINE"):
         raise invalid("Invalid project: if either source or artifacts is CODEPIPELINE, both must be.")
@@ -165,8 +168,3 @@ def check_cache(cache: dict[str, Any]) -> None:
         raise invalid("Invalid cache: location (<bucket>/<prefix>) must be given for a cache of type S3.")
     if "LOCAL_DOCKER_LAYER_CACHE" in cache.get("modes", []):
         raise invalid("The local cloud's CodeBuild has no Docker: leave out LOCAL_DOCKER_LAYER_CACHE.")
-
-
-def _check_identifier(definition: dict[str, Any], key: str, what: str) -> None:
-    if not IDENTIFIER.fullmatch(definition.get(key, "")):
-        raise invalid(f"Invalid {what}: {key} must consist of letters, digits and underscores.")

@@ -44,7 +44,7 @@ __codebuild_save() {
     if [ -n "$BASH_VERSION" ]; then declare -p; declare -f; alias -p; else set; export -p; fi
     printf '%s\\n' "$__codebuild_options"
     printf "cd '%s'\\n" "$(pwd | sed "s/'/'\\\\\\\\''/g")"
-  } >@STATE@ 2>/dev/null
+  } >|@STATE@ 2>/dev/null
 }
 __codebuild_end() {
   __codebuild_code=$?

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import stat
+import subprocess
 import textwrap
 import time
 import uuid
@@ -147,6 +148,12 @@ def context(build: Mapping[str, Any], phase: str) -> tuple[str, str]:
     """Status code and message of a phase."""
     found = next(each for each in build["phases"] if each["phaseType"] == phase)
     return found["contexts"][0]["statusCode"], found["contexts"][0]["message"]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that nobody has buried yet does not."""
+    listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return bool(listed.stdout.strip()) and not listed.stdout.startswith("Z")
 
 
 @pytest.fixture(scope="module")
