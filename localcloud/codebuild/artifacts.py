@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -136,16 +135,3 @@ def _digests(path: Path) -> dict[str, str]:
             sha256.update(chunk)
             md5.update(chunk)
     return {"sha256sum": sha256.hexdigest(), "md5sum": md5.hexdigest()}
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove ``folder`` even when a build has left folders in it that may not be written."""
-
-    def retry(function: Callable[..., Any], path: str, _error: BaseException | Any) -> None:
-        parent = Path(path).parent
-        parent.chmod(0o700)
-        if Path(path).is_dir() and not Path(path).is_symlink():
-            Path(path).chmod(0o700)
-        function(path)
-
-    shutil.rmtree(folder, onerror=retry)

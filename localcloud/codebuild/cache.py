@@ -52,13 +52,12 @@ class Cache:
         if not self.used:
             self.say("Skip cache due to: no paths specified to be cached")
             return
-        bundle = self.places.control / "cache.zip"
+        bundle = self.local / "cache.zip"
         try:
             if self.config["type"] == "S3":
+                bundle = self.places.control / "cache.zip"
                 self.storage.download(*self._location(), bundle, None, "the cache")
-            elif (self.local / "cache.zip").exists():
-                shutil.copyfile(self.local / "cache.zip", bundle)
-            else:
+            elif not bundle.exists():
                 self.say("No cache yet")
                 return
             unpacked = self.places.control / "cache"
@@ -68,7 +67,8 @@ class Cache:
             return
         for name, folder in ((SOURCE, self.places.source), (HOME, self.places.home)):
             if (unpacked / name).is_dir():
-                shutil.copytree(unpacked / name, folder, symlinks=True, dirs_exist_ok=True)
+                # Moved, not copied: a cache may be large.
+                shutil.copytree(unpacked / name, folder, symlinks=True, dirs_exist_ok=True, copy_function=shutil.move)
         shutil.rmtree(unpacked)
         self.say("Restored the cache")
 
@@ -88,8 +88,8 @@ class Cache:
             self.storage.upload(bundle, *self._location(), {}, "the cache")
         else:
             self.local.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(bundle, self.local / f"{self.places.root.name}.new")
-            (self.local / f"{self.places.root.name}.new").replace(self.local / "cache.zip")
+            # In one step, because another build may read it; both folders are parts of the state folder.
+            bundle.replace(self.local / "cache.zip")
         self.say(f"Saved {len(entries)} files in the cache")
 
     def _location(self) -> tuple[str, str]:

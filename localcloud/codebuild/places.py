@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,16 @@ class Places:
         """Create the folders."""
         for folder in (self.source, self.home, self.temporary, self.control):
             folder.mkdir(parents=True)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove ``folder`` even when a build has left folders in it that may not be written."""
+    for root, names, _ in os.walk(folder):
+        for name in names:
+            path = Path(root) / name
+            if not path.is_symlink():
+                path.chmod(0o700)
+    shutil.rmtree(folder)
 
 
 def split_location(location: str) -> tuple[str, str]:

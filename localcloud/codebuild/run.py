@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -10,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.codebuild import variables
-from localcloud.codebuild.artifacts import Uploader, remove_tree
+from localcloud.codebuild.artifacts import Uploader
 from localcloud.codebuild.buildspec import PHASES, Buildspec, Phase
 from localcloud.codebuild.cache import Cache
 from localcloud.codebuild.events import announce
 from localcloud.codebuild.failures import BuildInterrupted, PhaseFailed
 from localcloud.codebuild.log import BuildLog
-from localcloud.codebuild.places import Places, Storage
+from localcloud.codebuild.places import Places, Storage, remove_tree
 from localcloud.codebuild.record import Record
 from localcloud.codebuild.reports import Reports
 from localcloud.codebuild.runtimes import note_runtimes
@@ -102,9 +103,15 @@ class BuildRun:
         finally:
             if started is not None:
                 started.shell.close()
+            self._remove()
+        return "SUCCEEDED" if self._succeeding else "FAILED"
+
+    def _remove(self) -> None:
+        try:
             if self._places.root.exists():
                 remove_tree(self._places.root)
-        return "SUCCEEDED" if self._succeeding else "FAILED"
+        except OSError as error:  # the work folder goes with the cloud at the latest
+            logger.warning("the folder of build %s stays: %s", self._record.id, error)
 
     def _step(self, phase: str, work: Callable[[], None]) -> bool:
         """Carry out one phase; whether it succeeded."""
@@ -131,7 +138,7 @@ class BuildRun:
         """User Guide, "Build phase transitions", and phases/*/on-failure."""
         for name in PHASES:
             phase = started.spec.phases.get(name, Phase())
-            if self._step(name.upper(), lambda name=name, phase=phase: self._commands(started, name, phase)):  # type: ignore[misc]
+            if self._step(name.upper(), functools.partial(self._commands, started, name, phase)):
                 continue
             started.shell.run("export CODEBUILD_BUILD_SUCCEEDING=0")
             if phase.on_failure == "ABORT" or (phase.on_failure is None and name in ("install", "pre_build")):

@@ -6,6 +6,7 @@ recursively, ``folder/*`` for all files in a folder, ``folder/**/*`` for all fil
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -29,27 +30,41 @@ def expression(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(out))
 
 
-def walk(folder: Path) -> Iterator[str]:
-    """Every file and symbolic link below ``folder`` (links are not followed), as sorted relative paths."""
+def _walk(folder: Path, depth: int | None) -> Iterator[Path]:
+    """Every file and symbolic link below ``folder``, at most ``depth`` levels down; links are not followed."""
     for root, folders, files in os.walk(folder):
-        folders.sort()
         base = Path(root)
-        links = [name for name in folders if (base / name).is_symlink()]
-        for name in sorted(files + links):
-            yield (base / name).relative_to(folder).as_posix()
+        yield from (base / name for name in files)
+        yield from (base / name for name in folders if (base / name).is_symlink())
+        if depth is not None and len(base.relative_to(folder).parts) + 1 >= depth:
+            folders.clear()
+
+
+def _matches(folder: Path, pattern: str) -> Iterator[str]:
+    """Relative paths that one pattern matches; looks only where it can match: a source may have many files."""
+    text = os.path.normpath(pattern)
+    parts = text.split("/")
+    if ".." in parts or text.startswith("/"):
+        return
+    fixed = list(itertools.takewhile(lambda part: not re.search(r"[*?\[]", part), parts))
+    if len(fixed) == len(parts):
+        if (folder / text).is_file() or (folder / text).is_symlink():
+            yield text
+        return
+    wanted = expression(text)
+    depth = None if "**" in text else len(parts) - len(fixed)
+    for path in _walk(folder.joinpath(*fixed), depth):
+        relative = path.relative_to(folder).as_posix()
+        if wanted.fullmatch(relative):
+            yield relative
 
 
 def select(folder: Path, patterns: Iterable[str], excluded: Iterable[str] = ()) -> list[str]:
-    """Relative paths of the files below ``folder`` that a pattern matches and no exclusion does."""
-    wanted = [expression(pattern) for pattern in patterns]
-    unwanted = [expression(pattern) for pattern in excluded]
+    """Relative paths of the files below ``folder`` that a pattern matches and no exclusion does, sorted."""
     # An excluded folder excludes what is in it.
-    unwanted += [expression(f"{pattern.rstrip('/')}/**") for pattern in excluded]
-    return [
-        path
-        for path in walk(folder)
-        if any(each.fullmatch(path) for each in wanted) and not any(each.fullmatch(path) for each in unwanted)
-    ]
+    unwanted = [expression(each) for pattern in excluded for each in (pattern, f"{pattern.rstrip('/')}/**")]
+    found = {path for pattern in patterns for path in _matches(folder, pattern)}
+    return sorted(path for path in found if not any(each.fullmatch(path) for each in unwanted))
 
 
 def base_directories(folder: Path, pattern: str | None) -> list[Path]:

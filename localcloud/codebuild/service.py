@@ -8,8 +8,8 @@ import time
 from typing import Any
 
 from localcloud.codebuild import plans
-from localcloud.codebuild.artifacts import remove_tree
 from localcloud.codebuild.listing import invalid, missing, page, sorted_by
+from localcloud.codebuild.places import remove_tree
 from localcloud.codebuild.projects import Projects
 from localcloud.codebuild.record import BUILD, PLAN
 from localcloud.codebuild.reports import Reports
