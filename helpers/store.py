@@ -75,6 +75,19 @@ class Store:
                     return None
                 raise
 
+    def start_of(self, key: str, count: int) -> str | None:
+        """The first ``count`` bytes of the object at ``key`` as text, or None when there is none."""
+        with explained(f"reading {self.uri(key)}", self._target):
+            try:
+                answer = self._client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes=0-{count - 1}")
+                return str(answer["Body"].read().decode("utf-8", "replace"))
+            except ClientError as error:
+                if code_of(error) in MISSING:
+                    return None
+                if code_of(error) == "InvalidRange":  # of an object without a single byte
+                    return ""
+                raise
+
     def read_json(self, key: str) -> dict[str, Any] | None:
         """The JSON object at ``key``, or None when there is none; :class:`ResultError` when it is something else."""
         stored = self.read(key)

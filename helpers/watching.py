@@ -60,12 +60,20 @@ class EndpointWatch:
 
     A role that may not describe the endpoint is no reason to end the wait: ``note`` then says so in the message of a
     timeout.
+
+    Attributes
+    ----------
+    instances : int or None
+        How many the endpoint had when last asked; None while that is not known.
+    note : str
+        What the endpoint said last, for messages.
     """
 
     def __init__(self, connection: Connection, every: float) -> None:
         self._connection, self._every, self._timer = connection, every, connection.timer
         self._next = self._timer.now() + every
         self._at_zero = False
+        self.instances: int | None = None
         self.note = ""
 
     def at_zero(self) -> bool:
@@ -76,10 +84,11 @@ class EndpointWatch:
         try:
             endpoint = self._connection.describe_endpoint()
         except TargetError as error:
-            self._at_zero, self.note = False, f" The endpoint cannot be described: {error}"
+            self._at_zero, self.instances = False, None
+            self.note = f" The endpoint cannot be described: {error}"
             return False
         instances = sum(variant.get("CurrentInstanceCount", 0) for variant in endpoint.get("ProductionVariants", []))
-        reason = endpoint.get("FailureReason", "")
+        self.instances, reason = instances, endpoint.get("FailureReason", "")
         self.note = f" The endpoint is {endpoint.get('EndpointStatus')} with {instances} instances." + (
             f" {reason}" if reason else ""
         )
@@ -219,6 +228,8 @@ class Wait:
         Gives what lies in the bucket for each of some jobs.
     on_change : callable, optional
         See :data:`OnChange`.
+    endpoint : EndpointWatch, optional
+        Shared by several waits; by default one of its own.
     """
 
     def __init__(
@@ -226,10 +237,11 @@ class Wait:
         connection: Connection,
         look: Callable[[Sequence[Job]], dict[str, Sight | ResultError]],
         on_change: OnChange | None = None,
+        endpoint: EndpointWatch | None = None,
     ) -> None:
         self._connection, self._look, self._on_change = connection, look, on_change
         self._timer, self._pace = connection.timer, connection.pace
-        self._endpoint = EndpointWatch(connection, self._pace.endpoint)
+        self._endpoint = endpoint or EndpointWatch(connection, self._pace.endpoint)
         self._failure_seen: dict[str, float] = {}
 
     def until_settled(self, jobs: Sequence[Job], timeout: float) -> dict[str, WorkshopError | None]:
@@ -251,9 +263,7 @@ class Wait:
         pending, outcomes = list(jobs), dict[str, WorkshopError | None]()
         while pending:
             before = [job.state for job in pending]
-            seen = self._look(pending)
-            for job in pending:
-                self._take_in(job, seen[job.id], outcomes)
+            outcomes |= self.look(pending)
             changed = before != [job.state for job in pending]
             pending = [job for job in pending if job.id not in outcomes]
             left = deadline - self._timer.now()
@@ -264,6 +274,14 @@ class Wait:
             interval = min(interval * self._pace.growth, self._pace.longest)
         for job in pending:
             outcomes[job.id] = self._late(job, timeout)
+        return outcomes
+
+    def look(self, pending: Sequence[Job]) -> dict[str, WorkshopError | None]:
+        """Look once; return the outcomes, as :meth:`until_settled` does, of those jobs that are settled now."""
+        outcomes: dict[str, WorkshopError | None] = {}
+        seen = self._look(pending)
+        for job in pending:
+            self._take_in(job, seen[job.id], outcomes)
         return outcomes
 
     def _take_in(self, job: Job, sight: Sight | ResultError, outcomes: dict[str, WorkshopError | None]) -> None:

@@ -1,0 +1,216 @@
+"""What lies in S3, made ready for the page: small pictures for the gallery, everything about one request."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from helpers import ids
+from helpers.errors import ResultError
+from helpers.results import Result
+from helpers.timeline import Timeline, read_timeline
+from helpers.watching import failure_of, read_status
+
+if TYPE_CHECKING:
+    from helpers.connection import Connection
+    from helpers.jobs import Job
+
+SIDE = 256
+"""Longest side of a small picture in pixels."""
+MOST_SHOWN = 4
+"""Small pictures on one tile."""
+MOST_KEPT = 240
+"""Tiles in memory, some 30 KB each."""
+EXCERPT_BYTES = 600
+"""Of the model's answer, which has megabytes."""
+
+GONE = "Its request is no longer in S3: it was cancelled before the endpoint read it, or it has expired."
+
+DURATIONS = {
+    "started": "waited in the queue",
+    "generated": "read, drawn and stored by the endpoint",
+    "notified": "until the notification was stored",
+    "extracted": "until the PNG pictures were there",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Tile:
+    """One request in the gallery.
+
+    Attributes
+    ----------
+    id, prompt, state : str
+        State is done or failed.
+    pictures : tuple of str
+        Small pictures as data URIs; at most :data:`MOST_SHOWN` of ``count``.
+    reason : str
+        Why there are none.
+    """
+
+    id: str
+    prompt: str
+    state: str
+    pictures: tuple[str, ...] = ()
+    count: int = 0
+    reason: str = ""
+
+    def as_row(self) -> dict[str, Any]:
+        """For the page."""
+        return {**dataclasses.asdict(self), "pictures": list(self.pictures)}
+
+
+def data_uri(png: bytes) -> str:
+    """A PNG file inside a URL."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def thumbnail(png: bytes) -> str:
+    """A PNG file as a data URI, made smaller when it is larger than a tile."""
+    with Image.open(io.BytesIO(png)) as image:
+        if max(image.size) <= SIDE:
+            return data_uri(png)
+        small = image.convert("RGB")
+        small.thumbnail((SIDE, SIDE))
+    file = io.BytesIO()
+    small.save(file, "PNG")
+    return data_uri(file.getvalue())
+
+
+class Shelf:
+    """Reads from S3 what the page shows; remembers tiles, which never change once a request is settled."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._tiles: dict[str, Tile] = {}
+        self._lock = threading.Lock()
+
+    def known(self, job: Job) -> Tile | None:
+        """The tile of ``job``, when it has been read already."""
+        with self._lock:
+            tile = self._tiles.get(job.id)
+        return tile if tile is not None and tile.state == job.state else None
+
+    def tile(self, job: Job) -> Tile:
+        """The tile of a settled job; what is wrong with its objects becomes its reason."""
+        if (known := self.known(job)) is not None:
+            return known
+        try:
+            tile = self._read(job)
+        except ResultError as error:
+            tile = Tile(job.id, self._prompt(job), job.state, reason=str(error))
+        with self._lock:
+            self._tiles[job.id] = tile
+            while len(self._tiles) > MOST_KEPT:
+                del self._tiles[next(iter(self._tiles))]
+        return tile
+
+    def _read(self, job: Job) -> Tile:
+        if job.state != "done":
+            return Tile(job.id, self._prompt(job), job.state, reason=self._failure(job))
+        result = Result(self._connection, job.id)
+        small = tuple(thumbnail(png) for png in result.pictures[:MOST_SHOWN])
+        return Tile(job.id, result.prompt, job.state, small, len(result.pictures))
+
+    def _prompt(self, job: Job) -> str:
+        try:
+            prompt = job.request.get("prompt", "")
+        except ResultError:
+            return ""
+        return " / ".join(map(str, prompt)) if isinstance(prompt, list) else str(prompt)
+
+    def _failure(self, job: Job) -> str:
+        reason = failure_of(self._connection, job, read_status(self._connection, job.id)).reason
+        gone = "" if self._connection.store.exists(ids.request_key(job.id)) else f" {GONE}"
+        return f"{reason}{gone}"
+
+    def about(self, inference_id: str) -> dict[str, Any]:
+        """Everything about one request, for the page.
+
+        Raises
+        ------
+        ResultError
+            Nothing of it lies in S3.
+        """
+        job = self._connection.resume(inference_id)
+        found: dict[str, Any] = {
+            "id": job.id,
+            "state": job.state,
+            "prompt": self._prompt(job),
+            "reason": "",
+            "pictures": [],
+            "parameters": [],
+            "documents": [],
+            "durations": [],
+            "again": True,
+        }
+        store = self._connection.store
+        try:
+            request: dict[str, Any] | None = job.request
+        except ResultError:
+            request = None
+        found["again"] = request is not None
+        found["parameters"] = [[name, str(value)] for name, value in (request or {}).items() if name != "prompt"]
+        self._add_document(found, "Request", ids.request_key(job.id), request)
+        status = store.read_json(ids.status_key(job.id))
+        if job.state == "done":
+            self._add_pictures(found, Result(self._connection, job.id))
+        elif job.state == "failed":
+            found["reason"] = self._failure(job)
+        self._add_document(found, "Notification", ids.status_key(job.id), status)
+        found["durations"] = durations(read_timeline(self._connection, job.id))
+        return found
+
+    def _add_pictures(self, found: dict[str, Any], result: Result) -> None:
+        try:
+            for number, (png, entry) in enumerate(zip(result.pictures, result.manifest["images"], strict=True)):
+                found["pictures"].append(
+                    {
+                        "source": data_uri(png),
+                        "width": entry["width"],
+                        "height": entry["height"],
+                        "bytes": entry["bytes"],
+                        "key": entry["key"],
+                        "file": f"{result.id}-{number}.png",
+                    }
+                )
+            found["prompt"] = result.prompt
+            self._add_answer(found, result.manifest["source"])
+        except ResultError as error:
+            found["reason"] = str(error)
+
+    def _add_answer(self, found: dict[str, Any], location: str) -> None:
+        key = self._connection.store.key_of(location)
+        entry = self._connection.store.look(key)
+        if entry is None:
+            return
+        text = self._connection.store.start_of(key, EXCERPT_BYTES) or ""
+        found["documents"].append(
+            {
+                "name": "The model's answer",
+                "key": key,
+                "text": text + (" …" if entry.size > EXCERPT_BYTES else ""),
+                "note": f"the first {min(EXCERPT_BYTES, entry.size):,} of {entry.size:,} bytes",
+            }
+        )
+
+    def _add_document(self, found: dict[str, Any], name: str, key: str, content: object) -> None:
+        if content is not None:
+            text = json.dumps(content, indent=2, ensure_ascii=False)
+            found["documents"].append({"name": name, "key": key, "text": text, "note": ""})
+
+
+def durations(timeline: Timeline) -> list[list[str]]:
+    """What each step took, by the times that AWS wrote."""
+    rows = [[DURATIONS[name], f"{took.total_seconds():.2f} s"] for name, took in timeline.durations().items()]
+    if timeline.model is not None:
+        rows.append(["of this in the model itself", f"{timeline.model.total_seconds():.2f} s"])
+    if timeline.total is not None:
+        rows.append(["from the queue to the last picture", f"{timeline.total.total_seconds():.2f} s"])
+    return rows
