@@ -18,7 +18,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers.errors import ModelError
+import botocore.exceptions
+
+from helpers.errors import ModelError, TargetError
 from helpers.settings import ROOT
 from helpers.targets import child_environment
 
@@ -101,6 +103,8 @@ def look_up(connection: Connection, model_id: str, version: str, instance_type: 
     ------
     ModelError
         The id or version is unknown (with the nearest ids), or there is no image for the instance type.
+    TargetError
+        JumpStart's bucket cannot be read.
     """
     region = connection.settings.workshop.region
     try:
@@ -129,9 +133,14 @@ def look_up_specification(connection: Connection, model_id: str, version: str) -
 
 def _explain(
     connection: Connection, model_id: str, version: str, instance_type: str, refusal: _RefusedError
-) -> ModelError:
+) -> ModelError | TargetError:
     kind, message = refusal.args
     region = connection.settings.workshop.region
+    if hasattr(botocore.exceptions, kind):
+        return TargetError(
+            f"asking JumpStart in {region} for {model_id!r}: {kind}: {message.rstrip('.')}; check network, region and "
+            "credentials, and that your role may read JumpStart's bucket."
+        )
     if "instance" in message.lower():
         return ModelError(
             f"model {model_id!r} {version}: no image for instance type {instance_type!r} in {region}; set "

@@ -12,12 +12,10 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from helpers import settings
 from helpers.connection import connect_inside
-from helpers.errors import WorkshopError
-from helpers.explain import translated
+from helpers.errors import SettingsError, WorkshopError
+from helpers.explain import explained
 from helpers.repackage import look_up, package
 from helpers.repackage.facts import sized
 
@@ -40,15 +38,18 @@ def _say(text: str) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Do what the command line says."""
     began = time.monotonic()
+    if not arguments.output.parent.is_dir():
+        raise SettingsError(f"--output {arguments.output}: there is no folder {arguments.output.parent}.")
     connection = connect_inside(settings.load(arguments.settings))
     model = connection.settings.model
+    with explained(f"looking for models in s3://{arguments.bucket}", connection.target):
+        # First of all, because it takes no time, and the look-up seconds.
+        connection.client("s3").list_objects_v2(Bucket=arguments.bucket, Prefix="models/", MaxKeys=1)
     _say(f"looking {model.id} {model.version} up for {model.instance_type} on {connection.target.described}")
-    try:
+    with explained(f"packaging {model.id}", connection.target):
         found = look_up(connection)
         _say(f"  {time.monotonic() - began:.1f} s")
         packaged = package(connection, arguments.bucket, found, verify=arguments.verify, progress=_say)
-    except (BotoCoreError, ClientError) as error:
-        raise translated(error, f"packaging {model.id}", connection.target) from error
     arguments.output.write_text(packaged.to_json(), encoding="utf-8")
     size = f", {sized(packaged.size)}" if packaged.size else ""
     _say(
