@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 STATE = settings.ROOT / ".localcloud"
 """Where the local cloud keeps its state."""
 
+NETWORK_VARIABLES = (
+    "UV_INDEX", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX", "UV_SYSTEM_CERTS", "UV_NATIVE_TLS", "PIP_", "NPM_CONFIG_",
+    "SSL_CERT_", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+)  # fmt: skip
+"""Beginnings of the variables by which installers find their registries from this machine, mirrors and proxies too."""
+
 ISOLATED: Mapping[str, tuple[None, None, Any, None]] = {
     # Neither a profile nor a file of the user's can send a call that is meant for the local cloud to AWS, or fail it.
     "profile": (None, None, None, None),
@@ -157,7 +164,9 @@ def build_variables() -> dict[str, str]:
     folders = [tools / "uv" / "bin", tools / "cdk" / "node_modules" / ".bin", found, Path(sys.base_prefix) / "bin"]
     path = [str(folder) for folder in folders if folder is not None and folder.is_dir()]
     cache = os.environ.get("UV_CACHE_DIR") or str(Path.home() / ".cache" / "uv")
+    reaching = {name: value for name, value in os.environ.items() if name.upper().startswith(NETWORK_VARIABLES)}
     return {
+        **reaching,
         "PATH": os.pathsep.join([*path, os.environ.get("PATH", os.defpath)]),
         "UV_CACHE_DIR": cache,
         "BUILD_ENVIRONMENTS": str(settings.ROOT / "build" / "codebuild"),

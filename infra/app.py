@@ -15,6 +15,7 @@ import aws_cdk as cdk
 from helpers.errors import SettingsError
 from helpers.settings import ROOT, Settings, load
 from infra.application import BUNDLES, LAMBDAS, ApplicationStack
+from infra.bundling import bundling_failure
 from infra.errors import InfraError
 from infra.model_store import ModelStoreStack
 from infra.pipeline import PipelineStack
@@ -99,6 +100,10 @@ def main() -> None:
         build_app(load(), outdir).synth()
     except (SettingsError, InfraError) as problem:
         sys.exit(f"error: {problem}")
+    except RuntimeError:
+        if failure := bundling_failure():
+            sys.exit(f"error: {failure}")
+        raise
 
 
 if __name__ == "__main__":

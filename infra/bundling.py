@@ -166,12 +166,24 @@ def _same_modes(made: Path) -> None:
 class _CachedBundling:
     """What the CDK calls instead of Docker."""
 
+    failure: BundlingError | None = None
+    """The last one, for :func:`bundling_failure`: on its way through JavaScript an error becomes a traceback."""
+
     def __init__(self, folder: Path, interpreter: Interpreter, cache: Path) -> None:
         self._arguments = (folder, interpreter, cache)
 
     def try_bundle(self, output_dir: str, *_: object, **__: object) -> bool:
-        bundle(*self._arguments, Path(output_dir))
+        try:
+            bundle(*self._arguments, Path(output_dir))
+        except BundlingError as error:
+            _CachedBundling.failure = error
+            raise
         return True
+
+
+def bundling_failure() -> BundlingError | None:
+    """Why the last bundle was not made; None when all were."""
+    return _CachedBundling.failure
 
 
 def python_code(folder: Path, interpreter: Interpreter, cache: Path) -> lambda_.Code:

@@ -65,7 +65,12 @@ def install(requirements: Path, target: Path, *, python: str, platform: str) -> 
         No installer, no such release, no network, or a package that nobody pinned came along.
     """
     command = [*_installer(platform, python), "--target", str(target), "-r", str(requirements)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    # uv's cache first: pins leave nothing to look up, and a synthesis without network must work.
+    attempts = [[*command, "--offline"], command] if Path(command[0]).stem == "uv" else [command]
+    for attempt in attempts:
+        result = subprocess.run(attempt, capture_output=True, text=True, check=False, cwd=ROOT)
+        if not result.returncode:
+            break
     if result.returncode:
         reason = (result.stderr or result.stdout).strip()[-2000:]
         raise BundlingError(f"{requirements}: not installable for Python {python} on {platform}:\n{reason}")

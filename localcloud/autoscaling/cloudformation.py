@@ -47,6 +47,8 @@ class ScalableTargetType:
     def create(self, logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
         """RegisterScalableTarget."""
         wanted = {key: value for key, value in properties.items() if key != "ScheduledActions"}
+        if "Tags" in wanted:  # a template has a list of them, the API a map
+            wanted["Tags"] = {tag["Key"]: tag["Value"] for tag in wanted["Tags"]}
         if properties.get("ScheduledActions"):
             raise ServiceError("ValidationException", "The local cloud does not offer ScheduledActions.")
         _call(self._control, "RegisterScalableTarget", wanted)

@@ -221,6 +221,20 @@ def test_uv_hears_of_the_platform(monkeypatch, package, tmp_path, only_uv, archi
     assert run.option("--only-binary") == [":all:"]
 
 
+def test_the_network_is_asked_only_for_what_the_cache_lacks(monkeypatch, package, tmp_path, only_uv):
+    class Cacheless(Recorder):
+        def __call__(self, command, **_):
+            offline = "--offline" in command
+            commands.append(offline)
+            return subprocess.CompletedProcess(command, 2, "", "not cached") if offline else super().__call__(command)
+
+    commands = []
+    run_install(monkeypatch, package, tmp_path, Cacheless("hello_world-1.0"))
+    assert commands == [True, False]
+    run = run_install(monkeypatch, package, tmp_path / "again", Recorder())
+    assert "--offline" in run.command
+
+
 def test_on_the_local_target_the_running_interpreter_decides(monkeypatch, package, tmp_path, only_uv):
     run = run_install(monkeypatch, package, tmp_path, Recorder("hello_world-1.0"), sysconfig.get_platform())
     assert not run.option("--python-platform") + run.option("--platform") + run.option("--python-version")

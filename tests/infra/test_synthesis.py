@@ -70,6 +70,21 @@ def test_a_wrong_setting_is_one_line(tmp_path):
     assert 'allowed is "x86_64" or "arm64"' in result.stderr
 
 
+def test_a_bundle_that_cannot_be_made_is_one_line_too(tmp_path, monkeypatch, capsys):
+    """On its way through JavaScript the error would become a traceback of 60 lines."""
+    from infra import app, bundling
+    from infra.errors import BundlingError
+
+    def broken(*_):
+        raise BundlingError("requirements.txt, line 1: 'numpy' is not pinned; write name==version.")
+
+    monkeypatch.setattr(bundling, "bundle", broken)
+    monkeypatch.setenv("CDK_OUTDIR", str(tmp_path))
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    assert str(ended.value) == "error: requirements.txt, line 1: 'numpy' is not pinned; write name==version."
+
+
 def test_the_cdk_cli_runs_the_same_app():
     """With CDK's additions off: they would make its templates differ from those of ``make synth``."""
     configuration = json.loads((ROOT / "cdk.json").read_text())

@@ -1,0 +1,127 @@
+"""Push to deploy, whole: the demonstration's four pushes, then what else may happen to a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import localcloud
+from helpers import settings
+from helpers.connection import Connection, connect
+from helpers.demo_pipeline import Demonstration, commit, copy_of_the_workshop
+from helpers.deploy import deploy_pipeline, destroy
+from helpers.errors import PipelineError
+from helpers.model_view import describe_model
+from helpers.pipeline import describe, executions, watch
+from helpers.pipeline_view import markup, text
+from helpers.settings import ROOT
+from helpers.source import push
+
+from .conftest import free_port, until
+
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
+
+
+class Pushed:
+    """A workshop of its own: settings, cloud, and a copy of the code that is pushed."""
+
+    def __init__(self, folder: Path, state: Path) -> None:
+        overrides = {
+            "WORKSHOP_LOCAL_PORT": str(free_port()),
+            "WORKSHOP_LOCAL_PROVISION_SECONDS": "30",
+            "WORKSHOP_WORKSHOP_NAME": "pushed",
+        }
+        self.connection: Connection = connect(settings.load(environ=overrides), state=state)
+        self.folder, self.said = folder / "workshop", []
+        deploy_pipeline(self.connection, self.said.append)
+        copy_of_the_workshop(ROOT, self.folder, self.connection.settings)
+        self.demonstration = Demonstration(self.connection, self.folder, self.said.append)
+
+    def change(self, message: str, **tables: dict[str, object]) -> str:
+        """Change settings, commit and push; the commit's id."""
+        settings.change(self.folder / "workshop.toml", **tables)
+        commit(self.folder, message)
+        return push(self.connection, self.folder).commit
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pushed]:
+    state = tmp_path_factory.mktemp("cloud")
+    try:
+        yield Pushed(tmp_path_factory.mktemp("folder"), state)
+    finally:
+        localcloud.stop(state)
+
+
+def test_the_first_push_deploys_everything(workshop: Pushed) -> None:
+    workshop.demonstration.first()
+    newest = describe(workshop.connection, executions(workshop.connection)[0].id)
+    assert {action.status for action in newest.actions} == {"Succeeded"}
+    assert [action.stage for action in newest.actions if action.name == "SmokeTest"] == ["Test"]
+    assert newest.commit[:12] in text(newest)
+    assert "Succeeded" in markup(newest)
+
+
+def test_the_model_can_be_looked_at_before_and_after(workshop: Pushed) -> None:
+    view = describe_model(workshop.connection)
+    names = {member.name for member in view.after.members}
+    data, code = view.before if len(view.before) == 2 else (view.before[0], None)
+    assert {member.name for member in data.members} <= names
+    assert "code/inference.py" in names
+    assert code is None or {f"code/{member.name}" for member in code.members} <= names
+    assert "def model_fn" in "".join(view.code.values())
+    assert view.specification["model_id"] == view.model.model_id == "model-txt2img-smallworld"
+    assert view.after.size == view.packaged.size
+    for shown in (str(view), view._repr_html_()):
+        assert view.model.image_uri in shown
+        assert "inference.py" in shown
+
+
+def test_a_readme_does_not_package_the_model_again(workshop: Pushed) -> None:
+    workshop.demonstration.readme()
+
+
+def test_a_setting_of_the_scaling_leaves_the_endpoint_alone(workshop: Pushed) -> None:
+    workshop.demonstration.capacity()
+
+
+def test_two_pushes_in_quick_succession_end_with_the_second(workshop: Pushed) -> None:
+    first = workshop.change("seven days", bucket={"expire_after_days": 7})
+    until(lambda: any(execution.commit == first for execution in executions(workshop.connection)))
+    second = workshop.change("eight days", bucket={"expire_after_days": 8})
+    assert watch(workshop.connection, second, view=lambda execution: None).status == "Succeeded"
+    until(lambda: all(row.status != "InProgress" for row in executions(workshop.connection)))
+    rules = workshop.connection.client("s3").get_bucket_lifecycle_configuration(
+        Bucket=workshop.connection.names.bucket
+    )["Rules"]
+    assert [rule["Expiration"]["Days"] for rule in rules if "Expiration" in rule] == [8]
+
+
+def test_a_setting_of_the_pipeline_changes_the_pipeline_itself(workshop: Pushed) -> None:
+    """It updates itself, is cancelled, and starts again on the same commit; the smoke test is gone then."""
+    pushed = workshop.change("no smoke test", pipeline={"smoke_test": False})
+    execution = watch(workshop.connection, pushed, view=lambda execution: None)
+    assert "SmokeTest" not in {action.name for action in execution.actions}
+    statuses = [row.status for row in executions(workshop.connection) if row.commit == pushed]
+    assert statuses == ["Succeeded", "Cancelled"]
+
+
+def test_a_push_that_cannot_be_built_says_why_and_the_old_endpoint_answers(workshop: Pushed) -> None:
+    workshop.demonstration.broken()
+    assert any("unknown key 'max_capacitee'; did you mean 'max_capacity'?" in line for line in workshop.said)
+
+
+def test_who_waits_for_a_red_pipeline_gets_an_error_with_its_log(workshop: Pushed) -> None:
+    newest = executions(workshop.connection)[0]
+    with pytest.raises(PipelineError, match="did you mean 'max_capacity'") as caught:
+        watch(workshop.connection, newest.commit, view=lambda execution: None)
+    assert caught.value.execution is not None
+    assert caught.value.execution.failed is not None
+
+
+def test_everything_can_be_removed_again(workshop: Pushed) -> None:
+    destroy(workshop.connection, lambda line: None)
+    stacks = workshop.connection.client("cloudformation").describe_stacks()["Stacks"]
+    assert [stack["StackName"] for stack in stacks if stack["StackName"].startswith("pushed")] == []
