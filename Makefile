@@ -4,7 +4,7 @@ BIN := .venv/bin
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo demo-pipeline test lint synth local bench train score clean
+.PHONY: help setup demo demo-pipeline test lint synth studio local bench train score clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lint: setup ## format, style and types
 
 synth: setup ## write the CloudFormation templates to build/cdk.out
 	@$(BIN)/python -m infra.app
+
+studio: setup ## the prompt studio as a web page of its own (its URL holds a token; Ctrl+C ends it)
+	@$(BIN)/python -m helpers.studio.page
 
 local: setup ## start the local cloud and show how to reach it
 	@$(BIN)/python -c "from helpers.connection import connect; connect()"

@@ -87,8 +87,9 @@ class EndpointWatch:
             self._at_zero, self.instances = False, None
             self.note = f" The endpoint cannot be described: {error}"
             return False
-        instances = sum(variant.get("CurrentInstanceCount", 0) for variant in endpoint.get("ProductionVariants", []))
-        self.instances, reason = instances, endpoint.get("FailureReason", "")
+        variants, reason = endpoint.get("ProductionVariants", []), endpoint.get("FailureReason", "")
+        instances = sum(variant.get("CurrentInstanceCount", 0) for variant in variants)
+        self.instances = instances if variants else None
         self.note = f" The endpoint is {endpoint.get('EndpointStatus')} with {instances} instances." + (
             f" {reason}" if reason else ""
         )

@@ -249,10 +249,15 @@ class Follower:
 
 
 def shown_state(request: Request, endpoint: EndpointWatch) -> str:
-    """The job's state, or "generating": in the queue of an endpoint that has an instance."""
-    if request.job.state == "queued" and endpoint.instances:
-        return "generating"
-    return request.job.state
+    """The job's state, told apart further by the endpoint's instances.
+
+    In the queue of an endpoint with an instance it is "generating", and of one without it is "waking": also while the
+    endpoint is already being scaled, when its status is no longer InService.
+    """
+    state = request.job.state
+    if state in ("queued", "waking") and endpoint.instances is not None:
+        return "generating" if endpoint.instances else "waking"
+    return state
 
 
 def hint(request: Request) -> str:

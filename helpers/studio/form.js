@@ -44,7 +44,7 @@ function render({ model, el }) {
     return h("div", { class: `ws-field ws-${field.name.replaceAll("_", "-")}` },
       h("label", { for: id }, field.label),
       h("div", { class: "ws-row" }, ...row),
-      h("span", { id: hint, class: "ws-hint" }, field.hint), notes[field.name]);
+      notes[field.name], h("span", { id: hint, class: "ws-hint" }, field.hint));
   }
 
   function dice() {

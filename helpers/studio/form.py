@@ -148,7 +148,7 @@ class Form(Part):
         del change
         values = {"prompt": self.prompt, **self.parameters}
         found = {name: text for name, value in values.items() if (text := self._problem(name, value))}
-        if not found:
+        if not found and self.prompt.strip():
             try:
                 self.request()
             except ParameterError as error:

@@ -19,6 +19,16 @@ STEPS: Mapping[str, str] = {
 }
 """Name and label of each step, in their order."""
 
+LEGEND: Mapping[str, str] = {
+    "uploaded": "your request, a small JSON file with prompt and parameters, lies in S3, the cloud's file store",
+    "queued": "the endpoint, the service that runs the model, has accepted the request and put it into its queue",
+    "waking": "only when no computer (an instance) runs for the model, which costs nothing: one is being started",
+    "generating": "an instance takes requests from the queue one by one; what the model draws goes to S3 as JSON",
+    "notified": "the endpoint sends a message that it has succeeded or failed (through SNS), and a program stores that",
+    "extracted": "another small program (a Lambda) has made PNG pictures of the JSON",
+}
+"""Each step for someone who has never seen AWS."""
+
 ACTIVE: Mapping[str, str] = {
     "created": "uploaded",
     "uploaded": "queued",

@@ -35,6 +35,11 @@ function render({ model, el }) {
       h("p", { class: "ws-text" }, OUTCOMES[row.state] && row.state !== "done" ? h("strong", null, `${OUTCOMES[row.state]}. `) : null, row.text));
   }
 
+  function legend() {
+    return h("details", { "data-key": "legend" }, h("summary", { "data-key": "legend-summary" }, "What do these steps mean?"),
+      h("dl", null, ...model.get("legend").flatMap(([name, text]) => [h("dt", null, name), h("dd", null, text)])));
+  }
+
   function tick() {
     const since = (performance.now() - received) / 1000;
     for (const node of list.querySelectorAll(".ws-time")) {
@@ -47,7 +52,7 @@ function render({ model, el }) {
     received = performance.now();
     const rows = model.get("rows"), more = model.get("more");
     host.hidden = !rows.length && !model.get("error");
-    fill(list, rows.length ? h("h2", null, "Requests") : null, ...rows.map(request),
+    fill(list, rows.length ? h("header", null, h("h2", null, "Requests"), legend()) : null, ...rows.map(request),
       more ? h("p", { class: "ws-hint" }, `and ${more} more on their way`) : null);
     tick();
   }

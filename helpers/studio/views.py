@@ -8,7 +8,7 @@ import traitlets
 
 from helpers.studio.follow import Request, hint, shown_state
 from helpers.studio.parts import CSS, Part, module
-from helpers.studio.steps import TEXTS, as_rows, progress, steps_of
+from helpers.studio.steps import LEGEND, STEPS, TEXTS, as_rows, progress, steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +33,13 @@ class Timeline(Part):
     more = traitlets.Int(0).tag(sync=True)
     """Requests on their way that are not among the rows."""
     error = traitlets.Unicode("").tag(sync=True)
+    legend = traitlets.List(traitlets.List(traitlets.Unicode())).tag(sync=True)
+    """Label and meaning of each step."""
     said = traitlets.Unicode("").tag(sync=True)
     """The latest news, for screen readers."""
+
+    def __init__(self) -> None:
+        super().__init__(legend=[[STEPS[name], text] for name, text in LEGEND.items()])
 
     def show(self, requests: Sequence[Request], endpoint: EndpointWatch, waking: str) -> None:
         """Show ``requests``, newest first: those on their way, and the last few that have ended."""
