@@ -168,9 +168,7 @@ class Follower:
         """Whether both threads have ended within ``seconds`` of :meth:`close`."""
         deadline = time.monotonic() + seconds
         self._thread.join(seconds)
-        while self._sender.alive and time.monotonic() < deadline:
-            time.sleep(0.01)
-        return not (self._thread.is_alive() or self._sender.alive)
+        return self._sender.join(deadline - time.monotonic()) and not self._thread.is_alive()
 
     def _add(self, request: Request) -> Request:
         request.note(request.job.state)

@@ -46,10 +46,10 @@ class Described:
 FIELDS = (
     Described("prompt", "Prompt", "what the picture shall show", number=False),
     Described("negative_prompt", "Negative prompt", "what it shall not show", "nothing", number=False),
-    Described("width", "Width", "pixels", "model's choice", step=8),
-    Described("height", "Height", "pixels", "model's choice", step=8),
-    Described("num_inference_steps", "Steps", "more: finer and slower", "model's choice"),
-    Described("guidance_scale", "Guidance", "more: closer to the prompt", "model's choice"),
+    Described("width", "Width", "pixels", "default", step=8),
+    Described("height", "Height", "pixels", "default", step=8),
+    Described("num_inference_steps", "Steps", "more: finer and slower", "default"),
+    Described("guidance_scale", "Guidance", "more: closer to the prompt", "default"),
     Described("num_images_per_prompt", "Pictures", "per prompt", "1"),
     Described("seed", "Seed", "same seed, same picture", "by chance"),
 )

@@ -110,8 +110,7 @@ class Studio:
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         """The widgets, and for where none run the latest pictures as HTML."""
         del options
-        with contextlib.suppress(RuntimeError):  # the loader is being asked from its own thread
-            self._loader.wait(SHOW_SECONDS)
+        self._loader.wait(SHOW_SECONDS)
         html = as_html(self.gallery.tiles, len(self.gallery.jobs))
         return {
             "text/plain": repr(self),
@@ -265,7 +264,8 @@ class Studio:
         self._empty_inspector()
         for widget in (self.form, self.timeline, self.gallery.view, self.details, self._inspector, self.widget):
             widget.close()
-        return self._follower.join(seconds)
+        deadline = time.monotonic() + seconds
+        return self._follower.join(seconds) and self._loader.join(deadline - time.monotonic())
 
     # What the parts report
 

@@ -75,10 +75,11 @@ class Worker:
         with self._idle:
             self._idle.notify_all()
 
-    @property
-    def alive(self) -> bool:
-        """Whether the thread still runs."""
-        return self._thread.is_alive()
+    def join(self, seconds: float) -> bool:
+        """Whether the thread has ended within ``seconds`` of :meth:`close`."""
+        if self._thread is not threading.current_thread():
+            self._thread.join(max(0.0, seconds))
+        return not self._thread.is_alive()
 
 
 def _work(tasks: queue.SimpleQueue[Task | None], complain: Complaint) -> None:
