@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import World, broken_template, stack, topic_template, wait_until, zipped
+from .conftest import World, broken_template, stack, topic_template, wait_until
 
 pytestmark = pytest.mark.cloud
 
@@ -216,17 +216,17 @@ def test_an_s3_deployment_extracts_the_artifact(world: World) -> None:
     assert world.client("s3").get_object(Bucket=bucket, Key="docs/b/c.txt")["Body"].read() == b"c"
 
 
-def test_a_new_object_starts_a_polled_pipeline(world: World) -> None:
-    """CodePipeline polls a source whose PollForSourceChanges is not false."""
-    name = world.name()
-    source = world.source(name, {"template.json": topic_template()})
-    del source["configuration"]["PollForSourceChanges"]
-    first = world.create(name, [source], [stack("Deploy", name)])
-    assert world.ended(name, first) == "Succeeded"
-    world.client("s3").put_object(
-        Bucket="sources", Key=f"{name}.zip", Body=zipped({"template.json": topic_template(DisplayName="b")})
-    )
-    wait_until(lambda: len(world.executions(name)) == 2)
-    newest = world.executions(name)[0]
-    assert newest["trigger"]["triggerType"] == "PollForSourceChanges"
-    assert world.ended(name, newest["pipelineExecutionId"]) == "Succeeded"
+def test_a_stack_that_is_being_updated_is_waited_for(world: World) -> None:
+    """Such is a pipeline's own stack when the update has started the pipeline again."""
+    name, cloudformation = world.name(), world.client("cloudformation")
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(topic_template()))
+    wait_until(lambda: world.stack_status(name) == "CREATE_COMPLETE")
+    template = topic_template()
+    template["Resources"]["Handle"] = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
+    waiting = {"Handle": {"Ref": "Handle"}, "Timeout": "3", "Count": 1}  # nobody signals, so it is rolled back then
+    template["Resources"]["Wait"] = {"Type": "AWS::CloudFormation::WaitCondition", "Properties": waiting}
+    cloudformation.update_stack(StackName=name, TemplateBody=json.dumps(template))
+    files = {"template.json": topic_template(DisplayName="after")}
+    _, execution, status = deployed(world, files, stack("Deploy", name), name=name)
+    assert status == "Succeeded", world.actions(name, execution)
+    assert world.stack_status(name) == "UPDATE_COMPLETE"
