@@ -159,7 +159,7 @@ class Demonstration:
         picture = job.wait(timeout=WAIT_SECONDS).images[0]
         path = self._folder.parent / f"{job.id}.png"
         picture.save(path)
-        self._say(f"{what}: {PROMPT!r} → {path.relative_to(ROOT)}")
+        self._say(f"{what}: {PROMPT!r} → {path.name}")
 
     def _require(self, holds: bool, otherwise: str) -> None:
         if not holds:

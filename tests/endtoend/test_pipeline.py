@@ -10,7 +10,7 @@ import pytest
 import localcloud
 from helpers import settings
 from helpers.connection import Connection, connect
-from helpers.demo_pipeline import Demonstration, commit, copy_of_the_workshop
+from helpers.demo_pipeline import Demonstration, commit, copy_of_the_workshop, max_capacity
 from helpers.deploy import deploy_pipeline, destroy
 from helpers.errors import PipelineError
 from helpers.model_view import describe_model
@@ -88,15 +88,13 @@ def test_a_setting_of_the_scaling_leaves_the_endpoint_alone(workshop: Pushed) ->
 
 
 def test_two_pushes_in_quick_succession_end_with_the_second(workshop: Pushed) -> None:
-    first = workshop.change("seven days", bucket={"expire_after_days": 7})
+    bound = max_capacity(workshop.connection)
+    first = workshop.change("one more", endpoint={"max_capacity": bound + 1})
     until(lambda: any(execution.commit == first for execution in executions(workshop.connection)))
-    second = workshop.change("eight days", bucket={"expire_after_days": 8})
+    second = workshop.change("two more", endpoint={"max_capacity": bound + 2})
     assert watch(workshop.connection, second, view=lambda execution: None).status == "Succeeded"
     until(lambda: all(row.status != "InProgress" for row in executions(workshop.connection)))
-    rules = workshop.connection.client("s3").get_bucket_lifecycle_configuration(
-        Bucket=workshop.connection.names.bucket
-    )["Rules"]
-    assert [rule["Expiration"]["Days"] for rule in rules if "Expiration" in rule] == [8]
+    assert max_capacity(workshop.connection) == bound + 2
 
 
 def test_a_setting_of_the_pipeline_changes_the_pipeline_itself(workshop: Pushed) -> None:
