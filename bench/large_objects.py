@@ -36,14 +36,20 @@ class Meter:
         lines = (self._proc / "status").read_text().splitlines()
         return int(next(line for line in lines if line.startswith(field)).split()[1]) / 1024
 
+    def _busy(self) -> float:
+        times = (self._proc / "stat").read_text().rpartition(")")[2].split()
+        return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+
     @contextmanager
     def step(self, name: str, size: int) -> Iterator[None]:
         (self._proc / "clear_refs").write_text("5")  # the peak starts anew
-        began = time.perf_counter()
+        busy, own, began = self._busy(), time.process_time(), time.perf_counter()
         yield
         seconds = time.perf_counter() - began
+        busy, own = self._busy() - busy, time.process_time() - own
         more = self._memory("VmHWM") - self.idle
-        print(f"{name:44} {seconds:7.2f} s {size / seconds / MB:8.0f} MB/s   peak {more:+7.0f} MiB", flush=True)
+        speed = f"{seconds:6.2f} s {size / seconds / MB:7.0f} MB/s"
+        print(f"{name:42} {speed}   processor {busy:5.2f} s, client's {own:5.2f} s   {more:+5.0f} MiB", flush=True)
 
 
 def read(s3: Any, key: str, **options: Any) -> int:

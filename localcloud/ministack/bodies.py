@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import errno
 import hashlib
+import logging
 import os
+import queue
+import threading
 import uuid
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +16,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from localcloud.ministack.checksums import Digest, new_digest
+
+logger = logging.getLogger("localcloud.objects")
 
 CHUNK = 1024 * 1024
 # What copy_file_range says where this pair of files or this kernel cannot do it.
@@ -24,11 +29,23 @@ class Holding:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        # Removing a gigabyte takes a twentieth of a second, which the event loop does not have. A SimpleQueue, because
+        # its put may be called at any time, in the middle of another put too.
+        self._unused: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        threading.Thread(target=self._remove_unused, daemon=True, name="held-files").start()
+
+    def _remove_unused(self) -> None:
+        while True:
+            path = self._unused.get()
+            try:
+                path.unlink(missing_ok=True)
+            except OSError:
+                logger.warning("%s cannot be removed; it goes when the cloud ends", path, exc_info=True)
 
     def new(self) -> HeldFile:
         """A name for a new file."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return HeldFile(self._folder / uuid.uuid4().hex)
+        return HeldFile(self._folder / uuid.uuid4().hex, self._unused)
 
     def snapshot(self, body: FileBody) -> FileBody:
         """The same bytes, safe from a change of the object: objects are replaced by renaming, so a link keeps them."""
@@ -47,11 +64,11 @@ class Holding:
 
 
 class HeldFile:
-    """A file that is removed when the last body that lies in it is gone."""
+    """A file that is removed when the last body that lies in it is gone, or at once by :attr:`remove`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, unused: queue.SimpleQueue[Path]) -> None:
         self.path = path
-        weakref.finalize(self, path.unlink, missing_ok=True)
+        self.remove = weakref.finalize(self, unused.put, path)
 
 
 class FileBody:
@@ -184,9 +201,10 @@ class IncomingFile:
         digests = {name: digest.digest() for name, digest in self._digests.items()}
         return FileBody(self._held.path, 0, self.size, digests=digests, held=self._held)
 
-    def close(self) -> None:
-        """Give up: the file is removed with the last reference to it."""
+    def abandon(self) -> None:
+        """Give up. The file is removed now: what failed may refer to it for long, in its traceback."""
         self._file.close()
+        self._held.remove()
 
 
 def as_base64(checksum: bytes) -> str:

@@ -24,16 +24,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from localcloud.ministack.bodies import CHUNK, FileBody, Holding, PartStandIn, as_base64, read_at, write_together
+from localcloud.ministack.bodies import CHUNK, FileBody, Holding, PartStandIn, as_base64, read_at
+from localcloud.ministack.multipart import LARGEST_UPLOAD, Answer, Multipart
 from localcloud.ministack.uploads import DisconnectedError, FramingError, Unframing, receive_into
 from localcloud.services import Receive, Scope, Send
 
 LARGE = 1024 * 1024
 """From this many bytes on a body stays in a file."""
-_MEBIBYTE = 1024 * 1024
-# S3 User Guide, "Amazon S3 multipart upload limits": a part has 5 MiB to 5 GiB, the last may be smaller.
-_SMALLEST_PART, _LARGEST_PART = 5 * _MEBIBYTE, 5 * 1024 * _MEBIBYTE
-_Answer = tuple[int, dict[str, str], Any]
 
 
 @dataclass
@@ -44,20 +41,11 @@ class _Request:
     body: FileBody | None = None
 
 
-@dataclass(frozen=True)
-class _Assembly:
-    """The parts of an upload, put together."""
-
-    parts: list[Mapping[str, Any]]
-    whole: FileBody
-
-
 _request: ContextVar[_Request | None] = ContextVar("s3_request", default=None)
-_assembly: ContextVar[_Assembly | None] = ContextVar("s3_assembly", default=None)
 
 
-class _StorageError(Exception):
-    """A request's body cannot be stored."""
+class _RefusedError(Exception):
+    """A request's body is not taken; the arguments are S3's code, the message and the status."""
 
 
 class Objects:
@@ -75,6 +63,7 @@ class Objects:
         self._responses: Any = parts["responses"]
         # The run's own folder below the state, which the janitor removes: nothing of it outlives the cloud.
         self._holding = Holding(Path(tempfile.gettempdir()) / "objects")
+        self._multipart = Multipart(parts, self._holding)
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="objects")
         self._here = threading.local()
         self._ministack: Any = parts["app"].app
@@ -83,7 +72,7 @@ class Objects:
     def _take_over(self) -> None:
         self._app._read_request_body = functools.partial(self._receive, self._app._read_request_body)
         self._s3.hashlib = _Hashlib()
-        for name, replacement in {
+        replacements: dict[str, Callable[..., Any]] = {
             "handle_request": self._handle_request,
             "_dispatch": self._dispatch,
             "_read_body": self._read_body,
@@ -91,11 +80,11 @@ class Objects:
             "_version_entry_from_record": self._version_entry,
             "_atomic_write": self._write,
             "_compute_s3_checksum": self._checksum,
-            "_upload_part_copy": self._upload_part_copy,
-            "_complete_multipart_upload": self._complete,
-            "_maybe_replicate": self._before_replication,
+            "_check_copy_source_preconditions": self._source_refusal,
             "md5_hash": _md5_hash,
-        }.items():
+            **self._multipart.replacements(),
+        }
+        for name, replacement in replacements.items():
             setattr(self._s3, name, functools.partial(replacement, getattr(self._s3, name)))
 
     # ---- requests and answers
@@ -105,8 +94,8 @@ class Objects:
         token = _request.set(_Request(scope) if _is_signed_for_s3(scope) else None)
         try:
             await self._ministack(scope, receive, send)
-        except _StorageError as error:
-            await self._app._send_response(send, *self._s3._error("InternalError", str(error), 500))
+        except _RefusedError as error:
+            await self._app._send_response(send, *self._s3._error(*error.args))
         finally:
             _request.reset(token)
 
@@ -116,21 +105,22 @@ class Objects:
         if request is None or not _is_large_upload(request.scope, headers):
             body: bytes = await original(receive, method, headers)
             return body
+        if _body_size(headers) > LARGEST_UPLOAD:
+            raise _RefusedError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", 400)
         framed = headers.get("x-amz-content-sha256", "").startswith("STREAMING-") or "aws-chunked" in headers.get(
             "content-encoding", ""
         )
         unframing = Unframing() if framed else None
         try:
             algorithms = self._algorithms(request.scope, headers)
-            request.body = await receive_into(self._holding.new(), receive, self._pool, algorithms, unframing)
-            if unframing is not None:
-                self._take_trailer(unframing.trailer, headers, len(request.body))
+            check = functools.partial(self._take_trailer, unframing, headers)
+            request.body = await receive_into(self._holding.new(), receive, self._pool, algorithms, unframing, check)
         except DisconnectedError:
             raise self._app._RequestBodyDisconnected from None
         except FramingError as error:
             raise self._app._IncompleteRequestBody(str(error)) from error
         except OSError as error:
-            raise _StorageError(f"The local cloud could not store the body: {error}") from error
+            raise _RefusedError("InternalError", f"The local cloud could not store the body: {error}", 500) from error
         return b""
 
     def _algorithms(self, scope: Scope, headers: Mapping[str, str]) -> set[str]:
@@ -139,18 +129,22 @@ class Objects:
         names += [name.strip().lower().removeprefix("x-amz-checksum-") for name in _listed(headers, "x-amz-trailer")]
         names += _listed(headers, "x-amz-sdk-checksum-algorithm")
         query = urllib.parse.parse_qs(scope.get("query_string", b"").decode("latin-1"))
-        upload = self._upload(query.get("uploadId", [""])[0])
+        upload = self._multipart.find(query.get("uploadId", [""])[0])
         names += [upload["checksum_algorithm"] or ""] if upload else []
         return {"MD5", *(name.upper().replace("_", "") for name in names)}
 
-    def _take_trailer(self, trailer: bytes, headers: dict[str, str], size: int) -> None:
+    def _take_trailer(self, unframing: Unframing | None, headers: dict[str, str], size: int) -> None:
         """Let MiniStack read the end of an aws-chunked body, as if that were all: it puts trailers to the headers."""
+        if unframing is None:
+            return
         declared = headers.get("x-amz-decoded-content-length")
         if declared is not None and declared.strip() != str(size):
             raise FramingError(f"x-amz-decoded-content-length says {declared}, but {size} bytes came")
         if declared is not None:
             headers["x-amz-decoded-content-length"] = "0"
-        self._app._decode_aws_chunked_body(trailer or b"?", headers)  # which says that the last chunk is missing
+        self._app._decode_aws_chunked_body(
+            unframing.trailer or b"?", headers
+        )  # which says that the last chunk is missing
         if declared is not None:
             headers["x-amz-decoded-content-length"] = declared
 
@@ -164,31 +158,28 @@ class Objects:
         query_params: dict[str, list[str]],
         *arguments: Any,
         **options: Any,
-    ) -> _Answer:
+    ) -> Answer:
         """Answer a request for S3, of HTTP or of another service in MiniStack (which gets ``bytes``)."""
         request = _request.get()
         _request.set(None)
         if request is not None and request.body is not None:
             body, request.body = request.body, None
-        token = _assembly.set(None)
         try:
             if method == "POST" and "uploadId" in query_params:
-                _assembly.set(await self._assemble(query_params["uploadId"][0], body))
+                await self._multipart.prepare(query_params["uploadId"][0], body)
             answer = await original(method, path, headers, body, query_params, *arguments, **options)
         except OSError as error:
             answer = self._s3._error("InternalError", f"The local cloud could not store the object: {error}", 500)
-        finally:
-            _assembly.reset(token)
         status, answer_headers, content = answer
         if isinstance(content, FileBody):
             content = self._streamed(content) if request is not None else content.read()
         return status, answer_headers, content
 
-    def _dispatch(self, original: Any, *arguments: Any) -> _Answer:
+    def _dispatch(self, original: Any, *arguments: Any) -> Answer:
         """Hand out files instead of ``bytes`` in here, on this thread alone: MiniStack starts others for events."""
         self._here.files = True
         try:
-            answer: _Answer = original(*arguments)
+            answer: Answer = original(*arguments)
         finally:
             self._here.files = False
         return answer
@@ -256,106 +247,12 @@ class Objects:
         checksum = body.checksum((algorithm or "").upper().replace("_", ""))
         return None if checksum is None else as_base64(checksum)
 
-    # ---- multipart uploads
-
-    def _upload(self, upload_id: str) -> Any:
-        uploads = self._s3._multipart_uploads._data.items()  # of all accounts: the ids are random
-        return next((upload for (_, name), upload in uploads if name == upload_id), None)
-
-    def _upload_part_copy(self, original: Any, bucket: str, key: str, query: Any, headers: Any) -> _Answer:
-        """Keep what is copied as a link to the source's file and a range of it."""
-        answer: _Answer = original(bucket, key, query, headers)
-        if answer[0] == 200:
-            part = self._upload(query["uploadId"][0])["parts"][int(query["partNumber"][0])]
-            if isinstance(part["body"], FileBody):
-                part["body"] = self._holding.snapshot(part["body"])
-        return answer
-
-    def _named_parts(self, body: bytes) -> list[int]:
-        """The part numbers in the body of CompleteMultipartUpload; none when it is no XML, of which MiniStack tells."""
-        try:
-            root = self._s3.fromstring(body)
-        except self._s3.ParseError:
-            return []
-        texts = [element.text for element in root.iter() if element.tag.rpartition("}")[2] == "PartNumber"]
-        return [int(text) for text in texts if text and text.isdigit()]
-
-    async def _assemble(self, upload_id: str, body: bytes) -> _Assembly | None:
-        """Put the parts that ``body`` names together, on a thread; None when there is nothing to do."""
-        upload, numbers = self._upload(upload_id), self._named_parts(body)
-        if upload is None or self._refusal(upload, numbers) or not set(numbers) <= upload["parts"].keys():
-            return None
-        parts = [upload["parts"][number] for number in numbers]
-        bodies = [part["body"] for part in parts]
-        if not any(isinstance(content, FileBody) for content in bodies):
-            return None
-        if len(bodies) == 1 and bodies[0].is_whole_file():
-            return _Assembly(parts, bodies[0])
-        held = self._holding.new()
-        await asyncio.to_thread(write_together, bodies, held.path)
-        return _Assembly(parts, FileBody(held.path, 0, sum(map(len, bodies)), held=held))
-
-    def _refusal(self, upload: Mapping[str, Any], numbers: list[int]) -> _Answer | None:
-        """What MiniStack does not check (S3 API Reference, "CompleteMultipartUpload", errors)."""
-        if numbers != sorted(set(numbers)):
-            message = "The list of parts was not in ascending order. Parts must be ordered by part number."
-            return self._error("InvalidPartOrder", message, upload)
-        parts = upload["parts"]
-        for number in numbers[:-1]:
-            if number in parts and parts[number]["size"] < _SMALLEST_PART:
-                message = "Your proposed upload is smaller than the minimum allowed size"
-                about = {
-                    "ProposedSize": str(parts[number]["size"]),
-                    "MinSizeAllowed": str(_SMALLEST_PART),
-                    "PartNumber": str(number),
-                    "ETag": parts[number]["etag"].strip('"'),
-                }
-                return self._error("EntityTooSmall", message, upload, about)
-        return None
-
-    def _error(self, code: str, message: str, upload: Any, about: dict[str, str] | None = None) -> _Answer:
-        resource = f"/{upload['bucket']}/{upload['key']}"
-        status = 409 if code == "OperationAborted" else 400
-        answer: _Answer = self._s3._error(code, message, status, resource, about)
-        return answer
-
-    def _complete(self, original: Any, bucket: str, key: str, body: bytes, query: Any, headers: Any = None) -> _Answer:
-        """Complete with MiniStack's own code, which sees stand-ins for parts; the whole comes in afterwards."""
-        call = functools.partial(original, bucket, key, body, query, headers)
-        upload, assembly = self._upload(query["uploadId"][0]), _assembly.get()
-        if upload is None:
-            answer: _Answer = call()
-            return answer
-        numbers = self._named_parts(body)
-        refusal = self._refusal(upload, numbers)
-        if refusal is not None:
-            return refusal
-        parts = upload["parts"]
-        named = [parts.get(number) for number in numbers]
-        if None in named or not any(isinstance(part["body"], FileBody) for part in named if part):
-            return call()  # type: ignore[no-any-return]  # MiniStack's
-        if assembly is None or any(then is not now for then, now in zip(assembly.parts, named, strict=True)):
-            message = "A conflicting conditional operation is currently in progress against this resource. Try again."
-            return self._error("OperationAborted", message, upload)
-        upload["parts"] = {
-            number: {**part, "body": PartStandIn(part["size"], part["etag"])} for number, part in parts.items()
-        }
-        self._here.whole = assembly.whole
-        try:
-            return call()  # type: ignore[no-any-return]  # MiniStack's
-        finally:
-            self._here.whole = None
-            upload["parts"] = parts
-
-    def _before_replication(
-        self, original: Any, bucket: str, key: str, record: dict[str, Any], data: Any, tags: Any = None
-    ) -> None:
-        """The first that MiniStack does with a completed object: from here on it is the whole."""
-        whole: FileBody | None = getattr(self._here, "whole", None)
-        if whole is not None:
-            record["body"] = data = whole
-            record["size"] = len(whole)
-        original(bucket, key, record, data, tags)
+    def _source_refusal(self, original: Any, headers: Mapping[str, str], source: dict[str, Any]) -> Any:
+        """CopyObject and UploadPartCopy: a source of more than 5 GiB is copied by ranges (S3 API Reference, both)."""
+        if source["size"] > LARGEST_UPLOAD and "x-amz-copy-source-range" not in headers:
+            message = "The specified copy source is larger than the maximum allowable size for a copy source: "
+            return self._s3._error("InvalidRequest", f"{message}{LARGEST_UPLOAD}", 400)
+        return original(headers, source)
 
 
 class _Hashlib:
@@ -405,8 +302,13 @@ def _is_large_upload(scope: Scope, headers: Mapping[str, str]) -> bool:
         and scope["path"].strip("/").count("/") > 0
         and names <= {"x-id", "partNumber", "uploadId"}
         and "x-amz-copy-source" not in headers
-        and int(headers.get("x-amz-decoded-content-length") or headers.get("content-length") or 0) >= LARGE
+        and _body_size(headers) >= LARGE
     )
+
+
+def _body_size(headers: Mapping[str, str]) -> int:
+    size = headers.get("x-amz-decoded-content-length") or headers.get("content-length") or "0"
+    return int(size) if size.isdigit() else 0
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 
 from localcloud.ministack.bodies import FileBody, HeldFile, IncomingFile
@@ -82,9 +82,28 @@ class Unframing:
 
 
 async def receive_into(
-    held: HeldFile, receive: Receive, pool: Executor, algorithms: Iterable[str], unframing: Unframing | None
+    held: HeldFile,
+    receive: Receive,
+    pool: Executor,
+    algorithms: Iterable[str],
+    unframing: Unframing | None,
+    check: Callable[[int], None],
 ) -> FileBody:
     """Store a request's body while it arrives; the event loop receives while a thread digests and writes.
+
+    Parameters
+    ----------
+    held : HeldFile
+        Where; the file is removed if anything fails.
+    receive : callable
+        ASGI's.
+    pool : Executor
+    algorithms : iterable of str
+        The checksums to compute.
+    unframing : Unframing, optional
+        If the body is aws-chunked.
+    check : callable
+        Called with the number of bytes when all have arrived; raises if they are not what was announced.
 
     Raises
     ------
@@ -116,9 +135,10 @@ async def receive_into(
                 batch, size = [], 0
         if writing is not None:
             await writing
+        check(incoming.size)
         return incoming.finish()
     except BaseException:
         if writing is not None:
             await asyncio.wait([writing])  # the thread still uses the file
-        incoming.close()
+        incoming.abandon()
         raise
