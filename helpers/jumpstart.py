@@ -114,6 +114,16 @@ def look_up(connection: Connection, model_id: str, version: str, instance_type: 
     return Model(**{**found, "instance_types": tuple(found["instance_types"])})
 
 
+def known(connection: Connection) -> list[str]:
+    """Ids of all text-to-image models that JumpStart has in the region (about 5 s)."""
+    try:
+        found: list[str] = _ask(connection, "known", connection.settings.workshop.region)
+    except _RefusedError as refusal:
+        kind, message = refusal.args
+        raise ModelError(f"JumpStart's models could not be listed: {kind}: {message}") from None
+    return found
+
+
 def look_up_specification(connection: Connection, model_id: str, version: str) -> dict[str, Any]:
     """JumpStart's specification of a model, as JSON: everything that :func:`look_up` takes its answers from.
 
@@ -147,7 +157,7 @@ def _explain(
             f"[model] instance_type in workshop.toml to one that the model supports. JumpStart said: {message}"
         )
     try:
-        near = difflib.get_close_matches(model_id, _ask(connection, "known", region), 3, 0.4)
+        near = difflib.get_close_matches(model_id, known(connection), 3, 0.4)
     except (_RefusedError, ModelError):
         near = []
     hint = "the nearest ids are " + ", ".join(near) if near else "no id is near it"
