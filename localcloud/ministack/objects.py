@@ -18,6 +18,7 @@ import threading
 import urllib.parse
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,9 +166,10 @@ class Objects:
         if request is not None and request.body is not None:
             body, request.body = request.body, None
         try:
-            if method == "POST" and "uploadId" in query_params:
-                await self._multipart.prepare(query_params["uploadId"][0], body)
-            answer = await original(method, path, headers, body, query_params, *arguments, **options)
+            completes = method == "POST" and "uploadId" in query_params
+            preparation = self._multipart.prepared(query_params["uploadId"][0], body) if completes else nullcontext()
+            async with preparation:
+                answer = await original(method, path, headers, body, query_params, *arguments, **options)
         except OSError as error:
             answer = self._s3._error("InternalError", f"The local cloud could not store the object: {error}", 500)
         status, answer_headers, content = answer
