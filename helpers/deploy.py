@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from helpers.connection import Connection
 
 Progress = Callable[[str], None]
-ASSEMBLY = ROOT / "build" / "cdk.out"
+ASSEMBLIES = ROOT / "build" / "assemblies"
+"""A folder for each workshop: two of them may be deployed at the same time."""
 CDK = ROOT / ".tools" / "cdk" / "node_modules" / "aws-cdk" / "bin" / "cdk"
 BOOTSTRAP_STACK = "CDKToolkit"
 CDK_SECONDS = 3600
@@ -35,19 +36,20 @@ CDK_SECONDS = 3600
 
 
 def synthesise(connection: Connection, progress: Progress) -> Path:
-    """Write the CloudFormation templates to ``build/cdk.out`` and return that folder."""
+    """Write the CloudFormation templates and the functions' code, and return the folder that holds them."""
+    assembly = ASSEMBLIES / connection.settings.workshop.name
     progress("synthesising the CloudFormation templates")
     done = subprocess.run(
         [sys.executable, "-m", "infra.app"],
         cwd=ROOT,
-        env=child_environment(connection) | {"CDK_OUTDIR": str(ASSEMBLY)},
+        env=child_environment(connection) | {"CDK_OUTDIR": str(assembly)},
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
         raise DeploymentError(f"synthesising the stacks failed:\n{done.stderr.strip()[-3000:]}")
-    return ASSEMBLY
+    return assembly
 
 
 def _cdk(connection: Connection, progress: Progress, *arguments: str) -> None:
