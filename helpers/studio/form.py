@@ -138,11 +138,12 @@ class Form(Part):
 
     def take(self, request: Mapping[str, Any]) -> None:
         """Fill the form with a request's parameters; what the request left open is left empty."""
-        for name in LABELS:
-            value = request.get(name)
-            value = " / ".join(map(str, value)) if isinstance(value, list) else value
-            setattr(self, name, "" if value is None else str(value))
-        self.fresh_seed = False  # whoever wants the same parameters wants the same picture
+        with self.changing():
+            for name in LABELS:
+                value = request.get(name)
+                value = " / ".join(map(str, value)) if isinstance(value, list) else value
+                setattr(self, name, "" if value is None else str(value))
+            self.fresh_seed = False  # whoever wants the same parameters wants the same picture
 
     def _check(self, change: object = None) -> None:
         del change
@@ -153,7 +154,7 @@ class Form(Part):
                 self.request()
             except ParameterError as error:
                 found[""] = _while_typing(error)
-        with self.hold_sync():
+        with self.changing():
             self.problems, self.reason = found, self._reason(found)
 
     def _problem(self, name: str, value: object) -> str:

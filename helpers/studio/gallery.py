@@ -94,7 +94,7 @@ class Gallery:
             if self._asked:
                 return
             self._asked = True
-        self.view.busy = True
+        self.view.mark_busy(True)
         self._worker.do(self._refresh)
 
     def _refresh(self) -> None:
@@ -103,7 +103,7 @@ class Gallery:
         try:
             found = self._connection.jobs()
         finally:
-            self.view.busy = False
+            self.view.mark_busy(False)
         self._jobs = [job for job in found if job.state in ("done", "failed")]
         self._on_the_way([job for job in found if job.state not in ("done", "failed")])
         self._show()
@@ -113,7 +113,7 @@ class Gallery:
         return self._jobs[first : first + PER_PAGE]
 
     def _show(self) -> None:
-        with self.view.hold_sync():
+        with self.view.changing():
             self.view.pages, self.view.total = self.pages, len(self._jobs)
             self.view.number = self._wanted = min(max(1, self._wanted), self.pages)
         jobs = self._on_page()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,16 @@ class Part(anywidget.AnyWidget):
     State goes one way, from Python to the page, but for what is typed in the form; so no answer of Python's can undo
     what somebody does meanwhile.
     """
+
+    def __init__(self, **values: Any) -> None:
+        self._changing = threading.RLock()
+        super().__init__(**values)
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """Several traits at once, and one thread at a time: what one sets while another sends may get lost."""
+        with self._changing, self.hold_sync():
+            yield
 
     def listen(self, action: Action) -> None:
         """Call ``action``, a bound method, with each message; its object may go away, and then nobody hears them."""

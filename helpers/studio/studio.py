@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from helpers import ids
-from helpers.errors import JobTimeoutError, ParameterError
+from helpers.errors import JobTimeoutError, ParameterError, ResultError
 from helpers.jobs import Job
 from helpers.studio import inspecting
 from helpers.studio.follow import Follower, Request
@@ -158,7 +158,7 @@ class Studio:
         if self.closed:
             raise ParameterError("this studio is closed: make a new one with Studio(connection).")
         job = Job(self._connection, ids.new_id(), self.form.request(), options={"Accept": "application/json"})
-        self.timeline.error = ""
+        self._complain("")
         self._follower.send(job)
         if self.form.fresh_seed:
             self.form.roll()
@@ -216,9 +216,8 @@ class Studio:
 
     def close_details(self) -> None:
         """Close what :meth:`open` shows."""
-        with self.details.hold_sync():
-            self.details.about, self.details.problem, self.details.inspecting = {}, "", -1
-        self.gallery.view.chosen = ""
+        self.details.show({})
+        self.gallery.view.choose("")
         self._empty_inspector()
 
     def use_again(self, inference_id: str) -> None:
@@ -242,7 +241,7 @@ class Studio:
         made = inspecting.inspector_of(self._connection, self.details.about, picture)
         self._empty_inspector()
         self._inspector.children = (made,)
-        self.details.inspecting = picture
+        self.details.mark_inspected(picture)
         return made
 
     def close(self, seconds: float = 0.0) -> bool:
@@ -258,14 +257,17 @@ class Studio:
         bool
             Whether they have ended.
         """
-        self.closed = True
-        self._follower.close()
-        self._loader.close()
+        self._stop_threads()
         self._empty_inspector()
         for widget in (self.form, self.timeline, self.gallery.view, self.details, self._inspector, self.widget):
             widget.close()
         deadline = time.monotonic() + seconds
         return self._follower.join(seconds) and self._loader.join(deadline - time.monotonic())
+
+    def _stop_threads(self) -> None:
+        self.closed = True
+        self._follower.close()
+        self._loader.close()
 
     # What the parts report
 
@@ -280,14 +282,17 @@ class Studio:
         return call
 
     def _complain(self, text: str) -> None:
-        self.timeline.error = text
+        self.timeline.complain(text)
 
     def _show_requests(self) -> None:
-        self.timeline.show(self._follower.requests(), self._follower.endpoint, self._waking)
+        self.timeline.show(self._follower, self._waking)
 
     def _take_up(self, jobs: list[Job]) -> None:
         for job in jobs:
-            self._follower.take_up(job)
+            if self._follower.find(job.id) is None:
+                with contextlib.suppress(ResultError):  # a request that is gone may still be answered
+                    _ = job.request  # its row shows the prompt
+                self._follower.take_up(job)
 
     def _settled(self, request: Request) -> None:
         if request.outcome == "failed":
@@ -297,9 +302,8 @@ class Studio:
 
     def _show_details(self, about: Mapping[str, Any]) -> None:
         self._empty_inspector()
-        with self.details.hold_sync():
-            self.details.about, self.details.problem, self.details.inspecting = dict(about), "", -1
-        self.gallery.view.chosen = about["id"]
+        self.details.show(about)
+        self.gallery.view.choose(about["id"])
 
     def _empty_inspector(self) -> None:
         children, self._inspector.children = self._inspector.children, ()
@@ -320,7 +324,7 @@ class Studio:
             case "dismiss":
                 self.dismiss(str(message["id"]))
             case "clear":
-                self.timeline.error = ""
+                self._complain("")
 
     def _on_gallery(self, message: Mapping[str, Any]) -> None:
         match message.get("do"):
@@ -346,10 +350,10 @@ class Studio:
     def _try(self, action: Callable[[], object]) -> None:
         """For what a click in the gallery or the details starts: an error appears where they are."""
         try:
-            self.details.problem = ""
+            self.details.complain("")
             action()
         except Exception as error:  # noqa: BLE001 - the page says what happened
-            self.details.problem = said(error)
+            self.details.complain(said(error))
 
 
 def _id(job: Job | str) -> str:
@@ -357,7 +361,7 @@ def _id(job: Job | str) -> str:
 
 
 @atexit.register
-def _close_all() -> None:
-    """No thread of ours may talk to a kernel that is going away."""
+def _stop_all() -> None:
+    """No thread of ours may work in a kernel that is going away; its widgets stay as they are in the page."""
     for studio in list(_OPEN):
-        studio.close()
+        studio._stop_threads()

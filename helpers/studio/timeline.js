@@ -31,7 +31,7 @@ function render({ model, el }) {
     return h("article", { "data-state": row.state, "data-id": row.id },
       h("header", null, h("h3", null, row.prompt),
         h("span", { class: "ws-time", "data-elapsed": row.elapsed, "data-running": row.running ? "yes" : "no" }), act),
-      bar, h("ol", { "aria-label": "Steps" }, ...row.steps.map(step)),
+      bar, h("ol", { "aria-label": `Steps of: ${row.prompt}` }, ...row.steps.map(step)),
       h("p", { class: "ws-text" }, OUTCOMES[row.state] && row.state !== "done" ? h("strong", null, `${OUTCOMES[row.state]}. `) : null, row.text));
   }
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from helpers.studio.follow import Request, hint, shown_state
+from helpers.studio.follow import Follower, Request, hint, shown_state
 from helpers.studio.parts import CSS, Part, module
 from helpers.studio.steps import LEGEND, STEPS, TEXTS, as_rows, progress, steps_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from helpers.studio.shelf import Tile
     from helpers.watching import EndpointWatch
@@ -41,8 +41,17 @@ class Timeline(Part):
     def __init__(self) -> None:
         super().__init__(legend=[[STEPS[name], text] for name, text in LEGEND.items()])
 
-    def show(self, requests: Sequence[Request], endpoint: EndpointWatch, waking: str) -> None:
-        """Show ``requests``, newest first: those on their way, and the last few that have ended."""
+    def show(self, follower: Follower, waking: str) -> None:
+        """Show the requests, newest first: those on their way, and the last few that have ended."""
+        with self.changing():  # the requests are asked for inside, or an older list might come after a newer one
+            self._show(follower.requests(), follower.endpoint, waking)
+
+    def complain(self, text: str) -> None:
+        """Show ``text`` as an error; empty takes the last one away."""
+        with self.changing():
+            self.error = text
+
+    def _show(self, requests: Sequence[Request], endpoint: EndpointWatch, waking: str) -> None:
         active = [request for request in requests if request.on_its_way]
         ended = [request for request in requests if not request.on_its_way][:MOST_ENDED]
         # When many are on their way the oldest are shown: they are the next to be done.
@@ -50,9 +59,7 @@ class Timeline(Part):
         shown = [request for request in requests if request in first or request in ended]
         rows = [_row(request, endpoint, waking) for request in shown]
         news = _news(self.rows, rows)
-        with self.hold_sync():
-            self.rows, self.more = rows, len(active) - len(first)
-            self.said = news or self.said
+        self.rows, self.more, self.said = rows, len(active) - len(first), news or self.said
 
 
 def _prompt(request: Request) -> str:
@@ -110,9 +117,19 @@ class GalleryView(Part):
     def show(self, tiles: Sequence[Tile | None], ids: Sequence[str]) -> None:
         """Show ``tiles``; None stands for one that is still being read."""
         empty = {"prompt": "", "state": "loading", "pictures": [], "count": 0, "reason": ""}
-        self.tiles = [
-            {"id": item, **empty} if tile is None else tile.as_row() for tile, item in zip(tiles, ids, strict=True)
-        ]
+        rows = [{"id": item, **empty} if tile is None else tile.as_row() for tile, item in zip(tiles, ids, strict=True)]
+        with self.changing():
+            self.tiles = rows
+
+    def mark_busy(self, busy: bool) -> None:
+        """Say whether the bucket is being listed."""
+        with self.changing():
+            self.busy = busy
+
+    def choose(self, inference_id: str) -> None:
+        """Mark the tile whose details are open."""
+        with self.changing():
+            self.chosen = inference_id
 
 
 class DetailsView(Part):
@@ -124,3 +141,18 @@ class DetailsView(Part):
     problem = traitlets.Unicode("").tag(sync=True)
     inspecting = traitlets.Int(-1).tag(sync=True)
     """The picture that is in the pixel inspector below."""
+
+    def show(self, about: Mapping[str, Any]) -> None:
+        """Show a request, or with an empty mapping none."""
+        with self.changing():
+            self.about, self.problem, self.inspecting = dict(about), "", -1
+
+    def complain(self, text: str) -> None:
+        """Show ``text`` as an error; empty takes the last one away."""
+        with self.changing():
+            self.problem = text
+
+    def mark_inspected(self, picture: int) -> None:
+        """Say which picture is in the inspector."""
+        with self.changing():
+            self.inspecting = picture

@@ -157,6 +157,7 @@ def test_a_new_studio_goes_on_waiting(app, backend, until):
     try:
         until(lambda: [found.id for found in later.jobs] == [job.id])
         assert "before this studio was opened" in row(later, job)["text"]
+        assert row(later, job)["prompt"] == "a red circle"
         backend.finish(job)
         later.wait(SECONDS)
         assert [tile.prompt for tile in later.gallery.tiles] == ["a red circle"]
