@@ -204,9 +204,7 @@ def _check_stack(action: dict[str, Any], configuration: dict[str, str]) -> None:
 def _check_artifacts(stages: list[dict[str, Any]]) -> None:
     produced: set[str] = set()
     for stage in stages:
-        actions = stage["actions"]
-        for order in sorted({action.get("runOrder", 1) for action in actions}):
-            group = [action for action in actions if action.get("runOrder", 1) == order]
+        for group in _groups(stage["actions"]):
             for action in group:
                 for artifact in action.get("inputArtifacts", []):
                     if artifact["name"] not in produced:
@@ -228,21 +226,27 @@ def _check_namespaces(pipeline: dict[str, Any]) -> None:
     declared = {variable["name"] for variable in pipeline.get("variables", [])}
     known: set[str] = set()
     for stage in pipeline["stages"]:
-        for action in sorted(stage["actions"], key=lambda item: int(item.get("runOrder", 1))):
-            for value in action.get("configuration", {}).values():
-                for namespace, name in references(value):
-                    if namespace == "variables" and name not in declared:
-                        raise _action(
-                            f"Action {action['name']} refers to the pipeline variable {name}, which is not declared"
-                        )
-                    if namespace not in known and namespace not in _BUILT_IN_NAMESPACES:
-                        raise _action(
-                            f"Action {action['name']} names the namespace {namespace}, which no action before it has"
-                        )
-            namespace = action.get("namespace")
-            if namespace in known or namespace in _BUILT_IN_NAMESPACES:
-                raise _structure(
-                    f"Namespaces must be unique within the pipeline: {namespace} has been used more than once"
-                )
-            if namespace:
+        for group in _groups(stage["actions"]):
+            for action in group:
+                _check_references(action, declared, known)
+            for namespace in (action["namespace"] for action in group if action.get("namespace")):
+                if namespace in known or namespace in _BUILT_IN_NAMESPACES:
+                    raise _structure(
+                        f"Namespaces must be unique within the pipeline: {namespace} has been used more than once"
+                    )
                 known.add(namespace)
+
+
+def _check_references(action: dict[str, Any], declared: set[str], known: set[str]) -> None:
+    for value in action.get("configuration", {}).values():
+        for namespace, name in references(value):
+            if namespace == "variables" and name not in declared:
+                raise _action(f"Action {action['name']} refers to the pipeline variable {name}, which is not declared")
+            if namespace not in known and namespace not in _BUILT_IN_NAMESPACES:
+                raise _action(f"Action {action['name']} names the namespace {namespace}, which no action before it has")
+
+
+def _groups(actions: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The actions of a stage, those of one run order together, in the order in which they start."""
+    orders = sorted({action.get("runOrder", 1) for action in actions})
+    return [[action for action in actions if action.get("runOrder", 1) == order] for order in orders]

@@ -97,6 +97,10 @@ def test_the_base_of_these_tests_is_valid() -> None:
             "the pipeline variable x, which is not declared",
         ),
         (pipeline([source()], [approval(CustomData="#{Out.x}")]), "names the namespace Out, which no action before it"),
+        (
+            pipeline([source()], [build(namespace="Out"), approval(CustomData="#{Out.x}")]),
+            "names the namespace Out, which no action before it",
+        ),
         (pipeline([source(namespace="A")], [build(namespace="A")]), "Namespaces must be unique within the pipeline: A"),
         (pipeline([source()], [stack("Deploy", "s", "CREATE")]), "ActionMode must be one of CREATE_UPDATE"),
         (
