@@ -60,9 +60,10 @@ def _request(job: Job) -> dict[str, Any]:
         _destination(artifact) | {"artifactIdentifier": artifact.name}
         for artifact in (job.outputs if len(job.outputs) > 1 else ())
     ]
+    # The build says who started it, as on AWS ("Environment variables in build environments": CODEBUILD_INITIATOR).
+    initiator = {"name": "CODEBUILD_INITIATOR", "value": f"codepipeline/{job.pipeline}", "type": "PLAINTEXT"}
     variables = _variables(job.configuration.get("EnvironmentVariables", "[]"))
-    if variables:
-        request["environmentVariablesOverride"] = variables
+    request["environmentVariablesOverride"] = [*variables, initiator]
     return request
 
 

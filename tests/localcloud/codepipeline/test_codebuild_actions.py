@@ -87,6 +87,8 @@ def test_source_build_deploy(world: World) -> None:
     result = runs["Build"]["output"]["executionResult"]
     assert result["externalExecutionId"].startswith(f"{name}:")
     assert result["externalExecutionUrl"]
+    (started,) = world.client("codebuild").batch_get_builds(ids=[result["externalExecutionId"]])["builds"]
+    assert started["initiator"] == f"codepipeline/{name}"
 
 
 def test_several_inputs_and_outputs_by_name(world: World) -> None:
