@@ -48,7 +48,8 @@ LOCAL_CONFIG = Config(
     max_pool_connections=32,
     retries={"mode": "standard", "total_max_attempts": 3},
     proxies={},  # a proxy for the internet must not see 127.0.0.1
-    s3={"addressing_style": "path"},
+    # As over https: the checksum that goes along tells of damage, and hashing gigabytes twice takes seconds.
+    s3={"addressing_style": "path", "payload_signing_enabled": False},
 )
 AWS_CONFIG = Config(
     connect_timeout=10,

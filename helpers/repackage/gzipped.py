@@ -20,14 +20,14 @@ FEED_BYTES, INFLATED_BYTES = 1 << 18, 1 << 21
 """Bytes into and at most out of one call of inflate: small, so that a bomb unpacks piece by piece too."""
 
 
-def stored(data: bytes | bytearray | memoryview) -> Iterator[bytes]:
+def stored(data: bytes | bytearray | memoryview) -> Iterator[bytes | memoryview]:
     """``data`` as non-final stored deflate blocks, which begin and end on a byte."""
     view = memoryview(data)
     for begin in range(0, len(view), STORED_BYTES):
         block = view[begin : begin + STORED_BYTES]
         # BFINAL = 0, BTYPE = 00, then padding to the byte; length and its complement.
         yield struct.pack("<BHH", 0, len(block), len(block) ^ 0xFFFF)
-        yield bytes(block)
+        yield block
 
 
 def trailer(crc: int, length: int) -> bytes:
@@ -73,18 +73,17 @@ def header_length(data: bytes) -> int | None:
     return at if len(data) >= at else None
 
 
-def first_header(name: str, chunks: Iterable[bytes | bytearray]) -> int:
+def first_header(name: str, chunks: Iterable[bytes]) -> int:
     """The length of the gzip header in ``chunks``, the beginning of the file ``name``; ModelError when it is none."""
     unpacked = Unpacked(name, chunks)
     unpacked.begin()
     return unpacked.members[0].first
 
 
-def _pieces(chunks: Iterable[bytes | bytearray | memoryview]) -> Iterator[bytes]:
+def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
-        view = memoryview(chunk)
-        for begin in range(0, len(view), FEED_BYTES):
-            yield bytes(view[begin : begin + FEED_BYTES])
+        for begin in range(0, len(chunk), FEED_BYTES):
+            yield chunk[begin : begin + FEED_BYTES]
 
 
 @dataclasses.dataclass
@@ -126,7 +125,7 @@ class Unpacked:
         From the iteration: the file is damaged or ends early; the message begins with ``name``.
     """
 
-    def __init__(self, name: str, chunks: Iterable[bytes | bytearray | memoryview]) -> None:
+    def __init__(self, name: str, chunks: Iterable[bytes]) -> None:
         self.name, self.read, self.file_crc = name, 0, 0
         self.members: list[Member] = []
         self._pieces, self._left = _pieces(chunks), b""

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import queue
-import threading
 import time
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from isal import isal_zlib
 
@@ -16,6 +13,7 @@ from helpers.errors import ModelError
 from helpers.repackage import facts as reading
 from helpers.repackage import gzipped
 from helpers.repackage.additions import ENTRY_POINT, Additions, Shadow
+from helpers.repackage.compressor import Compressor
 from helpers.repackage.facts import Facts, Memory, Progress, sized
 from helpers.repackage.members import END
 from helpers.repackage.packaged import Stored
@@ -25,8 +23,6 @@ from helpers.repackage.upload import Segment, Upload
 SMALL_BYTES = 16 << 20
 """Below this, fetching and putting takes fewer calls than copying in parts."""
 HEADER_BYTES = 1 << 20
-LEVEL = 1
-QUEUED = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,7 +174,7 @@ class Front:
         self._block(len(self._buffer) // gzipped.STORED_BYTES * gzipped.STORED_BYTES)
 
     def _block(self, count: int) -> None:
-        for piece in gzipped.stored(self._buffer[:count]):
+        for piece in gzipped.stored(bytes(self._buffer[:count])):
             self._upload.write(piece)
         del self._buffer[:count]
 
@@ -195,62 +191,7 @@ def _stream(job: Job, source: Artifact, additions: Additions) -> Packed:
         facts = reading.read(source, job.progress, shadow=shadow, sink=compressor.write, check=upload.check)
         _check_entry_point(source, facts, shadow)
         compressor.write(END)
-        compressor.close()
+        compressor.finish()
         stored = upload.complete()
     job.progress(f"  {sized(facts.length)} in {time.monotonic() - began:.1f} s")
     return Packed(stored, upload.crc, "streamed")
-
-
-class Compressor:
-    """A gzip writer in a thread of its own, so that unpacking and packing happen at the same time."""
-
-    def __init__(self, upload: Upload) -> None:
-        self._upload, self._crc, self._length = upload, 0, 0
-        self._queue: queue.Queue[bytes | memoryview | None] = queue.Queue(QUEUED)
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="compress", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._thread.is_alive():
-            self._error = self._error or error or InterruptedError()
-            self._queue.put(None)
-            self._thread.join()
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Append bytes, which must not change any more."""
-        if self._error:
-            raise self._error
-        self._queue.put(data)
-
-    def close(self) -> None:
-        """Write the rest and the trailer."""
-        self._queue.put(None)
-        self._thread.join()
-        if self._error:
-            raise self._error
-
-    def _run(self) -> None:
-        try:
-            self._compress()
-        except BaseException as error:  # noqa: BLE001 - raised in the thread that writes
-            self._error = error
-            while self._queue.get() is not None:
-                pass
-
-    def _compress(self) -> None:
-        deflate = isal_zlib.compressobj(LEVEL, wbits=-15)
-        self._upload.write(gzipped.HEADER)
-        while (data := self._queue.get()) is not None:
-            if self._error:
-                continue  # the other side has given up
-            self._crc, self._length = isal_zlib.crc32(data, self._crc), self._length + len(data)
-            self._upload.write(deflate.compress(data))
-        if not self._error:
-            self._upload.write(deflate.flush())
-            self._upload.write(gzipped.trailer(self._crc, self._length))

@@ -100,7 +100,7 @@ def test_an_answer_with_other_bytes_than_asked_for_is_not_taken(world):
 def test_a_source_that_changes_meanwhile_is_not_mixed_with_its_successor(world):
     uri = world.put("x", BODY)
     chunks = ObjectArtifact(world.s3, uri).chunks()
-    assert next(chunks) == BODY[:50_000]
+    assert next(chunks) == BODY[:1000]
     world.put("x", BODY[::-1])
     with pytest.raises(ModelError, match=rf"^{uri} changed while it was read: .* run this again"):
         b"".join(chunks)
