@@ -108,10 +108,7 @@ class Objects:
             return body
         if _body_size(headers) > LARGEST_UPLOAD:
             raise _RefusedError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", 400)
-        framed = headers.get("x-amz-content-sha256", "").startswith("STREAMING-") or "aws-chunked" in headers.get(
-            "content-encoding", ""
-        )
-        unframing = Unframing() if framed else None
+        unframing = Unframing() if _is_framed(headers) else None
         try:
             algorithms = self._algorithms(request.scope, headers)
             check = functools.partial(self._take_trailer, unframing, headers)
@@ -126,12 +123,13 @@ class Objects:
 
     def _algorithms(self, scope: Scope, headers: Mapping[str, str]) -> set[str]:
         """Which checksums the request or its upload asks for; S3's ETag is an MD5."""
-        names = [name.removeprefix("x-amz-checksum-") for name in headers if name.startswith("x-amz-checksum-")]
-        names += [name.strip().lower().removeprefix("x-amz-checksum-") for name in _listed(headers, "x-amz-trailer")]
-        names += _listed(headers, "x-amz-sdk-checksum-algorithm")
         query = urllib.parse.parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        names = [*headers, *headers.get("x-amz-trailer", "").lower().split(",")]
+        names = [name.strip().removeprefix("x-amz-checksum-") for name in names if "x-amz-checksum-" in name]
+        for name in ("x-amz-sdk-checksum-algorithm", "X-Amz-Sdk-Checksum-Algorithm"):  # a presigned URL's, too
+            names.append(headers.get(name) or query.get(name, [""])[0])
         upload = self._multipart.find(query.get("uploadId", [""])[0])
-        names += [upload["checksum_algorithm"] or ""] if upload else []
+        names.append(upload["checksum_algorithm"] or "" if upload else "")
         return {"MD5", *(name.upper().replace("_", "") for name in names)}
 
     def _take_trailer(self, unframing: Unframing | None, headers: dict[str, str], size: int) -> None:
@@ -143,9 +141,8 @@ class Objects:
             raise FramingError(f"x-amz-decoded-content-length says {declared}, but {size} bytes came")
         if declared is not None:
             headers["x-amz-decoded-content-length"] = "0"
-        self._app._decode_aws_chunked_body(
-            unframing.trailer or b"?", headers
-        )  # which says that the last chunk is missing
+        # Without a last chunk there is no trailer; what stands for it then is refused there.
+        self._app._decode_aws_chunked_body(unframing.trailer or b"?", headers)
         if declared is not None:
             headers["x-amz-decoded-content-length"] = declared
 
@@ -284,15 +281,13 @@ def _md5_hash(original: Callable[[bytes], str], data: Any) -> str:
     return data.md5().hex() if isinstance(data, FileBody) else original(data)
 
 
-def _listed(headers: Mapping[str, str], name: str) -> list[str]:
-    return [value for value in headers.get(name, "").split(",") if value.strip()]
-
-
 def _is_signed_for_s3(scope: Scope) -> bool:
     if scope["type"] != "http":
         return False
-    signature = next((value for name, value in scope["headers"] if name.lower() == b"authorization"), b"")
-    return b"/s3/aws4_request" in signature + urllib.parse.unquote_to_bytes(scope.get("query_string", b""))
+    query = urllib.parse.unquote_to_bytes(scope.get("query_string", b""))
+    header = next((value for name, value in scope["headers"] if name.lower() == b"authorization"), b"")
+    # Of a presigned URL in the query; boto3 still signs those for us-east-1 in version 2 if nobody tells it otherwise.
+    return b"/s3/aws4_request" in header + query or b"AWSAccessKeyId=" in query
 
 
 def _is_large_upload(scope: Scope, headers: Mapping[str, str]) -> bool:
@@ -305,6 +300,15 @@ def _is_large_upload(scope: Scope, headers: Mapping[str, str]) -> bool:
         and names <= {"x-id", "partNumber", "uploadId"}
         and "x-amz-copy-source" not in headers
         and _body_size(headers) >= LARGE
+    )
+
+
+def _is_framed(headers: Mapping[str, str]) -> bool:
+    """Whether a body is aws-chunked, by any of the three signs that MiniStack knows."""
+    return (
+        headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
+        or "aws-chunked" in headers.get("content-encoding", "")
+        or "x-amz-decoded-content-length" in headers
     )
 
 
