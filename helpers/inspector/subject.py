@@ -149,7 +149,7 @@ def _written(output: Output, number: int) -> tuple[str, int]:
 
 def text_length(array: NDArray[np.uint8], separator: int = 2) -> int:
     """Characters of ``[[[r, g, b], …], …]`` of a picture, with separators of that many characters."""
-    height, width, _ = array.shape
+    height, width = int(array.shape[0]), int(array.shape[1])
     digits = int(array.size) + int(np.count_nonzero(array >= 10)) + int(np.count_nonzero(array >= 100))
     brackets = 2 + 2 * height + 2 * height * width
     return digits + brackets + separator * ((height - 1) + height * (width - 1) + 2 * height * width)
