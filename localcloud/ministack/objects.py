@@ -126,8 +126,8 @@ class Objects:
         query = urllib.parse.parse_qs(scope.get("query_string", b"").decode("latin-1"))
         names = [*headers, *headers.get("x-amz-trailer", "").lower().split(",")]
         names = [name.strip().removeprefix("x-amz-checksum-") for name in names if "x-amz-checksum-" in name]
-        for name in ("x-amz-sdk-checksum-algorithm", "X-Amz-Sdk-Checksum-Algorithm"):  # a presigned URL's, too
-            names.append(headers.get(name) or query.get(name, [""])[0])
+        chosen = "x-amz-sdk-checksum-algorithm"
+        names.append(headers.get(chosen) or query.get(chosen, [""])[0])  # the latter in a presigned URL
         upload = self._multipart.find(query.get("uploadId", [""])[0])
         names.append(upload["checksum_algorithm"] or "" if upload else "")
         return {"MD5", *(name.upper().replace("_", "") for name in names)}
