@@ -179,7 +179,7 @@ class Account:
         """How many instances of the chosen type an account may run behind endpoints."""
         kind = self.settings.model.instance_type
         if self.local:
-            return "ok", f"quotas do not apply: an instance of the local cloud is a process on this machine", ""
+            return "ok", "quotas do not apply: an instance of the local cloud is a process on this machine", ""
         return self._look(f"looking up the quota of {kind}", self._quota)
 
     def _quota(self, connection: Connection) -> Result:
