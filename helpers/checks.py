@@ -12,7 +12,7 @@ from helpers.errors import WorkshopError
 from helpers.tables import SIGNS, html_table, state_text
 
 State = Literal["ok", "warn", "fail"]
-COLUMNS = ("Check", "State", "What was found", "How to mend it")
+COLUMNS = ("Check", "State", "What was found", "What to do")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Report:
         for check in self.checks:
             lines.append(f"  {SIGNS[check.state]} {check.name.ljust(width)}  {' '.join(check.found.split())}")
             if check.mend:
-                lines.append(f"    {' ' * width}  how to mend it: {check.mend}")
+                lines.append(f"    {' ' * width}  what to do: {check.mend}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
