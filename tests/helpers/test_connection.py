@@ -1,3 +1,4 @@
+import os
 import sys
 import threading
 import types
@@ -69,7 +70,22 @@ def test_the_local_cloud_is_started(local):
     connection.connect(settings=LOCAL_SETTINGS)
     ((state_dir, arguments),) = local.started
     assert state_dir == settings.ROOT / ".localcloud"
+    variables = arguments.pop("build_variables")
     assert arguments == {"port": 4566, "speed": 60, "provision_seconds": 120, "region": "us-east-1"}
+    assert variables["PATH"].endswith(os.environ["PATH"])
+    assert variables["BUILD_ENVIRONMENTS"] == str(settings.ROOT / "build" / "codebuild")
+
+
+def test_builds_of_the_local_cloud_reach_the_registries_that_this_machine_reaches(local, monkeypatch):
+    for name in ("UV_INDEX_URL", "SSL_CERT_FILE", "https_proxy"):
+        monkeypatch.setenv(name, f"value of {name}")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not for builds")
+    connection.connect(settings=LOCAL_SETTINGS)
+    variables = local.started[0][1]["build_variables"]
+    assert {variables[name] for name in ("UV_INDEX_URL", "SSL_CERT_FILE", "https_proxy")} == {
+        "value of UV_INDEX_URL", "value of SSL_CERT_FILE", "value of https_proxy",
+    }  # fmt: skip
+    assert "AWS_SECRET_ACCESS_KEY" not in variables
 
 
 def test_the_local_cloud_is_not_started_unasked(local):
