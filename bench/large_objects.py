@@ -72,9 +72,11 @@ def put_in_parts(s3: Any, key: str, size: int) -> None:
 
 
 def compose(s3: Any, source: str, key: str, size: int) -> None:
-    """A new object from ranges of another, as a repackager makes it."""
-    upload, parts = s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"], []
-    for number, start in enumerate(range(0, size, PART), 1):
+    """A new object of a head of 5 MiB and then ranges of another object, as a repackager makes it."""
+    upload = s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
+    head = s3.upload_part(Bucket=BUCKET, Key=key, UploadId=upload, PartNumber=1, Body=bytes(5 * 1024 * 1024))
+    parts = [{"PartNumber": 1, "ETag": head["ETag"]}]
+    for number, start in enumerate(range(0, size, PART), 2):
         done = s3.upload_part_copy(
             Bucket=BUCKET,
             Key=key,
@@ -122,9 +124,11 @@ def main() -> None:
                 assert sum(read(s3, "source", Range=part) for part in ranges) == size
             with meter.step("UploadPartCopy + Complete", size):
                 compose(s3, "source", "composed", size)
+            with meter.step("managed copy of boto3, by ranges", size):
+                s3.copy({"Bucket": BUCKET, "Key": "source"}, BUCKET, "managed")
             with meter.step("CopyObject", size):
                 s3.copy_object(Bucket=BUCKET, Key="copy", CopySource={"Bucket": BUCKET, "Key": "source"})
-            assert s3.head_object(Bucket=BUCKET, Key="composed")["ContentLength"] == size
+            assert s3.head_object(Bucket=BUCKET, Key="composed")["ContentLength"] == size + 5 * 1024 * 1024
         finally:
             localcloud.stop(Path(folder) / "state")
 

@@ -148,9 +148,29 @@ class FileBody:
         """All bytes at once, for who cannot do with less."""
         return b"".join(self.chunks())
 
+    def is_followed_by(self, other: FileBody) -> bool:
+        """Whether ``other`` goes on where this ends."""
+        return self.start + self._size == other.start and self.path.samefile(other.path)
+
+    def extended(self, more: int) -> FileBody:
+        """The same range and the ``more`` bytes behind it."""
+        return FileBody(self.path, self.start, self._size + more, source=self.source, held=self._held)
+
     def is_whole_file(self) -> bool:
         """Whether this is all of its file."""
         return self.start == 0 and self._size == self.path.stat().st_size
+
+
+def joined(bodies: Iterable[bytes | FileBody]) -> list[bytes | FileBody]:
+    """Neighbouring ranges of the same file become one: an object that is copied by ranges is one file again."""
+    together: list[bytes | FileBody] = []
+    for body in bodies:
+        last = together[-1] if together else None
+        if isinstance(last, FileBody) and isinstance(body, FileBody) and last.is_followed_by(body):
+            together[-1] = last.extended(len(body))
+        else:
+            together.append(body)
+    return together
 
 
 class PartStandIn(bytes):

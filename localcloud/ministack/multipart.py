@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from localcloud.ministack.bodies import FileBody, Holding, PartStandIn, as_base64, write_together
+from localcloud.ministack.bodies import FileBody, Holding, PartStandIn, as_base64, joined, write_together
 from localcloud.ministack.checksums import can_be_full, combined, new_digest
 
 # S3 User Guide, "Amazon S3 multipart upload limits": a part has 5 MiB to 5 GiB, the last may be smaller.
@@ -81,7 +81,7 @@ class Multipart:
         return await asyncio.to_thread(self._put_together, upload, parts) if _needs_assembly(upload, parts) else None
 
     def _put_together(self, upload: Mapping[str, Any], parts: list[Mapping[str, Any]]) -> Assembly:
-        bodies = [part["body"] for part in parts]
+        bodies = joined(part["body"] for part in parts)
         if len(bodies) == 1 and isinstance(bodies[0], FileBody) and bodies[0].is_whole_file():
             whole = bodies[0]
         else:

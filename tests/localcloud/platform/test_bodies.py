@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.ministack.bodies import FileBody, Holding, IncomingFile, write_together
+from localcloud.ministack.bodies import FileBody, Holding, IncomingFile, joined, write_together
 from localcloud.ministack.checksums import combined, new_digest
 from localcloud.ministack.uploads import FramingError, Unframing
 
@@ -49,6 +49,22 @@ def test_parts_are_written_together(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     whole = FileBody(source, 0, len(DATA))
     write_together([b"<", whole[5 : len(DATA) - 5], b"|", whole, b">"], tmp_path / "target")
     assert (tmp_path / "target").read_bytes() == b"<" + DATA[5:-5] + b"|" + DATA + b">"
+
+
+def test_neighbouring_ranges_of_one_file_are_joined(tmp_path: Path, source: Path) -> None:
+    holding = Holding(tmp_path / "held")
+    whole = FileBody(source, 0, len(DATA))
+    cut = [whole[:10], whole[10:50], b"-", whole[50:60], whole[70:80], whole[60:70], whole[70:]]
+    snapshots = [piece if isinstance(piece, bytes) else holding.snapshot(piece) for piece in cut]
+    together = joined(snapshots)
+    assert [len(piece) for piece in together] == [50, 1, 10, 10, len(DATA) - 60]
+    other = tmp_path / "other"
+    other.write_bytes(DATA)
+    assert len(joined([whole[:10], FileBody(other, 10, 10)])) == 2
+    write_together(together, tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == (
+        DATA[:50] + b"-" + DATA[50:60] + DATA[70:80] + DATA[60:70] + DATA[70:]
+    )
 
 
 def test_a_file_that_is_shorter_than_it_should_be_is_an_error(tmp_path: Path, source: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -171,10 +172,13 @@ def test_parts_that_are_copied_are_the_source_of_that_moment(cloud: CloudUnderTe
     wait_until(lambda: held(cloud) == [])
 
 
-def test_one_part_that_is_a_whole_object(s3: Any) -> None:
+@pytest.mark.parametrize("cuts", [[], [5 * MIB], [5 * MIB, 10 * MIB + 1]])
+def test_parts_that_are_together_a_whole_object(s3: Any, cuts: list[int]) -> None:
+    """As boto3's managed copy copies."""
     upload = Upload(s3, "whole")
-    upload.copy(1)
-    upload.complete()
+    for number, (first, end) in enumerate(itertools.pairwise([0, *cuts, len(DATA)]), 1):
+        upload.copy(number, first=first, last=end - 1)
+    assert upload.complete()["ETag"].endswith(f'-{len(cuts) + 1}"')
     assert upload.content() == DATA
     assert upload.content(Range="bytes=-5") == DATA[-5:]
 
