@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
+import itertools
 import re
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
 
 SIGNS = {"ok": "✓", "warn": "!", "fail": "✗"}
 """A sign as well as a colour: not everybody sees both."""
 # Okabe and Ito's palette, told apart by colour-blind readers. The colour is a bar beside the text, whose own colour
 # stays that of the page: orange letters are hard to read on white.
 COLOURS = {"ok": "#009e73", "warn": "#e69f00", "fail": "#d55e00"}
+WIDEST = 72
 _LINK = re.compile(r"https://[^\s<>\"']*[^\s<>\"'.,;:)]")
 _CELL = "text-align:left;vertical-align:top;white-space:normal;padding:.3em .7em"
 
 
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The rows in columns of equal width; the last column may be as long as it likes."""
-    shown = [list(columns), *([" ".join(cell.split()) for cell in row] for row in rows)]
-    widths = [max(len(row[number]) for row in shown) for number in range(len(columns))]
+    """The rows in columns; a cell longer than ``WIDEST`` characters goes on in the next line."""
+    wrapped = [[textwrap.wrap(" ".join(cell.split()), WIDEST) or [""] for cell in row] for row in [columns, *rows]]
+    widths = [max(len(line) for row in wrapped for line in row[number]) for number in range(len(columns))]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown
+        "  ".join(part.ljust(width) for part, width in zip(line, widths, strict=True)).rstrip()
+        for row in wrapped
+        for line in itertools.zip_longest(*row, fillvalue="")
     )
 
 
@@ -73,3 +82,47 @@ def _linked(text: str) -> str:
 def state_text(state: str) -> str:
     """``✓ ok``, ``! look``, ``✗ mend``."""
     return f"{SIGNS[state]} {({'ok': 'ok', 'warn': 'look', 'fail': 'mend'})[state]}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing(Generic[Item]):
+    """Things, and how to show them: a sequence for programs, a table for people.
+
+    Attributes
+    ----------
+    title : str
+        What is listed.
+    columns : tuple of str
+    items : tuple
+        The things.
+    rows : tuple of tuple of str
+        A row for each of them.
+    states : tuple of str
+        ``ok``, ``warn``, ``fail`` or nothing for each.
+    note : str
+        A line below the table.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    items: tuple[Item, ...]
+    rows: tuple[tuple[str, ...], ...]
+    states: tuple[str, ...] = ()
+    note: str = ""
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, number: int) -> Item:
+        return self.items[number]
+
+    def __str__(self) -> str:
+        table = text_table(self.columns, self.rows) if self.rows else "(none)"
+        return "\n".join(part for part in (self.title, table, self.note) if part)
+
+    def _repr_html_(self) -> str:
+        note = self.note if self.rows else f"None. {self.note}".strip()
+        return html_table(self.title, self.columns, self.rows, self.states, note)
