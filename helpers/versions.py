@@ -275,8 +275,9 @@ def _raw_events(connection: Connection) -> list[dict[str, Any]]:
     name = connection.settings.application_stack
     with explained(f"reading the events of stack {name}", connection.target):
         pages = connection.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=name)
-        newest_first = [event for page in pages for event in page["StackEvents"]]
-    return sorted(reversed(newest_first), key=lambda event: event["Timestamp"])
+        events = [event for page in pages for event in page["StackEvents"]]
+    events.reverse()  # they come newest first
+    return events
 
 
 def _update(
