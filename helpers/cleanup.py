@@ -294,13 +294,10 @@ def _size(connection: Connection, bucket: str) -> tuple[int, int]:
 def _files(remove: bool, build: Path) -> Check:
     if not build.exists():
         return Check("Local files", "ok", f"{build} is not there")
-    size = sum(path.lstat().st_size for path in build.rglob("*") if path.is_file() and not path.is_symlink()) >> 20
     if not remove:
-        return Check(
-            "Local files", "ok", f"{build} ({size} MB) stays", "clean_up(connection, local_files=True) removes it."
-        )
+        return Check("Local files", "ok", f"{build} stays", "clean_up(connection, local_files=True) removes it.")
     shutil.rmtree(build)
-    return Check("Local files", "ok", f"removed {build} ({size} MB)")
+    return Check("Local files", "ok", f"removed {build}")
 
 
 def _cost(connection: Connection) -> Check:
