@@ -27,7 +27,7 @@ SAVE_STATUS_GB_SECONDS, EXTRACT_SECONDS = 0.25 * 0.3, 1.0
 BUILD_MINUTES, ACTION_MINUTES = 12, 20
 """Assumed for one run of the pipeline with Small World, not measured: three builds, and all actions together."""
 ALARMS, DASHBOARDS = 8, 1
-COLUMNS = ("What", "Price", "How much of it", "USD", "Remark")
+COLUMNS = ("What", "Price", "How much of it", "Cost", "Remark")
 
 
 @dataclasses.dataclass(frozen=True)

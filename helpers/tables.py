@@ -19,7 +19,9 @@ SIGNS = {"ok": "✓", "warn": "!", "fail": "✗"}
 COLOURS = {"ok": "#009e73", "warn": "#e69f00", "fail": "#d55e00"}
 WIDEST = 72
 _LINK = re.compile(r"https://[^\s<>\"']*[^\s<>\"'.,;:)]")
-_CELL = "text-align:left;vertical-align:top;white-space:normal;padding:.3em .7em"
+_CELL = "text-align:left;vertical-align:top;padding:.3em .7em"
+_SHORT = 32
+"""Characters of a cell that stays on one line: a name, an id, an amount."""
 
 
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -64,9 +66,13 @@ def html_table(
 
 def _row(cells: Sequence[str], state: str) -> str:
     bar = f";border-left:.3em solid {COLOURS[state]}" if state in COLOURS else ""
-    first = f'<th scope="row" style="{_CELL}{bar};font-weight:600">{_linked(cells[0])}</th>'
-    others = "".join(f'<td style="{_CELL}">{_linked(cell)}</td>' for cell in cells[1:])
+    first = f'<th scope="row" style="{_style(cells[0])}{bar};font-weight:600">{_linked(cells[0])}</th>'
+    others = "".join(f'<td style="{_style(cell)}">{_linked(cell)}</td>' for cell in cells[1:])
     return f"<tr>{first}{others}</tr>"
+
+
+def _style(cell: str) -> str:
+    return f"{_CELL};white-space:{'nowrap' if len(cell) <= _SHORT else 'normal'}"
 
 
 def _linked(text: str) -> str:
