@@ -91,7 +91,8 @@ def compose(s3: Any, source: str, key: str, size: int) -> None:
 
 def main() -> None:
     size = int(sys.argv[1] if len(sys.argv) > 1 else 1000) * MB
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    Path("build").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir="build") as folder:
         running = localcloud.start(Path(folder) / "state", port=0, service_modules=[])
         try:
             environment = running.environment
