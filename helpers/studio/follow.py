@@ -64,6 +64,8 @@ class Request:
     text: str = ""
     before: str = ""
     ended: float | None = None
+    told: bool = False
+    """Whether everybody has heard of its end."""
 
     @property
     def on_its_way(self) -> bool:
@@ -126,6 +128,11 @@ class Follower:
         """All that are followed or have ended here, newest first."""
         with self._lock:
             return sorted(self._requests.values(), key=lambda request: request.job.id, reverse=True)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is on its way, and everybody has heard of all that has ended."""
+        return all(request.told for request in self.requests())
 
     def find(self, inference_id: str) -> Request | None:
         """The request with this id."""
@@ -209,8 +216,11 @@ class Follower:
 
     def _end(self, request: Request, outcome: str, text: str, before: str = "") -> None:
         request.end(outcome, text, before)
-        self._changed()
-        self._settled(request)
+        try:
+            self._changed()
+            self._settled(request)
+        finally:
+            request.told = True
 
     def look(self) -> float:
         """Look once at all that are on their way; return how many seconds to wait until the next look."""

@@ -21,7 +21,7 @@ function render({ model, el }) {
   function inside(tile) {
     if (tile.state === "loading") return [h("span", { class: "ws-blank" }, "loading…")];
     if (!tile.pictures.length) {
-      return [h("span", { class: "ws-blank ws-failed" }, h("strong", null, tile.state === "failed" ? "✕ Failed" : "No pictures"),
+      return [h("span", { class: `ws-blank ${tile.gone ? "" : "ws-failed"}` }, h("strong", null, tile.gone ? "– Cancelled or expired" : tile.state === "failed" ? "✕ Failed" : "✕ No pictures"),
         h("span", null, tile.reason))];
     }
     const more = tile.count > tile.pictures.length ? h("span", { class: "ws-more" }, `+${tile.count - tile.pictures.length}`) : null;
@@ -34,7 +34,7 @@ function render({ model, el }) {
     return h("button", { type: "button", class: "ws-tile", "data-key": item.id, "data-tile": item.id, "data-state": item.state,
       "aria-label": label, "aria-expanded": String(model.get("chosen") === item.id),
       onclick: () => model.send({ do: "open", id: item.id }) },
-      ...inside(item), h("span", { class: "ws-caption" }, item.prompt));
+      ...inside(item), h("span", { class: "ws-caption" }, item.prompt || item.id));
   }
 
   function show() {

@@ -30,11 +30,14 @@ MOST_KEPT = 240
 EXCERPT_BYTES = 600
 """Of the model's answer, which has megabytes."""
 
-GONE = "Its request is no longer in S3: it was cancelled before the endpoint read it, or it has expired."
+GONE = (
+    "Its request is no longer in S3: it was cancelled before the endpoint read it, or it has expired. The "
+    "endpoint said:"
+)
 
 DURATIONS = {
     "started": "waited in the queue",
-    "generated": "read, drawn and stored by the endpoint",
+    "generated": "with the endpoint, from reading to storing",
     "notified": "until the notification was stored",
     "extracted": "until the PNG pictures were there",
 }
@@ -52,6 +55,8 @@ class Tile:
         Small pictures as data URIs; at most :data:`MOST_SHOWN` of ``count``.
     reason : str
         Why there are none.
+    gone : bool
+        Whether its request has gone from S3, as after a cancellation.
     """
 
     id: str
@@ -60,6 +65,7 @@ class Tile:
     pictures: tuple[str, ...] = ()
     count: int = 0
     reason: str = ""
+    gone: bool = False
 
     def as_row(self) -> dict[str, Any]:
         """For the page."""
@@ -89,6 +95,7 @@ class Shelf:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._tiles: dict[str, Tile] = {}
+        self._reasons: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def known(self, job: Job) -> Tile | None:
@@ -96,6 +103,12 @@ class Shelf:
         with self._lock:
             tile = self._tiles.get(job.id)
         return tile if tile is not None and tile.state == job.state else None
+
+    def learn(self, inference_id: str, reason: str) -> None:
+        """Keep why a request failed, with what the model said: where that lies is known only to who has sent it."""
+        with self._lock:
+            self._reasons[inference_id] = reason
+            self._tiles.pop(inference_id, None)
 
     def tile(self, job: Job) -> Tile:
         """The tile of a settled job; what is wrong with its objects becomes its reason."""
@@ -113,7 +126,8 @@ class Shelf:
 
     def _read(self, job: Job) -> Tile:
         if job.state != "done":
-            return Tile(job.id, self._prompt(job), job.state, reason=self._failure(job))
+            reason, gone = self._failure(job)
+            return Tile(job.id, self._prompt(job), job.state, reason=reason, gone=gone)
         result = Result(self._connection, job.id)
         small = tuple(thumbnail(png) for png in result.pictures[:MOST_SHOWN])
         return Tile(job.id, result.prompt, job.state, small, len(result.pictures))
@@ -125,10 +139,13 @@ class Shelf:
             return ""
         return " / ".join(map(str, prompt)) if isinstance(prompt, list) else str(prompt)
 
-    def _failure(self, job: Job) -> str:
-        reason = failure_of(self._connection, job, read_status(self._connection, job.id)).reason
-        gone = "" if self._connection.store.exists(ids.request_key(job.id)) else f" {GONE}"
-        return f"{reason}{gone}"
+    def _failure(self, job: Job) -> tuple[str, bool]:
+        """Why the job failed, and whether its request is gone."""
+        with self._lock:
+            reason = self._reasons.get(job.id, "")
+        reason = reason or failure_of(self._connection, job, read_status(self._connection, job.id)).reason
+        gone = not self._connection.store.exists(ids.request_key(job.id))
+        return (f"{GONE} {reason}" if gone else reason), gone
 
     def about(self, inference_id: str) -> dict[str, Any]:
         """Everything about one request, for the page.
@@ -162,7 +179,7 @@ class Shelf:
         if job.state == "done":
             self._add_pictures(found, Result(self._connection, job.id))
         elif job.state == "failed":
-            found["reason"] = self._failure(job)
+            found["reason"], _ = self._failure(job)
         self._add_document(found, "Notification", ids.status_key(job.id), status)
         found["durations"] = durations(read_timeline(self._connection, job.id))
         return found

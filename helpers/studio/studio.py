@@ -187,7 +187,7 @@ class Studio:
         while time.monotonic() < deadline:
             left = deadline - time.monotonic()
             # Once more after the loader: a listing may have found requests of other kernels.
-            if not self.jobs and self._loader.wait(left) and not self.jobs:
+            if self._follower.quiet and self._loader.wait(left) and self._follower.quiet:
                 return [request.job for request in self._follower.requests()]
             time.sleep(min(0.05, max(0.0, left)))
         states = ", ".join(f"{job.id} is {job.state}" for job in self.jobs) or "the gallery is still being read"
@@ -297,6 +297,7 @@ class Studio:
     def _settled(self, request: Request) -> None:
         if request.outcome == "failed":
             prompt = str((request.job._request or {}).get("prompt", "")) or request.job.id
+            self._shelf.learn(request.job.id, request.text)
             self._complain(f"“{prompt}” failed: {request.text}")
         self.gallery.refresh()
 

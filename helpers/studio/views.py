@@ -116,7 +116,7 @@ class GalleryView(Part):
 
     def show(self, tiles: Sequence[Tile | None], ids: Sequence[str]) -> None:
         """Show ``tiles``; None stands for one that is still being read."""
-        empty = {"prompt": "", "state": "loading", "pictures": [], "count": 0, "reason": ""}
+        empty = {"prompt": "", "state": "loading", "pictures": [], "count": 0, "reason": "", "gone": False}
         rows = [{"id": item, **empty} if tile is None else tile.as_row() for tile, item in zip(tiles, ids, strict=True)]
         with self.changing():
             self.tiles = rows

@@ -174,6 +174,7 @@ def test_cancelling_one_of_several(opened: Notebook, connection: Connection) -> 
     expect(kept).to_have_attribute("data-state", "done", timeout=60_000)
     failed = page.locator(f'[data-tile="{inference_id}"]')
     page.get_by_role("button", name="Refresh").click()
+    expect(failed).to_contain_text("Cancelled or expired", timeout=60_000)
     expect(failed).to_contain_text("was cancelled before the endpoint read it", timeout=60_000)
     opened.shoot("studio-cancelled")
     page.get_by_role("button", name="Take off the list: a blue ring").click()
