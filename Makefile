@@ -4,7 +4,7 @@ BIN := .venv/bin
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo demo-pipeline test lint synth studio local bench train score clean
+.PHONY: help setup demo demo-pipeline lab notebooks test test-studio lint synth studio local environment bench train score clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,9 +18,18 @@ demo: setup ## from nothing to pictures: local cloud, stacks, prompts, build/dem
 demo-pipeline: setup ## push to deploy: repository, pipeline, four pushes, build/demo-pipeline/times.json
 	@$(BIN)/python -m helpers.demo_pipeline
 
+lab: setup ## JupyterLab with the notebooks, on the local cloud (JUPYTER_ARGS="--port 8890"; Ctrl+C ends it)
+	@$(BIN)/python -m helpers.lab $(JUPYTER_ARGS)
+
+notebooks: setup ## run all notebooks, build/notebooks/index.html (ARGS="03 -p 03.prompt=hello"; ARGS=99 cleans up)
+	@$(BIN)/python -m helpers.notebooks $(ARGS)
+
 test: setup ## run all tests
 	@$(BIN)/python scripts/chromium.py --install
 	@$(BIN)/python -m pytest
+
+test-studio: setup ## unit tests and a notebook in an environment like SageMaker Studio's (downloads 2 GB)
+	@$(BIN)/python scripts/studio_environment.py $(ARGS)
 
 lint: setup ## format, style and types
 	@$(BIN)/ruff format --check
@@ -37,6 +46,9 @@ local: setup ## start the local cloud and show how to reach it
 	@$(BIN)/python -c "from helpers.connection import connect; connect()"
 	@$(BIN)/python -m localcloud status
 	@$(BIN)/python -m localcloud env
+
+environment: setup ## write environment.yml (Studio, conda) from uv.lock
+	@$(BIN)/python scripts/environment_yml.py
 
 bench: setup ## benchmarks against named peers
 	@for file in bench/*.py; do echo "== $$file"; PYTHONPATH=.:models:lambdas $(BIN)/python "$$file" || exit 1; done

@@ -90,3 +90,7 @@ class JobTimeoutError(WorkshopError, TimeoutError):
 
 class ResultError(WorkshopError):
     """A result in the bucket is missing, incomplete or not what its manifest says."""
+
+
+class NotebookError(WorkshopError):
+    """A notebook does not run to its end, or cannot be started as asked."""
