@@ -10,8 +10,11 @@ import json
 import os
 import secrets
 import sys
+import urllib.parse
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from helpers.connection import connect
 from helpers.errors import WorkshopError
@@ -43,6 +46,7 @@ def options(token: str, settings: Path) -> list[str]:
         f"--LabApp.app_settings_dir={settings}",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--Application.log_level=WARN",
         "--ServerApp.answer_yes=True",  # Ctrl+C ends it at once, in place of a question
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
     ]
@@ -64,15 +68,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WorkshopError as problem:
         sys.stdout.write(f"JupyterLab was not started: {problem}\n")
         return 1
-    sys.stdout.write("JupyterLab starts; Ctrl+C ends it, and `make clean` the local cloud.\n")
-    sys.stdout.flush()
     os.environ.update(environment(os.environ))
+    import voila  # noqa: F401 - an extension of the server, which shows Jupyter's own deprecations when it is imported
     from jupyterlab.labapp import LabApp  # reads the environment when it is imported
 
     # In this process, not as a command: command lines, and so the token, are seen by every user of the machine.
     token = os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(24)
-    LabApp.launch_instance([*options(token, write_defaults(SETTINGS)), *given])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # among Jupyter's own parts
+        server = LabApp.initialize_server([*options(token, write_defaults(SETTINGS)), *given])
+    sys.stdout.write(f"JupyterLab: {address(server)}\nCtrl+C ends it; `make clean` ends the local cloud, too.\n")
+    sys.stdout.flush()
+    server.start()
     return 0
+
+
+def address(server: Any) -> str:
+    """URL of a Jupyter server's first page, with its token."""
+    query = urllib.parse.urlencode({"token": server.identity_provider.token})
+    return f"http://127.0.0.1:{server.port}{server.base_url.rstrip('/')}/lab/tree/{FIRST}?{query}"
 
 
 if __name__ == "__main__":
