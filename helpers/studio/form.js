@@ -1,4 +1,4 @@
-// The form. What is typed goes to Python, which knows the model's rules and answers with what is wrong.
+// The form. What is typed goes to Python, which knows the model's rules and answers with what is wrong with it.
 
 const TYPING_MS = 120;
 
@@ -7,12 +7,22 @@ function render({ model, el }) {
   const inputs = {}, notes = {};
   let timer = 0;
 
-  const later = () => { clearTimeout(timer); timer = setTimeout(() => model.save_changes(), TYPING_MS); };
-  const now = () => { clearTimeout(timer); model.save_changes(); };
+  // What is typed travels as messages, which arrive in order and before "generate"; a widget's own way of saving its state
+  // may hold changes back. Until Python has heard the last one, no older value of Python's is put into a field.
+  const view = unique("view");
+  let typings = 0, unheard = null;
 
-  function typed(name, value) {
-    model.set(name, value);
-    later();
+  function now() {
+    clearTimeout(timer);
+    if (unheard == null) return;
+    const values = Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, input.value]));
+    model.send({ do: "typed", token: unheard, values, fresh_seed: fresh.checked });
+  }
+
+  function typed() {
+    unheard = `${view}-${++typings}`;
+    clearTimeout(timer);
+    timer = setTimeout(now, TYPING_MS);
   }
 
   function arrows(field, event) {
@@ -22,14 +32,14 @@ function render({ model, el }) {
     if (!Number.isFinite(value)) return;
     event.preventDefault();
     inputs[field.name].value = String(Math.max(0, value + by * field.step));
-    typed(field.name, inputs[field.name].value);
+    typed();
   }
 
   function control(field) {
     const id = unique(field.name), hint = unique("hint"), note = unique("note");
     const common = {
       id, name: field.name, placeholder: field.empty || null, "aria-describedby": `${note} ${hint}`, autocomplete: "off",
-      oninput: event => typed(field.name, event.target.value), onchange: now,
+      oninput: typed,
       onkeydown: event => {
         if (event.key === "Enter" && (field.number || event.ctrlKey || event.metaKey)) { event.preventDefault(); generate(); }
         else arrows(field, event);
@@ -55,7 +65,7 @@ function render({ model, el }) {
   function examples() {
     const chips = model.get("examples").map(text => h("button", { type: "button", class: "ws-chip", onclick: () => {
       inputs.prompt.value = text;
-      model.set("prompt", text);
+      typed();
       now();
       inputs.prompt.focus();
     } }, text));
@@ -63,15 +73,16 @@ function render({ model, el }) {
       h("span", { class: "ws-hint" }, "Try:"), ...chips);
   }
 
-  const fresh = h("input", { type: "checkbox", onchange: () => { model.set("fresh_seed", fresh.checked); now(); } });
+  const fresh = h("input", { type: "checkbox", onchange: () => { typed(); now(); } });
   const reason = h("span", { id: unique("reason"), class: "ws-reason", role: "status" });
   const button = h("button", { type: "button", class: "ws-generate", "aria-describedby": reason.id, onclick: () => generate() },
     "Generate");
 
   function generate() {
-    now();  // what was typed last arrives first
-    if (button.getAttribute("aria-disabled") === "true") return;
-    model.send({ do: "generate" });
+    const judged = unheard == null;
+    now();
+    if (judged && button.getAttribute("aria-disabled") === "true") return;
+    model.send({ do: "generate" });  // Python judges what it has just heard
   }
 
   const fields = Object.fromEntries(model.get("fields").map(field => [field.name, control(field)]));
@@ -82,6 +93,8 @@ function render({ model, el }) {
     h("div", { class: "ws-actions" }, button, h("label", { class: "ws-check" }, fresh, " new seed after each"), reason));
 
   function show() {
+    if (model.get("heard") === unheard) unheard = null;
+    if (unheard != null) return;
     for (const [name, input] of Object.entries(inputs)) {
       const value = model.get(name);
       if (input.value !== value) input.value = value;
@@ -101,7 +114,7 @@ function render({ model, el }) {
     reason.textContent = why;
   }
 
-  for (const name of [...Object.keys(inputs), "fresh_seed"]) model.on(`change:${name}`, show);
+  for (const name of [...Object.keys(inputs), "fresh_seed", "heard"]) model.on(`change:${name}`, show);
   model.on("change:problems change:reason", judge);
   show();
   judge();

@@ -94,6 +94,9 @@ class Form(Part):
     fresh_seed = traitlets.Bool(True).tag(sync=True)
     """Whether a new seed is drawn after each request."""
 
+    heard = traitlets.Unicode("").tag(sync=True)
+    """The token of the last typing that came from a page, which shows it that what it typed is here."""
+
     fields = traitlets.List(traitlets.Dict()).tag(sync=True)
     examples = traitlets.List(traitlets.Unicode()).tag(sync=True)
     problems = traitlets.Dict().tag(sync=True)
@@ -135,6 +138,14 @@ class Form(Part):
             As :func:`helpers.parameters.checked_request`.
         """
         return checked_request(self.prompt, self.parameters, limits=self._limits)
+
+    def hear(self, token: str, values: Mapping[str, Any], fresh_seed: bool) -> None:
+        """Take in what somebody has typed in a page."""
+        with self.changing():
+            for name in LABELS:
+                if name in values:
+                    setattr(self, name, str(values[name]))
+            self.fresh_seed, self.heard = bool(fresh_seed), token
 
     def take(self, request: Mapping[str, Any]) -> None:
         """Fill the form with a request's parameters; what the request left open is left empty."""

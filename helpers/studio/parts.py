@@ -23,10 +23,9 @@ def module(name: str) -> str:
 
 
 class Part(anywidget.AnyWidget):
-    """A widget that reports what people do in it as messages ``{"do": …}``.
+    """A widget that reports what people do in it as messages ``{"do": …}``, which arrive in their order.
 
-    State goes one way, from Python to the page, but for what is typed in the form; so no answer of Python's can undo
-    what somebody does meanwhile.
+    State goes one way, from Python to the page; so no answer of Python's can undo what somebody does meanwhile.
     """
 
     def __init__(self, **values: Any) -> None:

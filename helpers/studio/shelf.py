@@ -102,13 +102,16 @@ class Shelf:
         """The tile of ``job``, when it has been read already."""
         with self._lock:
             tile = self._tiles.get(job.id)
-        return tile if tile is not None and tile.state == job.state else None
+            if tile is None or tile.state != job.state:
+                return None
+            # Added here and not when it was read, since it may have been learned later.
+            learned = self._reasons.get(job.id)
+        return tile if learned is None else dataclasses.replace(tile, reason=_explained(learned, tile.gone))
 
     def learn(self, inference_id: str, reason: str) -> None:
         """Keep why a request failed, with what the model said: where that lies is known only to who has sent it."""
         with self._lock:
             self._reasons[inference_id] = reason
-            self._tiles.pop(inference_id, None)
 
     def tile(self, job: Job) -> Tile:
         """The tile of a settled job; what is wrong with its objects becomes its reason."""
@@ -122,7 +125,7 @@ class Shelf:
             self._tiles[job.id] = tile
             while len(self._tiles) > MOST_KEPT:
                 del self._tiles[next(iter(self._tiles))]
-        return tile
+        return self.known(job) or tile
 
     def _read(self, job: Job) -> Tile:
         if job.state != "done":
@@ -145,7 +148,7 @@ class Shelf:
             reason = self._reasons.get(job.id, "")
         reason = reason or failure_of(self._connection, job, read_status(self._connection, job.id)).reason
         gone = not self._connection.store.exists(ids.request_key(job.id))
-        return (f"{GONE} {reason}" if gone else reason), gone
+        return _explained(reason, gone), gone
 
     def about(self, inference_id: str) -> dict[str, Any]:
         """Everything about one request, for the page.
@@ -221,6 +224,10 @@ class Shelf:
         if content is not None:
             text = json.dumps(content, indent=2, ensure_ascii=False)
             found["documents"].append({"name": name, "key": key, "text": text, "note": ""})
+
+
+def _explained(reason: str, gone: bool) -> str:
+    return f"{GONE} {reason}" if gone else reason
 
 
 def durations(timeline: Timeline) -> list[list[str]]:

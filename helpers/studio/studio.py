@@ -312,11 +312,14 @@ class Studio:
             child.close()
 
     def _on_form(self, message: Mapping[str, Any]) -> None:
-        if message.get("do") == "roll":
-            self.roll()
-        elif message.get("do") == "generate":
-            with contextlib.suppress(ParameterError):  # the form says it already
-                self.generate()
+        match message.get("do"):
+            case "typed":
+                self.form.hear(str(message["token"]), message["values"], message["fresh_seed"])
+            case "roll":
+                self.roll()
+            case "generate":
+                with contextlib.suppress(ParameterError):  # the form says it already
+                    self.generate()
 
     def _on_timeline(self, message: Mapping[str, Any]) -> None:
         match message.get("do"):

@@ -72,6 +72,13 @@ def test_the_parameters_of_a_request_come_back_as_they_were(form):
     assert form.fresh_seed is False  # the next picture shall be the same
 
 
+def test_what_a_page_types_is_heard_and_nothing_else_of_it(form):
+    form.hear("page-1", {"prompt": "a sunset", "width": "12", "reason": "", "model_name": "x"}, False)
+    assert (form.prompt, form.width, form.fresh_seed, form.heard) == ("a sunset", "12", False, "page-1")
+    assert form.reason == "First mend: Width."
+    assert form.model_name == SMALLWORLD
+
+
 def test_the_dice_give_an_allowed_seed(form):
     seen = set()
     for _ in range(20):

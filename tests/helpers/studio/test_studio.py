@@ -107,6 +107,16 @@ def test_each_request_has_a_new_seed_unless_that_is_switched_off(app):
     assert [app.generate().request["seed"] for _ in range(2)] == [5, 5]
 
 
+def test_a_page_generates_what_it_has_typed_last(app, until):
+    app.form._handle_custom_msg(
+        {"do": "typed", "token": "a-1", "values": {"prompt": "typed", "seed": "5"}, "fresh_seed": True}, []
+    )
+    app.form._handle_custom_msg({"do": "generate"}, [])
+    assert [job.request["prompt"] for job in app.jobs] == ["typed"]
+    assert app.jobs[0].request["seed"] == 5
+    assert app.seed.value != 5
+
+
 def test_cancelling_removes_what_the_endpoint_may_not_have_read(app, backend, until):
     job = app.generate()
     until(lambda: job.state == "queued")
