@@ -20,6 +20,9 @@ class Passed:
     def _repr_html_(self) -> str:
         return f'<p role="status" style="margin:0">✓ {html.escape(self.what)}</p>'
 
+    def _ipython_display_(self) -> None:
+        """Nothing: :func:`checkpoint` has shown it already, and a cell's last line would show it again."""
+
 
 def checkpoint(what: str, condition: object, otherwise: str) -> Passed:
     """Show that something holds, and stop the notebook when it does not.
@@ -53,4 +56,5 @@ def _show(passed: Passed) -> None:
     except ImportError:  # without IPython there is no notebook to show it in
         return
     if get_ipython() is not None:
-        display(passed)  # type: ignore[no-untyped-call]
+        shown = {"text/plain": str(passed), "text/html": passed._repr_html_()}
+        display(shown, raw=True)  # type: ignore[no-untyped-call]

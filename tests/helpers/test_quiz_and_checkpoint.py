@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 
 from helpers.checkpoint import checkpoint
 from helpers.quiz import quiz
+
+
+@pytest.fixture
+def shell():
+    yield InteractiveShell.instance()
+    InteractiveShell.clear_instance()
 
 
 def test_a_checkpoint_that_holds_is_shown():
     passed = checkpoint("two <is> two", 2 == 2, "Count again.")
     assert str(passed) == "✓ two <is> two"
     assert "two &lt;is&gt; two" in passed._repr_html_()
+
+
+def test_a_checkpoint_at_the_end_of_a_cell_is_shown_once(shell):
+    with capture_output() as captured:
+        shell.run_cell(
+            "from helpers.checkpoint import checkpoint\ncheckpoint('one', True, '')\ncheckpoint('two', True, '')"
+        )
+    assert [output.data["text/plain"] for output in captured.outputs] == ["✓ one", "✓ two"]
+    assert "two" not in captured.stdout
 
 
 def test_a_checkpoint_that_does_not_hold_says_what_to_do():
