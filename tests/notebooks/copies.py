@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,3 +49,4 @@ def workshop(folder: Path, name: str) -> Iterator[Path]:
         yield folder
     finally:
         localcloud.stop(folder / ".localcloud")
+        shutil.rmtree(folder / "build", ignore_errors=True)  # the builds' environments: 200,000 files

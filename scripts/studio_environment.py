@@ -1,0 +1,108 @@
+"""Tests in an environment like SageMaker Studio's: its versions of what it shares with the workshop, the rest ours.
+
+Makes ``.tools/studio-venv`` with the Python and the packages of a SageMaker Distribution, adds what the workshop needs
+besides, and runs there the helpers' unit tests and one notebook on the local target.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+UV = ROOT / ".tools" / "uv" / "bin" / "uv"
+VENV = ROOT / ".tools" / "studio-venv"
+PINS = Path(__file__).with_name("sagemaker_distribution_4.4.txt")
+PYTHON = "3.12"
+NOTEBOOK = "03_generate"
+FOR_TESTS = ("hypothesis", "moto", "pytest-timeout")
+"""Of the group ``dev``: what the helpers' unit tests import."""
+SHOWN = ("numpy", "pillow", "boto3", "jupyterlab", "ipywidgets", "sagemaker", "sagemaker-core")
+
+
+def run(command: Sequence[str | Path], what: str) -> None:
+    """Run a command with its output shown, and end with one line when it fails."""
+    print(f"studio: {what}", flush=True)
+    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    environment.pop("VIRTUAL_ENV", None)
+    code = subprocess.run([*map(str, command)], cwd=ROOT, env=environment, check=False).returncode
+    if code:
+        sys.exit(f"studio: {what} failed (exit status {code}); its own message is above.")
+
+
+def candidates() -> Iterator[str]:
+    """Where a Python of this version may be: where uv finds it, on the PATH, with pyenv."""
+    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    found = subprocess.run(
+        [str(UV), "python", "find", "--system", PYTHON], env=environment, capture_output=True, text=True, check=False
+    )
+    yield found.stdout.strip()
+    yield f"python{PYTHON}"
+    versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    yield from map(str, sorted(versions.glob(f"{PYTHON}.*/bin/python")))
+
+
+def find_python() -> str:
+    """A Python of the distribution's version that runs; its path."""
+    script = "import sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
+    for candidate in filter(None, candidates()):
+        try:
+            told = subprocess.run([candidate, "-c", script], capture_output=True, text=True, check=False).stdout.split()
+        except OSError:
+            continue
+        if told[:1] == [PYTHON]:
+            return told[1]
+    sys.exit(
+        f"studio: there is no Python {PYTHON} here, which SageMaker Distribution 4 has: install it (for example "
+        f"`{UV} python install {PYTHON}`), or give one with make test-studio ARGS='--python PATH'."
+    )
+
+
+def requirements() -> str:
+    """What the workshop and its unit tests need."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    tests = [line for line in project["dependency-groups"]["dev"] if line.startswith(FOR_TESTS)]
+    return "\n".join([*project["project"]["dependencies"], *tests]) + "\n"
+
+
+def make(python: str) -> None:
+    """The environment, made anew when its Python or what it must hold has changed."""
+    wanted = f"{python}\n{requirements()}{PINS.read_text(encoding='utf-8')}"
+    stamp = VENV / "made-from.txt"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return
+    run([UV, "venv", "--quiet", "--clear", "--python", python, VENV], f"Python {PYTHON} in .tools/studio-venv")
+    needed = VENV / "requirements.txt"
+    needed.write_text(requirements(), encoding="utf-8")
+    # Studio's versions win over what packages ask for, as they would after a `pip install` there.
+    install = [UV, "pip", "install", "--quiet", "--python", VENV / "bin" / "python"]
+    run([*install, "-r", needed, "-r", PINS, "--override", PINS], "packages, Studio's versions first (about 2 GB)")
+    stamp.write_text(wanted, encoding="utf-8")
+
+
+def versions() -> str:
+    """Versions of the packages that matter most here."""
+    script = f"import importlib.metadata as m; print(', '.join(f'{{n}} {{m.version(n)}}' for n in {SHOWN!r}))"
+    told = subprocess.run([VENV / "bin" / "python", "-c", script], capture_output=True, text=True, check=True)
+    return told.stdout.strip()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--python", help=f"a Python {PYTHON}; by default the first that is found")
+    parser.add_argument("--notebook", default=NOTEBOOK, help="which notebook is run; default: %(default)s")
+    chosen = parser.parse_args()
+    make(chosen.python or find_python())
+    print(f"studio: {versions()}", flush=True)
+    pytest = [VENV / "bin" / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    run([*pytest, "tests/helpers", "-m", "not cloud", "--ignore", "tests/helpers/deployed"], "the helpers' unit tests")
+    run([*pytest, f"tests/notebooks/test_run.py::test_notebook[{chosen.notebook}]"], f"notebook {chosen.notebook}")
+
+
+if __name__ == "__main__":
+    main()
