@@ -21,6 +21,8 @@ SHOWN_FIRST = (
     "text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/latex", "text/plain",
 )  # fmt: skip
 """No widget views among them: a widget needs its kernel, and what it shows without one is its ``text/html``."""
+MARKS = {"<details>": "@folded-from-here@", "</details>": "@folded-to-here@"}
+"""What stands for these tags while nbconvert is at work."""
 
 INDEX = Template("""<!doctype html>
 <html lang="en">
@@ -75,11 +77,15 @@ def write_page(executed: Path, page: Path, folder: Path) -> None:
         if cell.cell_type == "markdown":
             # On these pages a link to another notebook leads to its page.
             cell.source = re.sub(r"\]\(((?:\./)?\w+)\.ipynb(#[^)]*)?\)", r"](\1.html\2)", cell.source)
+            # nbconvert closes each block of HTML by itself, and what is to be folded would lie outside.
+            cell.source = re.sub(r"^</?details>$", lambda tag: f"\n{MARKS[tag[0]]}\n", cell.source, flags=re.MULTILINE)
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         template_name=TEMPLATE, extra_template_basedirs=[str(HERE)], embed_images=True,
     )  # fmt: skip
     exporter.config.NbConvertBase.display_data_priority = list(SHOWN_FIRST)
     body, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"path": str(folder)}})
+    for tag, mark in MARKS.items():
+        body = body.replace(f"<p>{mark}</p>", tag)
     page.write_text(body, encoding="utf-8")
 
 

@@ -162,6 +162,20 @@ def test_a_page_is_whole_in_itself(folder, tmp_path):
         assert host not in text
 
 
+def test_what_is_folded_stays_folded(folder, tmp_path):
+    source = "Try.\n\n<details>\n<summary>Solution</summary>\n\nSo:\n\n```python\nprint(1)\n```\n\n</details>\n\nOn."
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(source)])
+    nbformat.write(notebook, tmp_path / "01.ipynb")
+    write_page(tmp_path / "01.ipynb", tmp_path / "01.html", folder)
+    text = (tmp_path / "01.html").read_text()
+    folded = re.search(r"<details>\s*<summary>Solution</summary>(.*?)</details>(.*)", text, re.DOTALL)
+    assert "So:" in folded[1]
+    assert "print" in folded[1]
+    assert "On." in folded[2]
+    assert text.count("<details>") == text.count("</details>") == 1
+    assert "folded-" not in text
+
+
 def test_the_command(folder, tmp_path, capsys, monkeypatch):
     for name in ("01_first", "02_second"):
         write(folder, name, "print(word, number)", parameters='word = "one"\nnumber = 1')
