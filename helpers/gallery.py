@@ -1,14 +1,15 @@
-"""A page that shows each request's JSON beside its PNG: one HTML file, no network, no dependencies."""
+"""A page that shows each request's JSON beside its PNG, by the pixel inspector: one HTML file, no network."""
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import html
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
+
+from helpers.inspector import Subject, hosting, plain_png
 
 if TYPE_CHECKING:
     from helpers.results import Timeline
@@ -48,18 +49,17 @@ def _bar(timeline: Timeline) -> str:
 
 
 def _card(picture: Picture) -> str:
-    data = "data:image/png;base64," + base64.b64encode(picture.png).decode()
     told = ", ".join(f"{name} {value}" for name, value in picture.parameters.items() if name != "prompt")
     links = " · ".join(
         f'{html.escape(label)}: <a href="{html.escape(path)}">{html.escape(path)}</a>'
         for label, path in picture.files.items()
     )
-    prompt = html.escape(picture.prompt)
+    subject = Subject(plain_png(picture.png), f"Picture of: {picture.prompt}", picture.json_path)
+    height, width, _ = subject.pixels.shape
     return f"""<article>
-<h2>{prompt}<small>{html.escape(told)}</small></h2>
-<div><canvas tabindex="0" role="img" width="128" height="128" data-png="{data}" data-path="{picture.json_path}"
- aria-label="Picture of: {prompt}. Arrow keys choose a pixel."></canvas></div>
-<div><p class="where" aria-live="polite"></p><pre></pre>{_bar(picture.timeline)}</div>
+<h2>{html.escape(picture.prompt)}<small>{html.escape(told)}</small></h2>
+{hosting.host(subject, width // 2, height // 2)}
+<div>{_bar(picture.timeline)}</div>
 <p class="files">{links}</p>
 </article>"""
 
@@ -81,5 +81,10 @@ def page(title: str, lead: str, facts: Mapping[str, str], pictures: Iterable[Pic
     )
     template = Template(TEMPLATE.read_text(encoding="utf-8"))
     return template.substitute(
-        title=html.escape(title), lead=html.escape(lead), facts=shown, cards="\n".join(map(_card, pictures))
+        title=html.escape(title),
+        lead=html.escape(lead),
+        facts=shown,
+        cards="\n".join(map(_card, pictures)),
+        style=hosting.style(),
+        script=hosting.script(),
     )

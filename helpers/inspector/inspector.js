@@ -101,7 +101,7 @@ class View {
     this.canvas.setAttribute("aria-roledescription", "pixel inspector");
     this.marker = element("div", "marker", { "aria-hidden": "true" });
     this.lens = element("canvas", "lens", { "aria-hidden": "true" });
-    this.values = CHANNELS.map((name) => element("output", "value", { "aria-label": name }));
+    this.values = CHANNELS.map(() => element("span", "value"));
     this.bars = CHANNELS.map((name) => element("i", name));
     this.swatch = element("i", "swatch");
     this.colour = element("span", "colour");
@@ -130,7 +130,7 @@ class View {
     const numbers = element("div", "numbers", {}, this.place, element("span", "chip", {}, this.swatch, this.colour));
     CHANNELS.forEach((name, i) => {
       const bar = element("span", "bar", { "aria-hidden": "true" }, this.bars[i]);
-      const key = element("span", "key", { "aria-hidden": "true" }, name[0].toUpperCase());
+      const key = element("abbr", "key", { title: name }, name[0].toUpperCase());
       numbers.append(element("span", "channel", {}, key, this.values[i], bar));
     });
     const keys = element("p", "keys");
