@@ -77,8 +77,7 @@ def command(folder: Path, port: int) -> list[str]:
 def environment(token: str, base: Mapping[str, str]) -> dict[str, str]:
     """The server's environment: its token, and where it finds the template, and its kernels the helpers."""
     path = os.pathsep.join(filter(None, (str(Path(__file__).parent), base.get("JUPYTER_PATH"))))
-    quiet = "ignore::DeprecationWarning:traitlets.traitlets"  # about Jupyter's own settings, not the reader's
-    return {"PYTHONWARNINGS": quiet, **base, "JUPYTER_TOKEN": token, "JUPYTER_PATH": path, "PYTHONPATH": str(ROOT)}
+    return {**base, "JUPYTER_TOKEN": token, "JUPYTER_PATH": path, "PYTHONPATH": str(ROOT)}
 
 
 def address(port: int, token: str) -> str:
