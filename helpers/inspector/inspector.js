@@ -166,7 +166,7 @@ class View {
 
   /** How many pixels' text fits on each side of the pixel's own. */
   around() {
-    return this.json.clientWidth > 640 ? 2 : 1;
+    return this.json.clientWidth > 800 ? 2 : 1;
   }
 
   showText(x, y) {
