@@ -166,7 +166,8 @@ class View {
 
   /** How many pixels' text fits on each side of the pixel's own. */
   around() {
-    return this.json.clientWidth > 800 ? 2 : 1;
+    const width = this.json.clientWidth;
+    return width > 800 ? 2 : width > 420 ? 1 : 0;
   }
 
   showText(x, y) {

@@ -97,6 +97,45 @@ class Logs:
         return {"events": [{"logStreamName": stream, "message": message} for stream, message in self.events]}
 
 
+class CloudWatch:
+    """Two metrics and the alarms; None for a metric without data."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, float | None] = {"ApproximateBacklogSize": None, "HasBacklogWithoutCapacity": None}
+        self.states = {"wake": "OK", "TargetTracking-AlarmHigh-1": "OK", "TargetTracking-AlarmLow-2": "ALARM"}
+        self.queries: list[dict[str, Any]] = []
+        self.error: Exception | None = None
+
+    def get_metric_data(self, MetricDataQueries: list[dict[str, Any]], **call: Any) -> dict[str, Any]:
+        if self.error:
+            raise self.error
+        self.queries = MetricDataQueries
+        found = {query["Id"]: self.values[query["MetricStat"]["Metric"]["MetricName"]] for query in MetricDataQueries}
+        rows = [{"Id": key, "Values": [] if value is None else [value, -1.0]} for key, value in found.items()]
+        return {"MetricDataResults": rows}
+
+    def describe_alarms(self, AlarmNames: list[str]) -> dict[str, Any]:
+        return {"MetricAlarms": [{"AlarmName": name, "StateValue": self.states[name]} for name in AlarmNames]}
+
+
+class AutoScaling:
+    def __init__(self) -> None:
+        self.activities: list[dict[str, Any]] = []
+
+    def describe_scaling_policies(self, **call: Any) -> dict[str, Any]:
+        assert call["ResourceId"] == f"endpoint/{ENDPOINT}/variant/AllTraffic"
+        tracking = [{"AlarmName": f"TargetTracking-Alarm{side}"} for side in ("High-1", "Low-2")]
+        return {
+            "ScalingPolicies": [
+                {"PolicyName": "FollowBacklog", "Alarms": tracking},
+                {"PolicyName": "WakeFromZero", "Alarms": [{"AlarmName": "wake"}]},
+            ]
+        }
+
+    def describe_scaling_activities(self, **call: Any) -> dict[str, Any]:
+        return {"ScalingActivities": self.activities}
+
+
 @dataclasses.dataclass(frozen=True)
 class FakeAccess(Access):
     """An Access whose clients the test made."""
@@ -120,12 +159,15 @@ class Backend:
     def __init__(self) -> None:
         session, self.s3, self.ssm = real_clients()
         self.runtime, self.sagemaker, self.logs, self.clock = Runtime(), SageMaker(), Logs(), Clock()
+        self.cloudwatch, self.autoscaling = CloudWatch(), AutoScaling()
         self.clients = {
             "s3": self.s3,
             "ssm": self.ssm,
             "sagemaker-runtime": self.runtime,
             "sagemaker": self.sagemaker,
             "logs": self.logs,
+            "cloudwatch": self.cloudwatch,
+            "application-autoscaling": self.autoscaling,
         }
         self.s3.create_bucket(Bucket=BUCKET)
         self.values = {
