@@ -57,7 +57,7 @@ def test_lists_of_prompts_with_as_many_negative_ones():
         ({"guidance_scale": 30.1}, ["guidance_scale = 30.1"]),
         ({"guidance_scale": "4"}, ["guidance_scale = '4'", "a number"]),
         ({"guidance_scale": True}, ["guidance_scale = True", "a number"]),
-        ({"guidance_scale": np.True_}, ["guidance_scale = np.True_", "a number"]),
+        ({"guidance_scale": np.True_}, [f"guidance_scale = {np.True_!r}", "a number"]),
         ({"guidance_scale": float("nan")}, ["guidance_scale = nan"]),
         ({"guidance_scale": float("inf")}, ["guidance_scale = inf"]),
         ({"guidance_scale": [4.0]}, ["guidance_scale = [4.0]"]),

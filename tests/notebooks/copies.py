@@ -6,6 +6,7 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import localcloud
 from helpers import settings
@@ -25,7 +26,7 @@ NAMES = (
 )
 """All notebooks; that there are no others, and none is missing, is a test."""
 
-SHORT = {}
+SHORT: dict[str, dict[str, Any]] = {"03_generate": {"grid": 2}, "05_zero_to_many": {"prompts": 16}}
 """Parameters that keep a notebook short where it offers such, by its name."""
 
 EXCLUDED = ".tools\n*_again.ipynb\n"
