@@ -109,9 +109,12 @@ class Scaling:
                 MetricDataQueries=queries,
                 StartTime=now - dt.timedelta(seconds=PERIODS * self._period),
                 EndTime=now + dt.timedelta(seconds=self._period),
-                ScanBy="TimestampDescending",
             )
-        newest = {found["Id"]: found["Values"][0] for found in answer["MetricDataResults"] if found["Values"]}
+        newest = {  # by the times themselves: not every CloudWatch keeps to ScanBy
+            found["Id"]: max(zip(found["Timestamps"], found["Values"], strict=True))[1]
+            for found in answer["MetricDataResults"]
+            if found["Values"]
+        }
         return {name: newest.get(f"m{number}") for number, name in enumerate(METRICS)}
 
     def _query(self, key: str, name: str, stat: str) -> dict[str, Any]:

@@ -111,8 +111,14 @@ class CloudWatch:
             raise self.error
         self.queries = MetricDataQueries
         found = {query["Id"]: self.values[query["MetricStat"]["Metric"]["MetricName"]] for query in MetricDataQueries}
-        rows = [{"Id": key, "Values": [] if value is None else [value, -1.0]} for key, value in found.items()]
-        return {"MetricDataResults": rows}
+        times = [RECEIVED, RECEIVED + dt.timedelta(minutes=1), RECEIVED - dt.timedelta(minutes=1)]  # in any order
+        empty: dict[str, list[Any]] = {"Timestamps": [], "Values": []}
+        return {
+            "MetricDataResults": [
+                {"Id": key, **(empty if value is None else {"Timestamps": times, "Values": [-1.0, value, -2.0]})}
+                for key, value in found.items()
+            ]
+        }
 
     def describe_alarms(self, AlarmNames: list[str]) -> dict[str, Any]:
         return {"MetricAlarms": [{"AlarmName": name, "StateValue": self.states[name]} for name in AlarmNames]}
