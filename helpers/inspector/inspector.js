@@ -237,7 +237,7 @@ function listen(canvas, { width, height }, state, choose, hold) {
     const to = target(event, state.x, state.y, width, height);
     if (!to) return;
     event.preventDefault();
-    event.stopPropagation(); // a notebook would move its selected cell
+    event.stopPropagation(); // notebooks that do not know data-lm-suppress-shortcuts would move to another cell
     choose(clamp(to[0], width - 1), clamp(to[1], height - 1));
   });
 }

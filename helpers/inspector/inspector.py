@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -101,5 +102,6 @@ class Inspector(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The widget, and beside it what a static copy of the notebook can show."""
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        static = {"text/html": self._repr_html_(), "image/png": self.subject.png, "text/plain": repr(self)}
+        png = base64.b64encode(self.subject.png).decode()  # as notebooks store it
+        static = {"text/html": self._repr_html_(), "image/png": png, "text/plain": repr(self)}
         return {**data, **static}, metadata

@@ -98,8 +98,9 @@ def test_a_metric_without_data_is_unknown_and_not_zero(backend):
 
 
 def test_without_permission_for_cloudwatch_the_queue_is_still_seen(backend, refuse):
-    backend.cloudwatch.error = refuse("AccessDeniedException", "no GetMetricData")
     with Observation(backend.connection, every=0.01) as seen:
+        seen_by(seen, lambda sample: sample.alarms)
+        backend.cloudwatch.error = refuse("AccessDeniedException", "no GetMetricData")
         backend.connection.generate("a")
         seen_by(seen, lambda sample: sample.waiting == 1)
     assert "no GetMetricData" in seen.problem

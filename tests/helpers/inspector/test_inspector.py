@@ -1,3 +1,4 @@
+import base64
 import html
 import io
 import json
@@ -47,7 +48,7 @@ def test_static_copies_of_a_notebook_have_the_picture(draw):
     made = Inspector(subject(draw, alt="Picture of: a star"))
     data, _ = made._repr_mimebundle_()
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == made.model_id
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(data["image/png"]))), draw())
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data["image/png"])))), draw())
     assert 'alt="Picture of: a star"' in data["text/html"]
     assert data["text/plain"].startswith("<Inspector of 'Picture of: a star'")
 
