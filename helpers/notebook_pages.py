@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import html
+import mimetypes
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,6 +79,10 @@ def write_page(executed: Path, page: Path, folder: Path) -> None:
         if cell.cell_type == "markdown":
             # On these pages a link to another notebook leads to its page.
             cell.source = re.sub(r"\]\(((?:\./)?\w+)\.ipynb(#[^)]*)?\)", r"](\1.html\2)", cell.source)
+            # nbconvert embeds pictures of the notebook's own folder alone.
+            cell.source = re.sub(
+                r"(!\[[^\]]*\]\()([^)\s]+)", lambda found: found[1] + _embedded(found[2], folder), cell.source
+            )
             # nbconvert closes each block of HTML by itself, and what is to be folded would lie outside.
             cell.source = re.sub(r"^</?details>$", lambda tag: f"\n{MARKS[tag[0]]}\n", cell.source, flags=re.MULTILINE)
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
@@ -87,6 +93,15 @@ def write_page(executed: Path, page: Path, folder: Path) -> None:
     for tag, mark in MARKS.items():
         body = body.replace(f"<p>{mark}</p>", tag)
     page.write_text(body, encoding="utf-8")
+
+
+def _embedded(target: str, folder: Path) -> str:
+    """A picture of the repository as a data URI; anything else stays as it is."""
+    path = (folder / target).resolve()
+    kind = mimetypes.guess_type(path.name)[0]
+    if not (path.is_relative_to(folder.resolve().parent) and path.is_file() and kind):
+        return target
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 def title(notebook: Any) -> str:
