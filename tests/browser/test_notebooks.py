@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.lab import Lab, private_environment, serving, watch
+from tests.browser.lab import Lab, private_environment, serving, shoot, watch
 from tests.notebooks.copies import NAMES, workshop
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
@@ -16,6 +16,9 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 RUN_SECONDS = 720
 TALLEST = 16_000
 """Chromium draws nothing past 16,384 pixels."""
+
+SCROLLER = ".jp-NotebookPanel .jp-WindowedPanel-outer"
+HEIGHT = f"() => document.querySelector({SCROLLER!r}).scrollHeight"
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +85,12 @@ def test_notebook(lab: Lab, lab_page: Page, name: str) -> None:
     assert (lab.work / "notebooks" / f"{name}.ipynb").exists(), f"{name}.ipynb is missing"
     notebook = lab.open(lab_page, f"notebooks/{name}.ipynb")
     notebook.run_all(RUN_SECONDS)
-    height = lab_page.evaluate("() => document.querySelector('.jp-WindowedPanel-outer').scrollHeight")
-    lab_page.set_viewport_size({"width": 1400, "height": min(height + 120, TALLEST)})
-    notebook.shoot(f"notebook-{name}")
+    lab_page.set_viewport_size({"width": 1400, "height": min(lab_page.evaluate(HEIGHT) + 120, TALLEST)})
+    # JupyterLab lays itself out anew some time after the window has changed, and stays at the last cell.
+    lab_page.wait_for_function(f"() => document.querySelector({SCROLLER!r}).clientHeight > window.innerHeight - 200")
+    for theme in ("dark", "light"):
+        notebook.theme(theme)
+        lab_page.wait_for_function(
+            f"() => {{ const s = document.querySelector({SCROLLER!r}); s.scrollTop = 0; return s.scrollTop === 0 }}"
+        )
+        shoot(lab_page, f"notebook-{name}-{theme}")
