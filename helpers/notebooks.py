@@ -303,7 +303,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load()
         paths = find(chosen.folder, chosen.only)
         target = settings.workshop.target
-        lead = f"{len(paths)} notebooks on the target {target}, workshop {settings.workshop.name}"
+        count = "1 notebook" if len(paths) == 1 else f"{len(paths)} notebooks"
+        lead = f"{count} on the target {target}, workshop {settings.workshop.name}"
         minutes = TIMEOUT_MINUTES[target] if chosen.minutes is None else chosen.minutes
         _say(f"{lead}, at most {minutes:g} minutes each")
         outcomes = run(paths, _grouped(chosen.parameter, chosen.folder), chosen.output, minutes, _say, f"{lead}.")

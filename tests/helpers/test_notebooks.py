@@ -183,7 +183,7 @@ def test_the_command(folder, tmp_path, capsys, monkeypatch):
     assert notebooks.main([*given, "02", "-p", "02.number=5", "-p", "02.word=a red circle"]) == 0
     assert printed(tmp_path / "out" / "02_second.ipynb") == "a red circle 5\n"
     assert not (tmp_path / "out" / "01_first.ipynb").exists()
-    assert "1 notebooks on the target local" in capsys.readouterr().out
+    assert "1 notebook on the target local" in capsys.readouterr().out
     assert notebooks.main([*given, "07"]) == 1
     assert "no notebook's name begins with '07'; there are 01_first, 02_second." in capsys.readouterr().out
     monkeypatch.setenv("WORKSHOP_WORKSHOP_TARGET", "moon")
