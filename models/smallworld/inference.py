@@ -97,4 +97,5 @@ def output_fn(prediction: Prediction, accept: str | None = JSON_TYPE) -> bytes:
         plain=request.plain,
         jpeg=kind == JPEG_TYPE,
         largest=prediction.max_response,
+        warnings=request.warnings,
     )

@@ -10,10 +10,12 @@ import json
 import logging
 import math
 import secrets
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .sample import Drawing
+from .tokenizer import WORDS, words
 
 try:
     # The SageMaker inference toolkit turns this class, and no other, into a response with its status.
@@ -39,6 +41,7 @@ MOST_IMAGES_PER_PROMPT = 8
 MOST_PROMPTS = 8
 MOST_IMAGES = 16
 LARGEST_SEED = 2**63 - 1
+MOST_NAMED = 20  # unknown words that one warning names
 FIELDS = frozenset(
     {
         "prompt",
@@ -73,6 +76,7 @@ class Request:
     images_per_prompt: int = 1
     listed: bool = False  # the prompt came as a list
     plain: bool = False  # the body was a bare prompt, so the answer is a single picture
+    warnings: tuple[str, ...] = ()  # what was asked and is ignored, in sentences for people
 
     @property
     def echo(self) -> str | list[str]:
@@ -134,6 +138,21 @@ def _negative_prompts(fields: dict[str, Any], count: int, listed: bool) -> tuple
     raise _refuse("negative_prompt", value, f"a list of {count} strings, because prompt is one")
 
 
+def unknown_words(text: str) -> list[str]:
+    """The words of a prompt that no caption of the training has, in their order, each once."""
+    return [word for word in dict.fromkeys(words(text)) if word not in WORDS]
+
+
+def _unknown(what: str, texts: Iterable[str]) -> list[str]:
+    """A warning that names the unknown words of some texts; none when all words are known."""
+    found = list(dict.fromkeys(word for text in texts for word in unknown_words(text)))
+    if not found:
+        return []
+    named = ", ".join(word if len(word) <= 40 else word[:37] + "..." for word in found[:MOST_NAMED])
+    more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    return [f"unknown words in the {what} were ignored: {named}{more}"]
+
+
 def check(fields: dict[str, Any]) -> Request:
     """Check the fields of a request.
 
@@ -141,7 +160,7 @@ def check(fields: dict[str, Any]) -> Request:
     ----------
     fields : dict
         The JSON object of the body. A field that is null counts as absent; a field of another name is ignored, as
-        JumpStart's models ignore it, with a warning in the log.
+        JumpStart's models ignore it. Whatever is ignored is named in the log and in the request's ``warnings``.
 
     Raises
     ------
@@ -149,8 +168,9 @@ def check(fields: dict[str, Any]) -> Request:
         Names the first bad field, its value, and what is allowed.
     """
     unknown = sorted(set(fields) - FIELDS)
-    if unknown:
-        LOG.warning("ignored fields: %s; known are %s", shown(unknown), ", ".join(sorted(FIELDS)))
+    warnings = (
+        [f"unknown fields were ignored: {shown(unknown)}; known are {', '.join(sorted(FIELDS))}"] if unknown else []
+    )
     prompts, listed = _prompts(fields)
     negatives = _negative_prompts(fields, len(prompts), listed)
     count = _integer(fields, "num_images_per_prompt", 1, 1, MOST_IMAGES_PER_PROMPT)
@@ -163,7 +183,11 @@ def check(fields: dict[str, Any]) -> Request:
     height = _integer(fields, "height", DEFAULT.height, SIZE_STEP, LARGEST_SIZE, SIZE_STEP)
     guidance = _guidance(fields)
     drawings = tuple(Drawing(negative, steps, guidance, width, height, seed) for negative in negatives)
-    return Request(prompts, drawings, count, listed)
+    plural = "s" if listed else ""
+    warnings += _unknown(f"prompt{plural}", prompts) + _unknown(f"negative prompt{plural}", negatives)
+    for warning in warnings:
+        LOG.warning("%s", warning)
+    return Request(prompts, drawings, count, listed, warnings=tuple(warnings))
 
 
 def read_json(body: str | bytes) -> Request:
@@ -183,5 +207,4 @@ def read_text(body: str | bytes) -> Request:
         prompt = body if isinstance(body, str) else bytes(body).decode("utf-8")
     except UnicodeDecodeError as error:
         raise RequestError(f"the body is not UTF-8 text ({error}); send the prompt as UTF-8") from None
-    request = check({"prompt": prompt})
-    return Request(request.prompts, request.drawings, plain=True)
+    return replace(check({"prompt": prompt}), plain=True)

@@ -48,7 +48,15 @@ def base64_jpeg(picture: Picture) -> bytes:
     return b'"' + base64.b64encode(file.getvalue()) + b'"'
 
 
-def body(pictures: Sequence[Picture], prompt: str | list[str], *, plain: bool, jpeg: bool, largest: int) -> bytes:
+def body(
+    pictures: Sequence[Picture],
+    prompt: str | list[str],
+    *,
+    plain: bool,
+    jpeg: bool,
+    largest: int,
+    warnings: Sequence[str] = (),
+) -> bytes:
     """The response body.
 
     Parameters
@@ -63,6 +71,8 @@ def body(pictures: Sequence[Picture], prompt: str | list[str], *, plain: bool, j
         Base64 JPEGs in place of nested RGB.
     largest : int
         ``MMS_MAX_RESPONSE_SIZE``, in bytes.
+    warnings : sequence of str
+        What was asked and is ignored; the field is there only when there is something to say.
 
     Raises
     ------
@@ -81,7 +91,8 @@ def body(pictures: Sequence[Picture], prompt: str | list[str], *, plain: bool, j
             )
     written = [base64_jpeg(picture) if jpeg else nested_rgb(picture) for picture in pictures]
     images = b'"generated_image": ' + written[0] if plain else b'"generated_images": [' + b", ".join(written) + b"]"
-    answer = b"{" + images + b', "prompt": ' + json.dumps(prompt).encode() + b"}"
+    said = b', "warnings": ' + json.dumps(list(warnings)).encode() if warnings else b""
+    answer = b"{" + images + b', "prompt": ' + json.dumps(prompt).encode() + said + b"}"
     if len(answer) > largest:
         raise RequestError(
             f"the response has {len(answer):,} bytes; allowed are {largest:,} (MMS_MAX_RESPONSE_SIZE): ask for fewer "

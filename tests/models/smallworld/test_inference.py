@@ -66,6 +66,18 @@ def test_plain_text_in_a_single_picture_out(endpoint, content_type):
     assert Image.open(io.BytesIO(base64.b64decode(jpeg))).size == (128, 128)
 
 
+def test_what_is_ignored_is_said_in_every_form_of_answer(endpoint):
+    warnings = ["unknown words in the prompt were ignored: zorblax"]
+    body = json.dumps({**FIELDS, "prompt": "a red zorblax"})
+    for accept in ("application/json", "application/json;jpeg"):
+        result = answer(endpoint, body, accept=accept)
+        assert list(result) == ["generated_images", "prompt", "warnings"]
+        assert result["warnings"] == warnings
+    plain = answer(endpoint, b"a red zorblax", "application/x-text")
+    assert list(plain) == ["generated_image", "prompt", "warnings"]
+    assert plain["warnings"] == warnings
+
+
 @pytest.mark.parametrize("accept", [None, "", "*/*", "application/*", "application/json; charset=utf-8"])
 def test_other_ways_to_accept_json(endpoint, accept):
     assert "generated_images" in answer(endpoint, json.dumps(FIELDS), accept=accept)

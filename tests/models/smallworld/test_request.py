@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 
@@ -54,8 +55,42 @@ def test_null_is_absent():
 def test_an_unknown_field_is_ignored_with_a_warning(caplog):
     with caplog.at_level(logging.WARNING):
         request = check({"prompt": PROMPT, "seed": 0, "scheduler": "ddim"})
-    assert request == check({"prompt": PROMPT, "seed": 0})
-    assert '"scheduler"' in caplog.text
+    assert dataclasses.replace(request, warnings=()) == check({"prompt": PROMPT, "seed": 0})
+    (warning,) = request.warnings
+    assert warning.startswith('unknown fields were ignored: ["scheduler"]; known are guidance_scale, height, ')
+    assert warning in caplog.text
+
+
+def test_unknown_words_are_ignored_and_named(caplog):
+    with caplog.at_level(logging.WARNING):
+        request = check({"prompt": "a Zorblax, a quibbet and a zorblax", "negative_prompt": "a flurb"})
+    assert request.prompts == ("a Zorblax, a quibbet and a zorblax",)
+    assert request.warnings == (
+        "unknown words in the prompt were ignored: zorblax, quibbet",
+        "unknown words in the negative prompt were ignored: flurb",
+    )
+    assert all(warning in caplog.text for warning in request.warnings)
+
+
+def test_unknown_words_of_all_prompts_are_named_together():
+    request = check({"prompt": ["a zorblax", "a star", "a quibbet"], "negative_prompt": ["", "a flurb", "a flurb"]})
+    assert request.warnings == (
+        "unknown words in the prompts were ignored: zorblax, quibbet",
+        "unknown words in the negative prompts were ignored: flurb",
+    )
+    assert check({"prompt": ["a zorblax"]}).warnings == ("unknown words in the prompts were ignored: zorblax",)
+
+
+def test_without_anything_ignored_there_are_no_warnings(caplog):
+    with caplog.at_level(logging.WARNING):
+        assert check({"prompt": PROMPT, "negative_prompt": "a star"}).warnings == ()
+    assert caplog.text == ""
+
+
+def test_a_warning_stays_short():
+    (warning,) = check({"prompt": " ".join(f"{'zorblax' * 9}{chr(97 + n)}" for n in range(25))}).warnings
+    assert warning.endswith(f", {('zorblax' * 9)[:37]}... and 5 more")
+    assert len(warning) < 1000
 
 
 BAD = [
@@ -132,6 +167,7 @@ def test_a_plain_prompt():
     request = read_text(PROMPT.encode())
     assert (request.prompts, request.plain, request.images_per_prompt) == ((PROMPT,), True, 1)
     assert read_text("Ünïcode").echo == "Ünïcode"
+    assert read_text(b"a zorblax").warnings == ("unknown words in the prompt were ignored: zorblax",)
     with pytest.raises(RequestError, match="the body is not UTF-8"):
         read_text(b"\xff\xfe")
 

@@ -41,6 +41,16 @@ def test_pictures_and_prompt():
     assert single == json.dumps({"generated_image": picture.tolist(), "prompt": "a"}).encode()
 
 
+def test_warnings_stand_after_the_prompt_and_only_when_there_are_any():
+    picture = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    said = ['unknown words: "☆"', "another"]
+    for plain, jpeg in ((False, False), (True, False), (False, True)):
+        without = body([picture], "a", plain=plain, jpeg=jpeg, largest=10_000, warnings=())
+        assert "warnings" not in json.loads(without)
+        answer = body([picture], "a", plain=plain, jpeg=jpeg, largest=10_000, warnings=said)
+        assert answer == without[:-1] + b', "warnings": ' + json.dumps(said).encode() + b"}"
+
+
 def test_jpegs():
     picture = np.full((16, 24, 3), (200, 30, 40), np.uint8)
     answer = json.loads(body([picture], ["a"], plain=False, jpeg=True, largest=10_000))
