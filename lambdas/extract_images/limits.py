@@ -18,7 +18,9 @@ MAX_ENCODED_BYTES = 2**25
 MAX_REQUEST_BYTES = 2**20
 """The request, read for prompt and parameters."""
 MAX_TEXT = 2**14
-"""Characters of one text chunk in a PNG; longer text is cut and ends in `…`."""
+"""Characters of one text chunk in a PNG, or of one warning in a manifest; longer text is cut and ends in `…`."""
+MAX_WARNINGS = 32
+"""Warnings of the model that a manifest keeps."""
 
 
 @dataclass

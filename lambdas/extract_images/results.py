@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from extract_images.limits import MAX_TEXT
+from extract_images.limits import MAX_TEXT, MAX_WARNINGS
 from extract_images.notification import Notification
 from extract_images.png import png, text_chunk
 from extract_images.response import Response
@@ -62,7 +62,7 @@ def objects(response: Response, request: Request, notification: Notification) ->
     Parameters
     ----------
     response
-        The pictures, and the prompt if the model returned it.
+        The pictures, the prompt if the model returned it, and its `warnings` if it has any.
     request
         The prompt otherwise, and the parameters.
     notification
@@ -92,6 +92,8 @@ def objects(response: Response, request: Request, notification: Notification) ->
         "source": notification.output_location,
         "createdAt": notification.event_time,
     }
+    if warnings := _warnings_in(response.fields):
+        manifest["warnings"] = warnings
     # Not as ASCII: people read it, and prompts are in every script.
     body = json.dumps(manifest, indent=2, ensure_ascii=False).encode() + b"\n"
     yield StoredObject(f"{folder}/manifest.json", body, "application/json")
@@ -102,9 +104,19 @@ def _prompt_in(fields: dict[str, Any]) -> str:
     found = fields.get("prompt", fields.get("text_prompts"))
     candidates = found if isinstance(found, list) else [found]
     texts = [one.get("text") if isinstance(one, dict) else one for one in candidates]
-    prompt = "\n".join(text for text in texts if isinstance(text, str))
-    # JSON can hold half of a surrogate pair ("\ud83d"), which UTF-8 cannot.
-    return prompt.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return _whole("\n".join(text for text in texts if isinstance(text, str)))
+
+
+def _warnings_in(fields: dict[str, Any]) -> list[str]:
+    """Return the sentences in which the model says what it ignored; a field of another form is not one of them."""
+    found = fields.get("warnings")
+    sentences = found if isinstance(found, list) else []
+    return [_cut(_whole(sentence)) for sentence in sentences[:MAX_WARNINGS] if isinstance(sentence, str) and sentence]
+
+
+def _whole(text: str) -> str:
+    """Return the text without halves of surrogate pairs, which JSON can hold (an escaped D83D) and UTF-8 cannot."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _texts(prompt: str, parameters: str, inference_id: str) -> list[bytes]:

@@ -114,6 +114,20 @@ def test_the_cut_into_chunks_and_the_path_do_not_matter(size, fast):
     assert raw != json.dumps(document).encode()
 
 
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+@pytest.mark.parametrize(
+    "images",
+    [{"generated_images": [RED, BLUE]}, {"generated_image": RED}, {"generated_images": [b64(file("JPEG"))]}],
+    ids=["nested", "plain", "base64"],
+)
+def test_warnings_behind_the_pictures_are_kept(images, size, fast):
+    warnings = ["unknown words in the prompt were ignored: [[[1,2,3]]], 竜"]
+    answer = read({**images, "prompt": ["a", "b"], "warnings": warnings}, size=size, fast=fast)
+    assert answer.images == read(images).images
+    assert answer.fields == {"prompt": ["a", "b"], "warnings": warnings}
+
+
 def test_a_field_without_a_name():
     assert read({"": 12, "generated_image": RED}).fields == {"": 12}
 

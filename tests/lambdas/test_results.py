@@ -1,5 +1,6 @@
 """Notifications, and the objects made of a response."""
 
+import base64
 import hashlib
 import io
 import json
@@ -56,6 +57,52 @@ def test_objects_and_manifest(completed):
 
 def test_the_same_input_gives_the_same_bytes(completed):
     assert made(completed, request=b'{"seed": 1, "steps": 2}') == made(completed, request=b'{"steps":2,"seed":1}')
+    document = {**DOCUMENT, "warnings": ["unknown words in the prompt were ignored: dragon"]}
+    assert made(completed, document) == made(completed, document)
+
+
+JPEG = io.BytesIO()
+Image.new("RGB", (2, 1), "red").save(JPEG, "JPEG")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"generated_images": [[[[1, 2, 3], [4, 5, 6]]]], "prompt": "a"},
+        {"generated_images": [[[[1, 2, 3], [4, 5, 6]]]] * 2, "prompt": ["a", "b"]},
+        {"generated_image": [[[1, 2, 3], [4, 5, 6]]], "prompt": "a"},
+        {"generated_images": [base64.b64encode(JPEG.getvalue()).decode()], "prompt": "a"},
+    ],
+    ids=["nested", "listed", "plain", "base64"],
+)
+def test_the_manifest_keeps_what_the_model_ignored(completed, document):
+    said = ["unknown words in the prompt were ignored: dragon, castle", "Ünïcode ☆"]
+    *pictures, manifest = made(completed, {**document, "warnings": said})
+    *without, plain = made(completed, document)
+    assert pictures == without
+    assert json.loads(manifest.body) == {**json.loads(plain.body), "warnings": said}
+    # In front of the pictures too: the order of JSON's fields means nothing.
+    assert made(completed, {"warnings": said, **document}) == [*pictures, manifest]
+
+
+@pytest.mark.parametrize(
+    ("found", "kept"),
+    [
+        ([], None),
+        ("a text", None),
+        (None, None),
+        ({"a": "b"}, None),
+        ([5, "", None, ["a"]], None),
+        ([5, "a"], ["a"]),
+        (["\ud83d!"], ["\ufffd!"]),
+        (["ä" * 100_000], ["ä" * 16_383 + "…"]),
+        (["a"] * 100, ["a"] * 32),
+    ],
+)
+def test_warnings_of_another_form_cost_no_picture(completed, found, kept):
+    manifest = json.loads(made(completed, {**DOCUMENT, "warnings": found})[-1].body)
+    assert manifest.get("warnings") == kept
+    assert len(manifest["images"]) == 2
 
 
 def test_pngs_carry_prompt_parameters_and_inference_id(completed):
