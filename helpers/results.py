@@ -77,7 +77,8 @@ class Result:
         self._timeline: Timeline | None = None
 
     def __repr__(self) -> str:
-        return f"<Result {self.id}: {len(self.manifest['images'])} pictures of {self.prompt!r}>"
+        said = "".join(f"; {warning}" for warning in self.warnings)
+        return f"<Result {self.id}: {len(self.manifest['images'])} pictures of {self.prompt!r}{said}>"
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -96,6 +97,11 @@ class Result:
         """The prompt, as the manifest holds it; several are joined."""
         prompt = self.manifest["prompt"]
         return " / ".join(map(str, prompt)) if isinstance(prompt, list) else str(prompt)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the model ignored of the request, in its own sentences; empty when it says nothing."""
+        return list(self.manifest.get("warnings", ()))
 
     @property
     def pictures(self) -> list[bytes]:
@@ -198,9 +204,10 @@ class Result:
                 f'<img src="data:image/png;base64,{source}" width="{entry["width"]}" height="{entry["height"]}" '
                 f'alt="{text}, picture {number + 1} of {len(self.pictures)}" style="margin: 0 .25em 0 0">'
             )
+        said = "".join(f"<br><small>⚠ {html.escape(warning)}</small>" for warning in self.warnings)
         return (
             f'<figure style="margin: 0">{"".join(cells)}<figcaption>{text} <small>({html.escape(self.id)})</small>'
-            "</figcaption></figure>"
+            f"{said}</figcaption></figure>"
         )
 
 
@@ -218,6 +225,9 @@ def _check_manifest(manifest: Mapping[str, Any], inference_id: str, where: str) 
     for name in ("prompt", "source"):
         if not isinstance(manifest.get(name), (str, list) if name == "prompt" else str):
             raise wrong(f"{name} is {manifest.get(name)!r}; expected was text")
+    warnings = manifest.get("warnings", [])
+    if not isinstance(warnings, list) or not all(isinstance(warning, str) for warning in warnings):
+        raise wrong(f"warnings is {warnings!r}; expected was a list of texts")
     images = manifest.get("images")
     if not isinstance(images, list) or not images:
         raise wrong(f"images is {images!r}; expected was a list of at least one")

@@ -53,6 +53,8 @@ function render({ model, el }) {
         h("button", { type: "button", "data-key": "close", onclick: close }, "Close")),
       alert,
       about.reason ? h("p", { class: "ws-alert" }, h("strong", null, "Failed: "), about.reason) : null,
+      about.warnings.length ? h("ul", { class: "ws-warnings", "aria-label": "What the model ignored" },
+        ...about.warnings.map(text => h("li", null, text))) : null,
       about.pictures.length ? h("div", { class: "ws-figures" }, ...about.pictures.map((item, index) => picture(item, index, about))) : null,
       h("div", { class: "ws-tables" }, table("Parameters", about.parameters), table("Timeline", about.durations)),
       about.again ? h("button", { type: "button", "data-key": "again", onclick: () => model.send({ do: "again" }) },

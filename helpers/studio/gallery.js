@@ -34,7 +34,8 @@ function render({ model, el }) {
     return h("button", { type: "button", class: "ws-tile", "data-key": item.id, "data-tile": item.id, "data-state": item.state,
       "aria-label": label, "aria-expanded": String(model.get("chosen") === item.id),
       onclick: () => model.send({ do: "open", id: item.id }) },
-      ...inside(item), h("span", { class: "ws-caption" }, item.prompt || item.id));
+      ...inside(item), h("span", { class: "ws-caption" }, item.prompt || item.id),
+      item.warnings.length ? h("span", { class: "ws-warned" }, `⚠ ${item.warnings.join("; ")}`) : null);
   }
 
   function show() {

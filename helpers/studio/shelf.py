@@ -53,8 +53,10 @@ class Tile:
         State is done or failed.
     pictures : tuple of str
         Small pictures as data URIs; at most :data:`MOST_SHOWN` of ``count``.
+    warnings : tuple of str
+        What the model ignored of the request.
     reason : str
-        Why there are none.
+        Why there are no pictures.
     gone : bool
         Whether its request has gone from S3, as after a cancellation.
     """
@@ -64,12 +66,13 @@ class Tile:
     state: str
     pictures: tuple[str, ...] = ()
     count: int = 0
+    warnings: tuple[str, ...] = ()
     reason: str = ""
     gone: bool = False
 
     def as_row(self) -> dict[str, Any]:
         """For the page."""
-        return {**dataclasses.asdict(self), "pictures": list(self.pictures)}
+        return {**dataclasses.asdict(self), "pictures": list(self.pictures), "warnings": list(self.warnings)}
 
 
 def data_uri(png: bytes) -> str:
@@ -133,7 +136,7 @@ class Shelf:
             return Tile(job.id, self._prompt(job), job.state, reason=reason, gone=gone)
         result = Result(self._connection, job.id)
         small = tuple(thumbnail(png) for png in result.pictures[:MOST_SHOWN])
-        return Tile(job.id, result.prompt, job.state, small, len(result.pictures))
+        return Tile(job.id, result.prompt, job.state, small, len(result.pictures), tuple(result.warnings))
 
     def _prompt(self, job: Job) -> str:
         try:
@@ -164,6 +167,7 @@ class Shelf:
             "state": job.state,
             "prompt": self._prompt(job),
             "reason": "",
+            "warnings": [],
             "pictures": [],
             "parameters": [],
             "documents": [],
@@ -200,7 +204,7 @@ class Shelf:
                         "file": f"{result.id}-{number}.png",
                     }
                 )
-            found["prompt"] = result.prompt
+            found["prompt"], found["warnings"] = result.prompt, result.warnings
             self._add_answer(found, result.manifest["source"])
         except ResultError as error:
             found["reason"] = str(error)

@@ -28,5 +28,6 @@ def _figure(tile: Tile) -> str:
         for number, source in enumerate(tile.pictures, 1)
     )
     reason = f"<br><strong>failed:</strong> {html.escape(tile.reason)}" if not tile.pictures else ""
-    text = f"<figcaption><small>{prompt}{reason}</small></figcaption>"
+    said = "".join(f"<br>⚠ {html.escape(warning)}" for warning in tile.warnings)
+    text = f"<figcaption><small>{prompt}{said}{reason}</small></figcaption>"
     return f'<figure style="margin: 0; max-width: 270px">{pictures}{text}</figure>'

@@ -8,12 +8,12 @@ import traitlets
 
 from helpers.studio.follow import Follower, Request, hint, shown_state
 from helpers.studio.parts import CSS, Part, module
+from helpers.studio.shelf import Tile
 from helpers.studio.steps import LEGEND, STEPS, TEXTS, as_rows, progress, steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from helpers.studio.shelf import Tile
     from helpers.watching import EndpointWatch
 
 MOST_ROWS = 8
@@ -116,8 +116,8 @@ class GalleryView(Part):
 
     def show(self, tiles: Sequence[Tile | None], ids: Sequence[str]) -> None:
         """Show ``tiles``; None stands for one that is still being read."""
-        empty = {"prompt": "", "state": "loading", "pictures": [], "count": 0, "reason": "", "gone": False}
-        rows = [{"id": item, **empty} if tile is None else tile.as_row() for tile, item in zip(tiles, ids, strict=True)]
+        empty = Tile("", "", "loading").as_row()
+        rows = [{**empty, "id": item} if tile is None else tile.as_row() for tile, item in zip(tiles, ids, strict=True)]
         with self.changing():
             self.tiles = rows
 

@@ -137,6 +137,20 @@ def test_from_a_prompt_to_the_picture(opened: Notebook, connection: Connection) 
     opened.shoot("studio-narrow")
 
 
+def test_words_that_the_model_ignored_are_named_beside_the_picture(opened: Notebook, connection: Connection) -> None:
+    page = opened.page
+    prompt = "a red zorblax circle on a blue background"
+    fill(page, prompt)
+    page.get_by_role("button", name="Generate").click()
+    expect(row(page, prompt)).to_have_attribute("data-state", "done", timeout=60_000)
+    tile = page.locator("[data-tile]").first
+    expect(tile).to_contain_text("⚠ unknown words in the prompt were ignored: zorblax")
+    tile.click()
+    ignored = page.get_by_role("list", name="What the model ignored")
+    expect(ignored).to_have_text("unknown words in the prompt were ignored: zorblax")
+    opened.shoot("studio-warning")
+
+
 def test_invalid_values_are_explained_while_typing(opened: Notebook) -> None:
     page = opened.page
     button = page.get_by_role("button", name="Generate")

@@ -89,6 +89,8 @@ def test_what_is_no_picture(backend, job):
         ({"inferenceId": "another"}, "inferenceId is 'another'"),
         ({"prompt": None}, "prompt is None"),
         ({"source": 7}, "source is 7"),
+        ({"warnings": "x"}, "warnings is 'x'; expected was a list of texts"),
+        ({"warnings": ["x", 5]}, "warnings is ['x', 5]"),
         ({"images": []}, "images is []"),
         ({"images": None}, "images is None"),
         ({"images": ["x"]}, "images[0].key is None"),
@@ -194,6 +196,19 @@ def test_the_figure_holds_pictures_and_their_text(backend, job, draw):
     assert text.count('src="data:image/png;base64,') == 2
     assert 'alt="a &lt;red&gt; circle, picture 1 of 2"' in text
     assert "<red>" not in text
+
+
+def test_what_the_model_ignored_is_said(backend, job):
+    backend.finish(job)
+    result = job.wait(5)
+    assert result.warnings == []
+    assert "⚠" not in result._repr_html_()
+    said = "unknown words in the prompt were ignored: <dragon>"
+    backend.extract(job, warnings=[said])
+    result = Result(backend.connection, job.id)
+    assert result.warnings == [said]
+    assert repr(result) == f"<Result {job.id}: 1 pictures of 'a <red> circle'; {said}>"
+    assert "⚠ unknown words in the prompt were ignored: &lt;dragon&gt;" in result._repr_html_()
 
 
 def test_one_png_for_static_copies(backend, job, draw):

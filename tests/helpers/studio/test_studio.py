@@ -253,6 +253,19 @@ def test_everything_about_a_request(app, backend, until):
     assert (app.details.about, app._inspector.children) == ({}, ())
 
 
+def test_what_the_model_ignored_is_shown_with_the_picture(app, backend, until):
+    said = "unknown words in the prompt were ignored: <dragon>"
+    job = app.generate()
+    until(lambda: job.state == "queued")
+    backend.answer(job)
+    backend.notify(job)
+    backend.extract(job, warnings=[said])
+    app.wait(SECONDS)
+    assert app.open(job.id)["warnings"] == [said]
+    assert [row["warnings"] for row in app.gallery.view.tiles] == [[said]]
+    assert "⚠ unknown words in the prompt were ignored: &lt;dragon&gt;" in app._repr_mimebundle_()["text/html"]
+
+
 def test_an_unknown_request_is_no_empty_page(app):
     with pytest.raises(ResultError, match="nothing of it lies"):
         app.open("20200101T000000.000000Z-000000")
