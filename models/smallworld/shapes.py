@@ -77,6 +77,7 @@ class ShapeScene:
     position: str = "center"
     relation: str = "left"
     seed: int = 0
+    style: str = "flat"
     landscape: bool = field(default=False, init=False)
 
 
@@ -148,7 +149,7 @@ def _background_phrase(rng: random.Random, background: str) -> str:
 
 def caption(rng: random.Random, scene: ShapeScene) -> str:
     """One of the many ways to say what the scene shows; colour or background is now and then left out."""
-    first = _noun_phrase(rng, scene.groups[0], color=rng.random() > 0.06)
+    first = _noun_phrase(rng, scene.groups[0], color=rng.random() > 0.12)
     if scene.kind == "relation":
         second, relation = _noun_phrase(rng, scene.groups[1]), scene.relation
         if rng.random() < 0.35:
@@ -160,7 +161,7 @@ def caption(rng: random.Random, scene: ShapeScene) -> str:
         text = f"{first} {_position_phrase(rng, scene.position)}"
     else:
         text = first
-    if rng.random() > 0.1:
+    if rng.random() > 0.12:
         text += _background_phrase(rng, scene.background)
     style = rng.random()
     if style < 0.08:
