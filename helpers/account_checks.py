@@ -208,17 +208,17 @@ class Account:
     def model(self) -> Result:
         """Whether JumpStart has the model here, for the instance type, with its licence accepted."""
         chosen = self.settings.model
-        if self.local and chosen.id != jumpstart.SMALLWORLD:
+        if self.local and chosen.id not in jumpstart.SMALLWORLD_MODELS:
             return (
                 "fail",
-                f"{chosen.id} is not in the local cloud, which has {jumpstart.SMALLWORLD} alone",
+                f"{chosen.id} is not in the local cloud, which has {' and '.join(jumpstart.SMALLWORLD_MODELS)} alone",
                 f'Set [model] id = "{jumpstart.SMALLWORLD}" in workshop.toml, or [workshop] target = "aws".',
             )
         return self._look(f"looking {chosen.id} up in JumpStart", self._model)
 
     def _model(self, connection: Connection) -> Result:
         chosen = self.settings.model
-        if chosen.id == jumpstart.SMALLWORLD:
+        if chosen.id in jumpstart.SMALLWORLD_MODELS:
             return self._smallworld(connection)
         try:
             found = jumpstart.look_up(connection, chosen.id, chosen.version, chosen.instance_type)
@@ -243,14 +243,14 @@ class Account:
 
     def _smallworld(self, connection: Connection) -> Result:
         """Small World comes with this repository: on AWS it needs an image for the instance type, and nothing more."""
-        kind = self.settings.model.instance_type
+        kind, model_id = self.settings.model.instance_type, self.settings.model.id
         if self.local:
-            return "ok", f"{jumpstart.SMALLWORLD} comes with the workshop; deploying publishes it", ""
+            return "ok", f"{model_id} comes with the workshop; deploying publishes it", ""
         try:
             image = jumpstart.pytorch_image(connection, kind)
         except ModelError as error:
             return "fail", str(error), f"Set [model] instance_type to one of {', '.join(jumpstart.INSTANCE_TYPES)}."
-        said = f"{jumpstart.SMALLWORLD} comes with the workshop, in the container {image.rpartition('/')[2]}"
+        said = f"{model_id} comes with the workshop, in the container {image.rpartition('/')[2]}"
         if "-gpu-" in image:
             return (
                 "warn",

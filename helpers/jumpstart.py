@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from helpers.connection import Connection
 
 SMALLWORLD = "model-txt2img-smallworld"
+SMALLWORLD_MODELS = (SMALLWORLD,)
+"""The ids of all that models/smallworld makes, as its ``bundle.MODELS`` has them."""
 SMALLWORLD_VERSION = "1.0.0"
 PYTORCH, PYTORCH_PYTHON = "2.6.0", "py312"
 INSTANCE_TYPES = ("ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge", "ml.c6i.large", "ml.c6i.xlarge")
@@ -180,31 +182,31 @@ def pytorch_image(connection: Connection, instance_type: str) -> str:
         ) from None
 
 
-def build_smallworld(folder: Path) -> dict[str, Path]:
-    """Build Small World's artifacts into ``folder``: ``model``, ``script``, ``prepacked``; byte-identical each time.
+def build_smallworld(folder: Path, model_id: str = SMALLWORLD) -> dict[str, Path]:
+    """Build a model's artifacts into ``folder``: ``model``, ``script``, ``prepacked``; byte-identical each time.
 
     A program of its own, because models know nothing of this project and this project nothing of their insides.
     """
-    command = [sys.executable, "-m", "smallworld.bundle", str(folder)]
+    command = [sys.executable, "-m", "smallworld.bundle", str(folder), "--model", model_id]
     # No other environment than where the package lies: the result must not depend on the machine.
     done = subprocess.run(
         command, env={"PYTHONPATH": str(ROOT / "models")}, capture_output=True, text=True, timeout=120, check=False
     )
     if done.returncode:
         raise ModelError(f"building models/smallworld failed: {done.stderr.strip()[-2000:]}")
-    names = {"model": f"infer-{SMALLWORLD}.tar.gz", "script": "sourcedir.tar.gz", "prepacked": "model.tar.gz"}
+    names = {"model": f"infer-{model_id}.tar.gz", "script": "sourcedir.tar.gz", "prepacked": "model.tar.gz"}
     return {name: folder / file for name, file in names.items()}
 
 
-def specification(region: str, keys: Mapping[str, str]) -> dict[str, Any]:
-    """Small World's JumpStart specification, in the form of AWS's own."""
+def specification(region: str, keys: Mapping[str, str], model_id: str = SMALLWORLD) -> dict[str, Any]:
+    """The JumpStart specification of one of ``SMALLWORLD_MODELS``, in the form of AWS's own."""
     image = (
         f"763104351884.dkr.ecr.{region}.amazonaws.com/"
         f"pytorch-inference:{PYTORCH}-cpu-{PYTORCH_PYTHON}-ubuntu22.04-sagemaker"
     )
     families = sorted({instance.split(".")[1] for instance in INSTANCE_TYPES})
     return {
-        "model_id": SMALLWORLD,
+        "model_id": model_id,
         "url": "",
         "version": SMALLWORLD_VERSION,
         "min_sdk_version": "2.0.0",
@@ -232,8 +234,35 @@ def specification(region: str, keys: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def _published(region: str) -> dict[str, bytes]:
+    """Key to content of everything in the local JumpStart bucket; the manifest, which names the rest, comes last."""
+    bodies: dict[str, bytes] = {}
+    rows: list[dict[str, str]] = []
+    for model_id in SMALLWORLD_MODELS:
+        keys = {
+            "model": f"smallworld-infer/infer-{model_id}-{SMALLWORLD_VERSION}.tar.gz",
+            "script": f"source-directory-tarballs/smallworld/v{SMALLWORLD_VERSION}/sourcedir.tar.gz",
+            "prepacked": f"smallworld-infer/prepack/v{SMALLWORLD_VERSION}/infer-prepack-{model_id}.tar.gz",
+        }
+        with tempfile.TemporaryDirectory() as folder:
+            files = build_smallworld(Path(folder), model_id)
+            bodies |= {keys[name]: path.read_bytes() for name, path in files.items()}
+        spec_key = f"community_models/{model_id}/specs_v{SMALLWORLD_VERSION}.json"
+        bodies[spec_key] = _json(specification(region, keys, model_id))
+        rows.append({"model_id": model_id, "version": SMALLWORLD_VERSION, "min_version": "2.0.0", "spec_key": spec_key})
+    # Listing models reads this second manifest too and fails when it is empty; a row for a later SDK is not listed.
+    placeholder = {"model_id": "none", "version": "1.0.0", "min_version": "99.0.0", "spec_key": "none.json"}
+    bodies["proprietary-sdk-manifest.json"] = _json([{**placeholder, "search_keywords": ["none"]}])
+    bodies["models_manifest.json"] = _json(rows)
+    return bodies
+
+
+def _json(document: object) -> bytes:
+    return json.dumps(document, indent=1).encode()
+
+
 def publish_smallworld(connection: Connection) -> bool:
-    """Publish Small World to the local cloud in JumpStart's layout; return False when it was there already.
+    """Publish Small World to the local cloud in JumpStart's layout; return False when all of it was there already.
 
     Raises
     ------
@@ -246,27 +275,7 @@ def publish_smallworld(connection: Connection) -> bool:
     bucket = content_bucket(region)
     if bucket not in {item["Name"] for item in s3.list_buckets()["Buckets"]}:
         s3.create_bucket(Bucket=bucket)
-    with tempfile.TemporaryDirectory() as folder:
-        files = build_smallworld(Path(folder))
-        base = f"smallworld/v{SMALLWORLD_VERSION}"
-        keys = {
-            "model": f"smallworld-infer/infer-{SMALLWORLD}-{SMALLWORLD_VERSION}.tar.gz",
-            "script": f"source-directory-tarballs/{base}/sourcedir.tar.gz",
-            "prepacked": f"smallworld-infer/prepack/v{SMALLWORLD_VERSION}/infer-prepack-{SMALLWORLD}.tar.gz",
-        }
-        spec_key = f"community_models/{SMALLWORLD}/specs_v{SMALLWORLD_VERSION}.json"
-        rows = [
-            {"model_id": SMALLWORLD, "version": SMALLWORLD_VERSION, "min_version": "2.0.0", "spec_key": spec_key},
-        ]
-        # Listing models reads this second manifest too and fails when it is empty; a row for a later SDK is not listed.
-        placeholder = {"model_id": "none", "version": "1.0.0", "min_version": "99.0.0", "spec_key": "none.json"}
-        documents = {
-            spec_key: specification(region, keys),
-            "proprietary-sdk-manifest.json": [{**placeholder, "search_keywords": ["none"]}],
-            "models_manifest.json": rows,  # last: what it names is there by then
-        }
-        bodies = {keys[name]: path.read_bytes() for name, path in files.items()}
-        bodies |= {key: json.dumps(document, indent=1).encode() for key, document in documents.items()}
+    bodies = _published(region)
     there = {
         item["Key"]: item["ETag"].strip('"')
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)

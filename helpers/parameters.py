@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
 from helpers.errors import ParameterError
+from helpers.jumpstart import SMALLWORLD_MODELS
 
 NESTED_RGB = "application/json"
 BASE64_JPEG = "application/json;jpeg"
@@ -22,7 +23,6 @@ BASE64_JPEG = "application/json;jpeg"
 BYTES_PER_PIXEL = 15.72
 """Of nested RGB with ``", "`` between the numbers: measured, 4.12 MB for 512², 16.48 MB for 1024² of random pixels."""
 
-SMALLWORLD = "model-txt2img-smallworld"
 OTHER_CONTRACT = ("stable-diffusion-xl", "imagegeneration")
 """Parts of the ids of models that want ``text_prompts``, ``cfg_scale`` and ``steps`` instead."""
 
@@ -106,7 +106,7 @@ def limits_of(model: str) -> Limits:
             f"model = {model!r}: it wants text_prompts, cfg_scale and steps, which this client does not write; allowed "
             "are the models with prompt and guidance_scale (model-txt2img-…), set [model] id in workshop.toml."
         )
-    if model == SMALLWORLD:
+    if model in SMALLWORLD_MODELS:
         # Those of the model's own checks, models/smallworld/request.py.
         return Limits(
             model=model,

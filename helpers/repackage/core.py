@@ -199,7 +199,7 @@ def look_up(connection: Connection) -> jumpstart.Model | None:
         See :func:`helpers.jumpstart.look_up`.
     """
     model = connection.settings.model
-    if connection.settings.workshop.target == "aws" and model.id == jumpstart.SMALLWORLD:
+    if connection.settings.workshop.target == "aws" and model.id in jumpstart.SMALLWORLD_MODELS:
         return None
     return jumpstart.look_up(connection, model.id, model.version, model.instance_type)
 
@@ -236,10 +236,11 @@ def package(
 
 def _smallworld(connection: Connection, folder: Path) -> jumpstart.Model:
     """Small World as JumpStart would describe it, with its files in ``folder``."""
-    files, region = jumpstart.build_smallworld(folder), connection.settings.workshop.region
-    variables = jumpstart.specification(region, dict.fromkeys(files, ""))["inference_environment_variables"]
+    model_id, region = connection.settings.model.id, connection.settings.workshop.region
+    files = jumpstart.build_smallworld(folder, model_id)
+    variables = jumpstart.specification(region, dict.fromkeys(files, ""), model_id)["inference_environment_variables"]
     return jumpstart.Model(
-        model_id=jumpstart.SMALLWORLD,
+        model_id=model_id,
         version=jumpstart.SMALLWORLD_VERSION,
         model_uri=f"file:{files['prepacked']}",
         script_uri=f"file:{files['script']}",

@@ -10,7 +10,8 @@ from typing import Any
 import traitlets
 
 from helpers.errors import ParameterError
-from helpers.parameters import SMALLWORLD, Limits, checked_request
+from helpers.jumpstart import SMALLWORLD_MODELS
+from helpers.parameters import Limits, checked_request
 from helpers.studio.parts import CSS, Part, module
 
 NOTHING_SENT = " Nothing was uploaded."
@@ -107,7 +108,7 @@ class Form(Part):
 
     def __init__(self, limits: Limits, examples: Sequence[str] | None = None) -> None:
         self._limits = limits
-        known = SMALLWORLD_EXAMPLES if limits.model == SMALLWORLD else EXAMPLES
+        known = SMALLWORLD_EXAMPLES if limits.model in SMALLWORLD_MODELS else EXAMPLES
         super().__init__(
             fields=[dataclasses.asdict(field) for field in FIELDS],
             examples=list(known if examples is None else examples),

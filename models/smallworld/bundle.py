@@ -12,19 +12,47 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
 WEIGHTS = HERE / "weights"
-WEIGHT_FILES = ("denoiser.onnx", "text_encoder.onnx")
+WEIGHT_FILES = ("denoiser.onnx", "text_encoder.onnx")  # what `export` writes
 PACKAGE = ("__init__.py", "request.py", "response.py", "sample.py", "tokenizer.py", "upscale.py")
 
-MODEL_ID = "model-txt2img-smallworld"
 MODEL_VERSION = "1.0.0"
 
-MODEL_ARTIFACT = "infer-model-txt2img-smallworld.tar.gz"
 SOURCE_ARTIFACT = "sourcedir.tar.gz"
 PACKED_ARTIFACT = "model.tar.gz"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as JumpStart lists it; all of them share the code and differ in their weights.
+
+    Attributes
+    ----------
+    id, title : str
+        JumpStart's model id, and the name for people.
+    files : tuple of str
+        Its weights, out of ``weights/``.
+    variant : str
+        What its ``config.json`` tells the code about the weights.
+    """
+
+    id: str
+    title: str
+    files: tuple[str, ...]
+    variant: str
+
+    @property
+    def artifact(self) -> str:
+        """File name of the model artifact."""
+        return f"infer-{self.id}.tar.gz"
+
+
+BASE = Model("model-txt2img-smallworld", "Small World", ("denoiser.onnx", "text_encoder.onnx"), "base")
+MODELS = (BASE,)
 
 
 class BundleError(Exception):
@@ -38,10 +66,11 @@ def _read(path: Path) -> bytes:
         raise BundleError(f"{path} is missing; weights are written by `make train` and `make export`") from None
 
 
-def model_files() -> dict[str, bytes]:
+def model_files(model: Model = BASE) -> dict[str, bytes]:
     """The files of the model artifact: weights and ``config.json``."""
-    config = {"model_id": MODEL_ID, "version": MODEL_VERSION, **json.loads(_read(WEIGHTS / "training.json"))}
-    files = {name: _read(WEIGHTS / name) for name in WEIGHT_FILES}
+    told = {"model_id": model.id, "title": model.title, "variant": model.variant, "version": MODEL_VERSION}
+    config = {**json.loads(_read(WEIGHTS / "training.json")), **told}
+    files = {name: _read(WEIGHTS / name) for name in model.files}
     return files | {"config.json": json.dumps(config, indent=1, sort_keys=True).encode() + b"\n"}
 
 
@@ -62,9 +91,9 @@ def tarball(files: Mapping[str, bytes]) -> bytes:
     return gzip.compress(plain.getvalue(), compresslevel=9, mtime=0)
 
 
-def model_artifact() -> bytes:
+def model_artifact(model: Model = BASE) -> bytes:
     """What JumpStart calls the hosting artifact: weights and configuration."""
-    return tarball(model_files())
+    return tarball(model_files(model))
 
 
 def source_artifact() -> bytes:
@@ -72,13 +101,13 @@ def source_artifact() -> bytes:
     return tarball(source_files())
 
 
-def packed_model() -> bytes:
+def packed_model(model: Model = BASE) -> bytes:
     """The ``model.tar.gz`` of an endpoint: the artifact with the sources under ``code/``."""
-    return tarball(model_files() | {f"code/{name}": content for name, content in source_files().items()})
+    return tarball(model_files(model) | {f"code/{name}": content for name, content in source_files().items()})
 
 
-def write(folder: Path) -> list[Path]:
-    """Write the three tarballs into a folder.
+def write(folder: Path, model: Model = BASE) -> list[Path]:
+    """Write the three tarballs of a model into a folder.
 
     Returns
     -------
@@ -86,17 +115,24 @@ def write(folder: Path) -> list[Path]:
         Model artifact, source artifact, packed model.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    made = {MODEL_ARTIFACT: model_artifact(), SOURCE_ARTIFACT: source_artifact(), PACKED_ARTIFACT: packed_model()}
+    made = {
+        model.artifact: model_artifact(model),
+        SOURCE_ARTIFACT: source_artifact(),
+        PACKED_ARTIFACT: packed_model(model),
+    }
     for name, content in made.items():
         (folder / name).write_bytes(content)
     return [folder / name for name in made]
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Command line: ``python -m smallworld.bundle OUT``."""
+    """Command line: ``python -m smallworld.bundle OUT [--model ID]``."""
+    models = {model.id: model for model in MODELS}
     parser = argparse.ArgumentParser(prog="python -m smallworld.bundle", description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="where the tarballs go")
-    for path in write(parser.parse_args(arguments).folder):
+    parser.add_argument("--model", choices=models, default=BASE.id, help="JumpStart's id (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    for path in write(options.folder, models[options.model]):
         print(f"{path.stat().st_size:>10,} {path}")  # noqa: T201 - the result
 
 

@@ -1,12 +1,14 @@
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 from helpers.errors import ParameterError, WorkshopError
+from helpers.jumpstart import SMALLWORLD, SMALLWORLD_MODELS
 from helpers.parameters import BASE64_JPEG, Limits, checked_request, limits_of, response_bytes
 
-SMALL = limits_of("model-txt2img-smallworld")
+SMALL = limits_of(SMALLWORLD)
 GENERAL = Limits()
 
 
@@ -112,6 +114,14 @@ def test_prompts_and_pictures_of_each_are_counted_together():
     assert checked_request(["a"] * 2, parameters, limits=SMALL)["num_images_per_prompt"] == 8
     with pytest.raises(ParameterError, match="num_images_per_prompt = 8: allowed is 1 to 5 for so many prompts"):
         checked_request(["a"] * 3, parameters, limits=SMALL)
+
+
+def test_all_models_of_smallworld_have_its_limits():
+    from smallworld.bundle import MODELS
+
+    assert tuple(model.id for model in MODELS) == SMALLWORLD_MODELS
+    for model_id in SMALLWORLD_MODELS:
+        assert dataclasses.replace(limits_of(model_id), model=SMALLWORLD) == SMALL
 
 
 def test_smallworld_takes_what_it_is_sent_at_our_limits():

@@ -1,7 +1,8 @@
 import pytest
 
 from helpers.errors import ParameterError
-from helpers.parameters import SMALLWORLD, limits_of
+from helpers.jumpstart import SMALLWORLD
+from helpers.parameters import limits_of
 from helpers.studio.form import Field, Form, parsed
 
 

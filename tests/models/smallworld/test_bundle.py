@@ -28,17 +28,48 @@ def members(content: bytes) -> dict[str, bytes]:
         return found
 
 
-def test_the_tarballs_hold_what_belongs_in_them():
-    model, source = members(bundle.model_artifact()), members(bundle.source_artifact())
-    assert set(model) == {"denoiser.onnx", "text_encoder.onnx", "config.json"}
+each_model = pytest.mark.parametrize("entry", bundle.MODELS, ids=lambda entry: entry.variant)
+
+
+@each_model
+def test_the_tarballs_hold_what_belongs_in_them(entry):
+    model, source = members(bundle.model_artifact(entry)), members(bundle.source_artifact())
+    assert set(model) == {*entry.files, "config.json"}
+    assert "text_encoder.onnx" in model
     assert set(source) == CODE
-    assert json.loads(model["config.json"])["model_id"] == "model-txt2img-smallworld"
-    assert members(bundle.packed_model()) == model | {f"code/{name}": content for name, content in source.items()}
+    config = json.loads(model["config.json"])
+    assert (config["model_id"], config["variant"], config["version"]) == (entry.id, entry.variant, "1.0.0")
+    assert members(bundle.packed_model(entry)) == model | {f"code/{name}": body for name, body in source.items()}
 
 
-def test_the_same_files_give_the_same_bytes(tmp_path):
-    first, second = bundle.write(tmp_path / "a"), bundle.write(tmp_path / "b")
-    assert [path.name for path in first] == [bundle.MODEL_ARTIFACT, bundle.SOURCE_ARTIFACT, bundle.PACKED_ARTIFACT]
+def test_the_first_model_is_small_world_itself():
+    assert bundle.MODELS[0] == bundle.BASE
+    assert (bundle.BASE.id, bundle.BASE.variant) == ("model-txt2img-smallworld", "base")
+    assert "denoiser.onnx" in bundle.BASE.files
+
+
+def test_models_differ_in_id_and_variant():
+    for name in ("id", "title", "variant"):
+        assert len({getattr(entry, name) for entry in bundle.MODELS}) == len(bundle.MODELS)
+
+
+@each_model
+def test_the_command_line_packs_the_model_that_is_named(entry, tmp_path, capsys):
+    bundle.main([str(tmp_path / "a"), "--model", entry.id])
+    assert f"infer-{entry.id}.tar.gz" in capsys.readouterr().out
+    assert (tmp_path / "a" / bundle.PACKED_ARTIFACT).read_bytes() == bundle.packed_model(entry)
+
+
+def test_a_model_that_there_is_not_is_refused_with_those_that_there_are(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        bundle.main([str(tmp_path), "--model", "model-x"])
+    assert "invalid choice: 'model-x' (choose from" in capsys.readouterr().err
+
+
+@each_model
+def test_the_same_files_give_the_same_bytes(tmp_path, entry):
+    first, second = bundle.write(tmp_path / "a", entry), bundle.write(tmp_path / "b", entry)
+    assert [path.name for path in first] == [entry.artifact, bundle.SOURCE_ARTIFACT, bundle.PACKED_ARTIFACT]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
     assert bundle.tarball({"b": b"2", "a": b"1"}) == bundle.tarball({"a": b"1", "b": b"2"})
     assert bundle.tarball({"a": b"1"}) != bundle.tarball({"a": b"2"})
@@ -81,4 +112,5 @@ def test_missing_weights_are_named(monkeypatch, tmp_path):
 
 
 def test_weights_stay_small():
-    assert sum((bundle.WEIGHTS / name).stat().st_size for name in bundle.WEIGHT_FILES) <= 12_000_000
+    files = {name for entry in bundle.MODELS for name in entry.files}
+    assert sum((bundle.WEIGHTS / name).stat().st_size for name in files) <= 12_000_000
