@@ -1,264 +1,248 @@
-"""How often the model draws what was asked: prompts with known answers, judged by an analytic detector.
+"""How often the model draws what was asked: held-out prompts with known answers (`questions`), judged by `judge`.
 
-The detector knows nothing of the model: background by the border, objects by connected components (touching objects of
-two colours are told apart), colour by the nearest palette entry, shape by the best matching silhouette. It is tried
-first on the generator's own pictures of the same prompts; that ceiling is printed, because no model can score above it.
+The judge is tried first on the generator's own pictures of the same prompts: no model can score above that ceiling,
+and where it is below ``CEILING`` the judge is not good enough to say anything. It is also tried on pictures of other
+prompts, which shows what a model would score that did not listen. Then the model draws every prompt once, each with a
+seed of its own, at the endpoint's usual size.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
+import os
+import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
 from .bundle import WEIGHTS
 from .drawing import draw
-from .palette import COLORS, PALETTE, article, distinct_colors
+from .judge import MEASURES, Picture, judge, landscape_judge
+from .landscapes import Landscape, elements
+from .questions import SCORED, SEED, Question, Scene, questions
 from .sample import Drawing, SmallWorld
-from .shapes import NUMBERS, OPPOSITE, POSITIONS, SHAPES, Group, ShapeScene, draw_shape, plural
+from .sharpness import sharpness
 
-SIZE = 64  # pictures are judged at this size, as the endpoint would return them
-SMALLEST_OBJECT = 14  # pixels; less is noise
-CONTRAST = 48.0  # distance in RGB from the background at which a pixel belongs to an object
-MAIN_SHARE = 0.25  # of a component's pixels; two colours that reach it are two objects that touch
-PLACE_TOLERANCE, RELATION_MARGIN = 0.15, 0.1  # shares of the picture
-MEASURES = ("background", "colour", "shape", "count", "position", "all")
+SIZE = 128  # pixels; the endpoint's usual size
+STEPS, GUIDANCE = 25, 4.0  # what the targets are about
+TURBO_STEPS = 4
+CEILING = 98.0
+TARGETS = {
+    "foreground colour": 97,
+    "background colour": 97,
+    "shape": 90,
+    "count": 80,
+    "position": 90,
+    "binding": 80,
+    "landscape": 85,
+}
+MEANINGS = {
+    "foreground colour": "every object is nearest to the palette colour that was asked for",
+    "background colour": "the background is nearest to the palette colour that was asked for",
+    "shape": "every object's outline is most like the shape that was asked for",
+    "count": "exactly two, three, four or five objects, as asked",
+    "position": "within 0.15 of the place, or in the relation, that was asked for",
+    "binding": "of two objects each has its own colour and shape, not the other's",
+    "landscape": "every element named is visible",
+    "all": "everything asked for is right, and of shapes nothing else is there",
+}
+CURVES = Path(__file__).parent / "card" / "curves.json"
+CURVE_PROMPTS = 100
+CURVE_STEPS = (4, 6, 8, 12, 16, 25, 35, 50)
+CURVE_GUIDANCE = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
 
-Picture = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
-
-
-@dataclass
-class Found:
-    """One object that the detector sees."""
-
-    color: str
-    shape: str
-    x: float
-    y: float
-    pixels: int
-
-
-def questions(count: int, seed: int) -> list[tuple[str, ShapeScene]]:
-    """Prompts and the scenes they ask for: single objects, positions, counts and relations in turn."""
-    rng = random.Random(seed)  # noqa: S311 - pictures, not secrets
-    asked = []
-    for k in range(count):
-        kind, background = ("one", "position", "count", "relation")[k % 4], rng.choice(COLORS)
-        colors = distinct_colors(rng, 2 if kind == "relation" else 1, background)
-        number = 2 + k // 4 % 4 if kind == "count" else 1
-        groups = [Group(rng.choice(SHAPES), color, number) for color in colors]
-        relation = rng.choice(list(OPPOSITE))
-        scene = ShapeScene(kind, background, groups, rng.choice(list(POSITIONS)), relation, rng.getrandbits(48))
-        asked.append((wording(scene), scene))
-    return asked
+Judged = dict[str, bool]
+Percentages = dict[str, float]
+Say = Callable[[str], None]
 
 
-def wording(scene: ShapeScene) -> str:
-    """The plainest way to ask for a scene."""
-
-    def noun(group: Group) -> str:
-        if group.count > 1:
-            return f"{NUMBERS[group.count]} {group.color} {plural(group.shape)}"
-        return article(f"{group.color} {group.shape}")
-
-    text = noun(scene.groups[0])
-    if scene.kind == "position":
-        side = {"left": "on the left", "right": "on the right", "top": "at the top", "bottom": "at the bottom"}
-        text += " " + side.get(scene.position, f"in the {scene.position}")
-    if scene.kind == "relation":
-        where = {"left": "to the left of", "right": "to the right of"}.get(scene.relation, scene.relation)
-        text += f" {where} {noun(scene.groups[1])}"
-    return f"{text} on {article(scene.background)} background"
-
-
-# ---- the detector
-
-
-def nearest_color(color: NDArray[np.float64]) -> str:
-    """The palette's name for a colour."""
-    return min(COLORS, key=lambda name: float(np.square(np.subtract(PALETTE[name], color)).sum()))
-
-
-def components(mask: Mask) -> list[Mask]:
-    """The connected parts of a mask (4 neighbours) that are large enough to be objects."""
-    none = mask.size
-    labels = np.where(mask, np.arange(none).reshape(mask.shape), none)
-    while True:
-        padded = np.pad(labels, 1, constant_values=none)
-        around = np.minimum.reduce([padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]])
-        spread = np.where(mask, np.minimum(labels, around), none)
-        if np.array_equal(spread, labels):
-            break
-        labels = spread
-    found, sizes = np.unique(labels[mask], return_counts=True)
-    return [labels == label for label, size in zip(found, sizes, strict=True) if size >= SMALLEST_OBJECT]
-
-
-def told_apart(part: Mask, pixels: NDArray[np.float64]) -> list[Mask]:
-    """Split a component that is two touching objects of different colours."""
-    palette = np.array([PALETTE[name] for name in COLORS], float)
-    distances = np.linalg.norm(pixels[part][:, None] - palette, axis=2)
-    shares = np.bincount(distances.argmin(1), minlength=len(COLORS)) / len(distances)
-    main = np.flatnonzero(shares >= MAIN_SHARE)
-    if len(main) < 2:
-        return [part]
-    chosen = np.full(part.shape, -1)
-    chosen[part] = main[distances[:, main].argmin(1)]
-    return [piece for color in main for piece in components(chosen == color)]
-
-
-def silhouette(mask: Mask) -> tuple[NDArray[np.float64], float]:
-    """The mask cut to its bounds and scaled to 32 x 32, and its width by height."""
-    rows, columns = np.where(mask)
-    cut = mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    scaled = Image.fromarray(cut.astype(np.uint8) * 255).resize((32, 32), Image.Resampling.BILINEAR)
-    return np.asarray(scaled) / 255, cut.shape[1] / cut.shape[0]
-
-
-def _templates() -> list[tuple[str, NDArray[np.float64], float]]:
-    made = []
-    for shape in SHAPES:
-        for turn in (-0.1, 0.0, 0.1):
-            picture = Image.new("L", (256, 256), 0)
-            draw_shape(ImageDraw.Draw(picture), shape, 128, 128, 100, 255, turn)
-            made.append((shape, *silhouette(np.asarray(picture) > 127)))
-    return made
-
-
-TEMPLATES = _templates()
-
-
-def nearest_shape(mask: Mask) -> str:
-    """The shape whose silhouette is most like the mask."""
-    outline, aspect = silhouette(mask)
-
-    def unlike(template: tuple[str, NDArray[np.float64], float]) -> float:
-        _, other, other_aspect = template
-        return float(np.abs(outline - other).mean() + 0.25 * abs(np.log(aspect / other_aspect)))
-
-    return min(TEMPLATES, key=unlike)[0]
-
-
-def detect(picture: Picture) -> tuple[str, list[Found]]:
-    """Background colour and objects of a picture ``(H, W, 3)``, the largest object first."""
-    pixels = picture.astype(float)
-    rows = np.median(pixels[:, [0, 1, -2, -1]], 1)  # each row's own background: it may be a gradient
-    border = np.concatenate([pixels[:2].reshape(-1, 3), pixels[-2:].reshape(-1, 3), rows])
-    middle = np.median(border, 0)
-    ground = np.where((np.abs(rows - middle).max(1) < CONTRAST)[:, None], rows, middle)[:, None]
-    mask = np.sqrt(np.square(pixels - ground).sum(2)) > CONTRAST
-    found = []
-    for part in (piece for whole in components(mask) for piece in told_apart(whole, pixels)):
-        inner = part.copy()
-        inner[1:] &= part[:-1]
-        inner[:-1] &= part[1:]
-        inner[:, 1:] &= part[:, :-1]
-        inner[:, :-1] &= part[:, 1:]
-        color = np.median(pixels[inner if inner.sum() >= 4 else part], 0)
-        y, x = (float(axis.mean()) / size for axis, size in zip(np.where(part), mask.shape, strict=True))
-        found.append(Found(nearest_color(color), nearest_shape(part), x, y, int(part.sum())))
-    return nearest_color(middle), sorted(found, key=lambda each: -each.pixels)
-
-
-# ---- the judgement
-
-
-def judge(scene: ShapeScene, picture: Picture) -> dict[str, bool]:
-    """Which of the things that were asked for are right in a picture."""
-    background, found = detect(picture)
-    wanted = sum(group.count for group in scene.groups)
-    result = {"background": background == scene.background, "count": len(found) == wanted}
-    if scene.kind == "relation":
-        firsts = [[each for each in found if each.color == group.color][:1] for group in scene.groups]
-        result["colour"] = all(firsts)
-        matches = zip(firsts, scene.groups, strict=True)
-        result["shape"] = all(first and first[0].shape == group.shape for first, group in matches)
-        result["position"] = all(firsts) and _stands(firsts[0][0], firsts[1][0], scene.relation)
-    else:
-        group, largest = scene.groups[0], found[:wanted]
-        result["colour"] = bool(largest) and all(each.color == group.color for each in largest)
-        result["shape"] = bool(largest) and all(each.shape == group.shape for each in largest)
-        if scene.kind == "position":
-            x, y = POSITIONS[scene.position]
-            near = bool(found) and max(abs(found[0].x - x), abs(found[0].y - y)) < PLACE_TOLERANCE
-            result["position"] = near
-    result["all"] = all(result.values())
-    return result
-
-
-def _stands(first: Found, second: Found, relation: str) -> bool:
-    right, down = first.x - second.x, first.y - second.y
-    return {"left": -right, "right": right, "above": -down, "below": down}[relation] > RELATION_MARGIN
-
-
-def percentages(scenes: Sequence[ShapeScene], pictures: Sequence[Picture]) -> dict[str, int]:
+def shares(judged: Sequence[Judged]) -> Percentages:
     """How often each measure is right, in percent of the pictures that it applies to."""
-    judged = [judge(scene, picture) for scene, picture in zip(scenes, pictures, strict=True)]
     answers = {name: [each[name] for each in judged if name in each] for name in MEASURES}
-    return {name: round(100 * sum(values) / len(values)) for name, values in answers.items() if values}
+    return {name: 100 * sum(values) / len(values) for name, values in answers.items() if values}
 
 
-def ceiling(scenes: Sequence[ShapeScene]) -> dict[str, int]:
-    """The score of the generator's own pictures: what the detector lets through."""
-    return percentages(scenes, [np.asarray(draw(scene, SIZE, SIZE)) for scene in scenes])
+def percentages(scenes: Sequence[Scene], pictures: Sequence[Picture]) -> Percentages:
+    """What the judge says of pictures of these scenes."""
+    return shares([judge(scene, picture) for scene, picture in zip(scenes, pictures, strict=True)])
 
 
-def score(
-    model: SmallWorld,
-    asked: Sequence[tuple[str, ShapeScene]],
-    settings: Sequence[tuple[int, float]],
-    say: Callable[[str], None],
-) -> list[dict[str, float]]:
-    """Score the model at each pair of steps and guidance; every prompt has its own seed."""
-    scenes, rows = [scene for _, scene in asked], []
-    for steps, guidance in settings:
-        begun = time.perf_counter()
-        pictures = []
-        for seed, (prompt, _) in enumerate(asked):
-            drawing = Drawing("", steps, guidance, SIZE, SIZE, seed)
-            pictures += model.draw(prompt, drawing)
-        seconds = (time.perf_counter() - begun) / len(asked)
-        rows.append({"steps": steps, "guidance": guidance, **percentages(scenes, pictures)})
-        say(json.dumps({**rows[-1], "seconds_each": round(seconds, 3)}))
-    return rows
+def own_pictures(asked: Sequence[Question]) -> list[Picture]:
+    """The generator's own pictures of the prompts."""
+    return [np.asarray(draw(scene, SIZE, SIZE)) for _, scene in asked]
 
 
-def markdown(rows: Sequence[dict[str, float]], limit: dict[str, int]) -> str:
-    """The table of the model card."""
-    lines = ["| steps | guidance | " + " | ".join(MEASURES) + " |", "| --- " * (len(MEASURES) + 2) + "|"]
-    lines += ["| the generator's own pictures | | " + " | ".join(str(limit[name]) for name in MEASURES) + " |"]
-    for row in rows:
-        cells = [f"{row['steps']}", f"{row['guidance']:g}", *(f"{row[name]}" for name in MEASURES)]
-        lines.append("| " + " | ".join(cells) + " |")
+def others_pictures(asked: Sequence[Question], pictures: Sequence[Picture]) -> list[Picture]:
+    """For each prompt the picture of the next prompt of its kind."""
+    kinds = ["landscape" if isinstance(scene, Landscape) else scene.kind for _, scene in asked]
+    following = []
+    for k, kind in enumerate(kinds):
+        alike = [other for other, its_kind in enumerate(kinds) if its_kind == kind]
+        following.append(pictures[alike[(alike.index(k) + 1) % len(alike)]])
+    return following
+
+
+def false_alarms(asked: Sequence[Question], pictures: Sequence[Picture]) -> float:
+    """How often the judge sees an element that the generator did not draw, in percent of all it did not draw."""
+    pairs = [(scene, picture) for (_, scene), picture in zip(asked, pictures, strict=True)]
+    wrong = [
+        name in seen
+        for scene, seen in [(s, landscape_judge().visible(p)) for s, p in pairs if isinstance(s, Landscape)]
+        for name in set(landscape_judge().names) - elements(scene)
+    ]
+    return 100 * sum(wrong) / max(1, len(wrong))
+
+
+def answers(
+    model: SmallWorld, asked: Sequence[Question], steps: int, guidance: float, workers: int
+) -> tuple[list[Picture], float]:
+    """The model's picture of each prompt, with the prompt's number as its seed, and the seconds that all took."""
+
+    def one(number: int) -> Picture:
+        drawing = Drawing("", steps, guidance, SIZE, SIZE, number)
+        return model.draw(asked[number][0], drawing)[0]
+
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(workers) as pool:
+        pictures = list(pool.map(one, range(len(asked))))
+    return pictures, time.perf_counter() - begun
+
+
+def limits(asked: Sequence[Question]) -> dict[str, Any]:
+    """What the judge says of the generator's own pictures, and of another prompt's."""
+    scenes, own = [scene for _, scene in asked], own_pictures(asked)
+    return {
+        "ceiling": percentages(scenes, own),
+        "another_prompts_picture": percentages(scenes, others_pictures(asked, own)),
+        "false_alarms": false_alarms(asked, own),
+        "sharpness": float(np.mean([sharpness(picture) for picture in own])),
+    }
+
+
+def too_low(ceiling: Percentages) -> list[str]:
+    """The measures in which the judge is not good enough, for an error message."""
+    return [f"{name} {value:.1f} %" for name, value in ceiling.items() if value < CEILING]
+
+
+def score(model: SmallWorld, asked: Sequence[Question], steps: int, guidance: float, workers: int) -> dict[str, Any]:
+    """Draw and judge every prompt.
+
+    Returns
+    -------
+    dict
+        ``steps``, ``guidance``, ``scores`` (percent by measure), ``pictures`` (how many each is of), ``sharpness``,
+        ``seconds_each`` and ``wrong``: prompts with what is wrong in their pictures.
+    """
+    pictures, seconds = answers(model, asked, steps, guidance, workers)
+    judged = [judge(scene, picture) for (_, scene), picture in zip(asked, pictures, strict=True)]
+    failures = [[name for name, right in each.items() if not right and name != "all"] for each in judged]
+    return {
+        "steps": steps,
+        "guidance": guidance,
+        "scores": shares(judged),
+        "pictures": {name: sum(name in each for each in judged) for name in MEASURES},
+        "sharpness": float(np.mean([sharpness(picture) for picture in pictures])),
+        "seconds_each": seconds / len(asked),
+        "wrong": {
+            prompt: names or ["something else is there"]
+            for (prompt, _), names, each in zip(asked, failures, judged, strict=True)
+            if not each["all"]
+        },
+    }
+
+
+def markdown(result: Mapping[str, Any], limit: Mapping[str, Any]) -> str:
+    """The table of the model card: targets, what the model reaches, and what the judge says of other pictures."""
+    lines = ["| measure | target | model | | generator's own | another prompt's | pictures | right when |"]
+    lines.append("| --- " * 8 + "|")
+    for name in (name for name in MEASURES if name in result["scores"]):
+        value, target = result["scores"][name], TARGETS.get(name)
+        verdict = "" if target is None else "pass" if value >= target else "**fail**"
+        cells = [name, "" if target is None else f"≥ {target}", f"{value:.1f}", verdict]
+        cells += [f"{limit[key][name]:.1f}" for key in ("ceiling", "another_prompts_picture")]
+        lines.append("| " + " | ".join([*cells, str(result["pictures"][name]), MEANINGS[name]]) + " |")
+    sharp = 100 * result["sharpness"] / limit["sharpness"]
+    lines += [
+        "",
+        f"Percent of pictures of {SIZE} × {SIZE}. Edges are {sharp:.0f} % as steep as the generator's own. Of the "
+        f"elements that are not in a landscape, the judge sees {limit['false_alarms']:.1f} % all the same.",
+    ]
     return "\n".join(lines)
+
+
+def curves(model: SmallWorld, asked: Sequence[Question], workers: int, say: Say) -> dict[str, list[dict[str, Any]]]:
+    """Quality against steps at the usual guidance, and against guidance at the usual steps."""
+    settings = {
+        "steps": [(steps, GUIDANCE) for steps in CURVE_STEPS],
+        "guidance": [(STEPS, guidance) for guidance in CURVE_GUIDANCE],
+    }
+    done: dict[tuple[int, float], dict[str, Any]] = {}
+    for pair in dict.fromkeys(pair for pairs in settings.values() for pair in pairs):
+        row = score(model, asked, *pair, workers)
+        done[pair] = {key: row[key] for key in ("steps", "guidance", "scores", "sharpness", "seconds_each")}
+        say(json.dumps(done[pair]))
+    return {name: [done[pair] for pair in pairs] for name, pairs in settings.items()}
+
+
+def _write(path: Path, result: Mapping[str, Any]) -> None:
+    """Write the numbers, rounded: more digits than there are prompts would be noise."""
+
+    def rounded(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: rounded(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [rounded(each) for each in value]
+        return round(value, 3) if isinstance(value, float) else value
+
+    path.write_text(json.dumps(rounded(dict(result)), indent=1) + "\n")
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m smallworld.score", description=__doc__.split("\n")[0])
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the ONNX files (default: %(default)s)")
+    parser.add_argument(
+        "--prompts", type=int, help=f"how many; only the first {SCORED} are held out of training (default: {SCORED}, "
+        f"for curves {CURVE_PROMPTS})",
+    )  # fmt: skip
+    parser.add_argument("--steps", type=int, default=STEPS, help="(default: %(default)s)")
+    parser.add_argument("--guidance", type=float, default=GUIDANCE, help="(default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="pictures at a time (default: cores)")
+    parser.add_argument("--turbo", action="store_true", help=f"the model of {TURBO_STEPS} steps")
+    parser.add_argument("--curves", action="store_true", help=f"quality by steps and by guidance, into {CURVES.name}")
+    parser.add_argument("--json", type=Path, help="write every number to this file")
+    options = parser.parse_args(arguments)
+    if options.turbo and options.curves:
+        parser.error("--turbo has one number of steps and one guidance: there are no curves of it")
+    options.prompts = options.prompts or (CURVE_PROMPTS if options.curves else SCORED)
+    return options
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of ``make score``."""
-    parser = argparse.ArgumentParser(prog="python -m smallworld.score", description=__doc__.split("\n")[0])
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the ONNX files (default: %(default)s)")
-    parser.add_argument("--prompts", type=int, default=200, help="how many (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=77, help="of the prompts (default: %(default)s)")
-    parser.add_argument("--steps", type=int, nargs="+", default=[2, 4, 8, 20], help="at the usual guidance")
-    parser.add_argument("--guidance", type=float, nargs="+", default=[1, 2, 3, 4, 6], help="at the usual steps")
-    options = parser.parse_args(arguments)
-    say: Callable[[str], None] = lambda text: print(text, flush=True)  # noqa: E731, T201 - progress and result
-    asked = questions(options.prompts, options.seed)
-    limit = ceiling([scene for _, scene in asked])
-    say(json.dumps({"ceiling": limit}))
-    settings = [(Drawing.steps, guidance) for guidance in options.guidance]
-    settings += [(steps, Drawing.guidance_scale) for steps in options.steps]
-    rows = score(SmallWorld(options.weights), asked, list(dict.fromkeys(settings)), say)
-    say(markdown(rows, limit))
+    options = _options(arguments)
+    say: Say = lambda text: print(text, flush=True)  # noqa: E731, T201 - progress and result
+    asked = questions(options.prompts, SEED)
+    limit = limits(asked)
+    say("judge on the generator's own pictures: " + ", ".join(f"{k} {v:.1f} %" for k, v in limit["ceiling"].items()))
+    if problems := too_low(limit["ceiling"]):
+        sys.exit(f"the judge is not good enough to score with: {', '.join(problems)}; at least {CEILING:g} % is needed")
+    if options.curves:
+        drawn = curves(SmallWorld(options.weights), asked, options.workers, say)
+        _write(options.json or CURVES, {"prompts": len(asked), **limit, **drawn})
+        return
+    model = SmallWorld(options.weights, **({"turbo": True} if options.turbo else {}))
+    steps, guidance = (TURBO_STEPS, 1.0) if options.turbo else (options.steps, options.guidance)
+    how = f"turbo, {steps} steps" if options.turbo else f"{steps} steps, guidance {guidance:g}"
+    say(f"drawing {len(asked)} prompts: {how}, {options.workers} at a time")
+    result = score(model, asked, steps, guidance, options.workers)
+    say(f"{result['seconds_each']:.2f} s a picture\n\n{markdown(result, limit)}")
+    if options.json:
+        _write(options.json, {"prompts": len(asked), "turbo": options.turbo, **result, "judge": limit})
 
 
 if __name__ == "__main__":

@@ -1,81 +1,178 @@
 from __future__ import annotations
 
+import json
+import random
+from typing import Any
+
 import numpy as np
 import pytest
-from smallworld import score
-from smallworld.drawing import draw
-from smallworld.shapes import SHAPES, Group, ShapeScene
+from PIL import Image
+from smallworld import curves, landscapes, score
+from smallworld.drawing import caption, draw, sample_scene
+from smallworld.judge import MEASURES
+from smallworld.landscapes import Landscape
+from smallworld.questions import SCORED, SEED, held_out, questions
+from smallworld.sample import Drawing
+from smallworld.tokenizer import words
 
 
-def picture_of(scene: ShapeScene) -> score.Picture:
-    return np.asarray(draw(scene, score.SIZE, score.SIZE))
+class Perfect:
+    """A model that knows the answers: it draws each prompt's scene; with ``only`` it always draws that prompt's."""
+
+    def __init__(self, only: str = "") -> None:
+        self.scenes, self.only, self.drawings = dict(questions(SCORED, SEED)), only, []
+
+    def draw(self, prompt: str, drawing: Drawing, count: int = 1) -> list[Any]:
+        self.drawings.append(drawing)
+        return [np.asarray(draw(self.scenes[self.only or prompt], drawing.width, drawing.height))] * count
 
 
-def test_the_detector_finds_nearly_all_that_the_generator_draws():
-    limit = score.ceiling([scene for _, scene in score.questions(100, seed=3)])
-    assert all(limit[name] >= 95 for name in score.MEASURES), limit
+# ---- questions
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_every_shape_is_told_from_the_others(shape):
-    background, (found,) = score.detect(picture_of(ShapeScene("one", "gray", [Group(shape, "orange")])))
-    assert (background, found.color, found.shape) == ("gray", "orange", shape)
-    assert abs(found.x - 0.5) < 0.1
-    assert abs(found.y - 0.5) < 0.1
+def test_scored_prompts_are_never_captions():
+    rng = random.Random("captions")
+    asked = {tuple(words(prompt)) for prompt in held_out()}
+    captions = {tuple(words(caption(rng, sample_scene(rng)))) for _ in range(20_000)}
+    assert len(asked) == SCORED
+    assert not asked & captions
 
 
-def test_each_mistake_is_counted_as_that_mistake():
-    asked = ShapeScene("count", "blue", [Group("star", "red", 3)])
-    assert all(score.judge(asked, picture_of(asked)).values())
-    wrong = {
-        "background": ShapeScene("count", "white", [Group("star", "red", 3)]),
-        "colour": ShapeScene("count", "blue", [Group("star", "green", 3)]),
-        "shape": ShapeScene("count", "blue", [Group("circle", "red", 3)]),
-        "count": ShapeScene("count", "blue", [Group("star", "red", 4)]),
+def test_questions_are_the_same_every_time_and_fewer_are_the_first_ones():
+    assert questions(50, SEED) == questions(SCORED, SEED)[:50]
+    assert {prompt for prompt, _ in questions(50, SEED)} <= held_out()
+    assert questions(5, 1) != questions(5, 2)
+
+
+def test_any_hundred_questions_are_of_every_kind():
+    asked = [scene for _, scene in questions(100, SEED)]
+    kinds = ["landscape" if isinstance(scene, Landscape) else scene.kind for scene in asked]
+    shares = {kind: kinds.count(kind) for kind in kinds}
+    assert shares == {"one": 16, "position": 16, "count": 16, "relation": 16, "pair": 16, "landscape": 20}
+    counts = [scene.groups[0].count for scene in asked if scene.landscape is False and scene.kind == "count"]
+    assert sorted(counts) == sorted([2, 3, 4, 5] * 4)
+
+
+def test_two_objects_differ_in_colour_and_shape():
+    for _, scene in questions(SCORED, SEED):
+        if scene.landscape is False and scene.kind in ("pair", "relation"):
+            first, second = scene.groups
+            assert first.shape != second.shape
+            assert first.color != second.color
+
+
+def test_a_landscapes_prompt_names_every_element_of_its_scene():
+    spoken = {"crescent": "crescent moon", "city": "city", "cloudy": "cloudy day", "hills": "green hills"}
+    for prompt, scene in questions(SCORED, SEED):
+        if isinstance(scene, Landscape):
+            assert all(spoken.get(name, name) in prompt for name in landscapes.elements(scene)), prompt
+            assert len(landscapes.elements(scene)) > 2
+
+
+def test_a_prompt_fits_into_what_the_model_reads():
+    assert max(len(words(prompt)) for prompt in held_out()) <= 30
+
+
+# ---- the score
+
+
+def test_the_judge_lets_the_generators_pictures_through_and_no_others():
+    limit = score.limits(questions(100, SEED))
+    assert set(limit["ceiling"]) == set(MEASURES)
+    assert score.too_low(limit["ceiling"]) == []
+    assert limit["another_prompts_picture"]["all"] < 5
+    assert limit["another_prompts_picture"]["landscape"] < 20
+    assert limit["false_alarms"] < 3
+
+
+def test_a_perfect_model_passes_and_a_deaf_one_fails():
+    asked = questions(50, SEED)
+    perfect, deaf = Perfect(), Perfect(only=asked[0][0])
+    result = score.score(perfect, asked, 7, 3.0, workers=2)
+    assert all(value >= 90 for value in result["scores"].values()), result["wrong"]
+    assert perfect.drawings[0].steps == 7
+    assert perfect.drawings[0].guidance_scale == 3.0
+    assert sorted(each.seed for each in perfect.drawings) == list(range(50))
+    result = score.score(deaf, asked, 7, 3.0, workers=1)
+    assert all(value < 40 for name, value in result["scores"].items() if name != "landscape")
+    assert result["scores"]["landscape"] == 0
+    assert len(result["wrong"]) == sum(1 for _ in asked) - 1
+
+
+def test_the_table_says_what_passes_and_what_fails():
+    result = {
+        "scores": {"shape": 89.96, "count": 80.0, "all": 55.0},
+        "pictures": {"shape": 400, "count": 80, "all": 500},
+        "sharpness": 18.0,
     }
-    for mistake, scene in wrong.items():
-        judged = score.judge(asked, picture_of(scene))
-        assert [name for name, right in judged.items() if not right] == [mistake, "all"]
+    limit = {
+        "ceiling": {"shape": 99.0, "count": 100.0, "all": 98.5},
+        "another_prompts_picture": {"shape": 10.0, "count": 25.0, "all": 0.0},
+        "false_alarms": 0.7,
+        "sharpness": 20.0,
+    }
+    table = score.markdown(result, limit).splitlines()
+    assert table[2].startswith("| shape | ≥ 90 | 90.0 | **fail** | 99.0 | 10.0 | 400 |")
+    assert table[3].startswith("| count | ≥ 80 | 80.0 | pass | 100.0 | 25.0 | 80 |")
+    assert table[4].startswith("| all |  | 55.0 |  | 98.5 | 0.0 | 500 |")
+    assert len({line.count("|") for line in table[:5]}) == 1
+    assert "90 % as steep" in table[-1]
+    assert "0.7 %" in table[-1]
 
 
-def test_a_wrong_place_and_a_wrong_relation_are_counted():
-    asked = ShapeScene("position", "blue", [Group("star", "red")], position="top left")
-    moved = ShapeScene("position", "blue", [Group("star", "red")], position="bottom left")
-    assert score.judge(asked, picture_of(asked))["position"]
-    assert not score.judge(asked, picture_of(moved))["position"]
-    groups = [Group("star", "red"), Group("ring", "white")]
-    over, under = (ShapeScene("relation", "blue", groups, relation=r) for r in ("above", "below"))
-    assert score.judge(over, picture_of(over))["position"]
-    assert not score.judge(over, picture_of(under))["position"]
+def test_a_judge_that_refuses_the_generators_pictures_ends_the_score(monkeypatch, capsys):
+    monkeypatch.setattr(score, "own_pictures", lambda asked: [np.zeros((64, 64, 3), np.uint8)] * len(asked))
+    with pytest.raises(SystemExit) as ended:
+        score.main(["--prompts", "25"])
+    assert "not good enough" in str(ended.value)
+    assert "shape 0.0 %" in str(ended.value)
 
 
-def test_touching_objects_of_two_colours_are_two_objects():
-    picture = np.full((score.SIZE, score.SIZE, 3), (40, 85, 215), np.uint8)
-    picture[20:40, 10:30] = (215, 35, 35)
-    picture[20:40, 30:50] = (246, 246, 246)
-    found = score.detect(picture)[1]
-    assert {(each.color, each.shape) for each in found} == {("red", "square"), ("white", "square")}
-    assert len(found) == 2
+def test_the_command_writes_its_numbers(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(score, "SmallWorld", lambda folder: Perfect())
+    score.main(["--prompts", "25", "--json", str(tmp_path / "score.json")])
+    assert "| binding | ≥ 80 | 100.0 | pass |" in capsys.readouterr().out
+    written = json.loads((tmp_path / "score.json").read_text())
+    assert written["steps"] == 25
+    assert written["guidance"] == 4.0
+    assert written["scores"]["binding"] == 100.0
+    assert written["judge"]["ceiling"]["binding"] == 100.0
 
 
-def test_an_empty_picture_has_nothing_right_but_its_background():
-    blank = np.full((score.SIZE, score.SIZE, 3), (40, 85, 215), np.uint8)
-    for kind in ("one", "relation"):
-        groups = [Group("star", "red"), Group("ring", "white")][: 1 + (kind == "relation")]
-        judged = score.judge(ShapeScene(kind, "blue", groups), blank)
-        assert [name for name, right in judged.items() if right] == ["background"]
+def test_the_turbo_model_is_asked_for_and_has_four_steps(monkeypatch, tmp_path):
+    made = []
+
+    def model(folder: Any, **options: bool) -> Perfect:
+        made.append((Perfect(), options))
+        return made[-1][0]
+
+    monkeypatch.setattr(score, "SmallWorld", model)
+    score.main(["--prompts", "25", "--turbo", "--json", str(tmp_path / "score.json")])
+    ((perfect, options),) = made
+    assert options == {"turbo": True}
+    assert {drawing.steps for drawing in perfect.drawings} == {4}
+    with pytest.raises(SystemExit):
+        score.main(["--turbo", "--curves"])
 
 
-def test_prompts_say_what_their_scenes_hold():
-    texts = [text for text, _ in score.questions(8, seed=77)]
-    assert texts == [text for text, _ in score.questions(8, seed=77)]
-    assert texts[0] == "a purple star on a blue background"
-    assert texts[2] == "two black circles on a gray background"
+def test_the_curves_are_measured_and_drawn(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(score, "SmallWorld", lambda folder: Perfect())
+    monkeypatch.setattr(score, "CURVE_STEPS", (4, 25))
+    monkeypatch.setattr(score, "CURVE_GUIDANCE", (1.0, 4.0))
+    score.main(["--prompts", "25", "--curves", "--json", str(tmp_path / "curves.json")])
+    written = json.loads((tmp_path / "curves.json").read_text())
+    assert [row["steps"] for row in written["steps"]] == [4, 25]
+    assert [row["guidance"] for row in written["guidance"]] == [1.0, 4.0]
+    assert written["steps"][1] == written["guidance"][1]
+    assert written["guidance"][0]["scores"]["shape"] >= 90
+    picture = tmp_path / "curves.png"
+    curves.main(["--numbers", str(tmp_path / "curves.json"), "--out", str(picture)])
+    assert Image.open(picture).width > 800
+    first = picture.read_bytes()
+    curves.main(["--numbers", str(tmp_path / "curves.json"), "--out", str(picture)])
+    assert picture.read_bytes() == first
 
 
-def test_the_table_has_a_row_for_the_ceiling_and_each_setting():
-    full = dict.fromkeys(score.MEASURES, 98)
-    table = score.markdown([{"steps": 8, "guidance": 3.0, **full}], full).splitlines()
-    assert table[0] == "| steps | guidance | background | colour | shape | count | position | all |"
-    assert table[2].startswith("| the generator's own pictures | | 98 |")
-    assert table[3] == "| 8 | 3 | 98 | 98 | 98 | 98 | 98 | 98 |"
+def test_labels_of_curves_that_end_together_are_moved_apart():
+    assert curves.apart([99.0, 98.0, 50.0], 5.0, 100.0) == [99.0, 94.0, 50.0]
+    assert curves.apart([100.0] * 3, 5.0, 100.0) == [100.0, 95.0, 90.0]
