@@ -9,6 +9,7 @@ seed of its own, at the endpoint's usual size.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -98,6 +99,24 @@ def false_alarms(asked: Sequence[Question], pictures: Sequence[Picture]) -> floa
     return 100 * sum(wrong) / max(1, len(wrong))
 
 
+def incomplete(asked: Sequence[Question]) -> float:
+    """How often a landscape without one of the elements asked for passes all the same, in percent.
+
+    Every weather, thing and thing in the sky is left out once, of the generator's own picture.
+    """
+    passed = []
+    for scene in (scene for _, scene in asked if isinstance(scene, Landscape)):
+        for name in elements(scene) - {scene.ground, scene.time}:
+            poorer = dataclasses.replace(
+                scene,
+                sky=[each for each in scene.sky if each != name],
+                things=[each for each in scene.things if each.name != name],
+                weather="" if scene.weather == name else scene.weather,
+            )
+            passed.append(judge(scene, np.asarray(draw(poorer, SIZE, SIZE)))["landscape"])
+    return 100 * sum(passed) / max(1, len(passed))
+
+
 def answers(
     model: SmallWorld, asked: Sequence[Question], steps: int, guidance: float, workers: int
 ) -> tuple[list[Picture], float]:
@@ -120,6 +139,7 @@ def limits(asked: Sequence[Question]) -> dict[str, Any]:
         "ceiling": percentages(scenes, own),
         "another_prompts_picture": percentages(scenes, others_pictures(asked, own)),
         "false_alarms": false_alarms(asked, own),
+        "incomplete": incomplete(asked),
         "sharpness": float(np.mean([sharpness(picture) for picture in own])),
     }
 
@@ -170,7 +190,8 @@ def markdown(result: Mapping[str, Any], limit: Mapping[str, Any]) -> str:
     lines += [
         "",
         f"Percent of pictures of {SIZE} × {SIZE}. Edges are {sharp:.0f} % as steep as the generator's own. Of the "
-        f"elements that are not in a landscape, the judge sees {limit['false_alarms']:.1f} % all the same.",
+        f"elements that are not in a landscape, the judge sees {limit['false_alarms']:.1f} % all the same; of the "
+        f"generator's landscapes that lack one of the elements asked for, it passes {limit['incomplete']:.1f} %.",
     ]
     return "\n".join(lines)
 

@@ -83,6 +83,7 @@ def test_the_judge_lets_the_generators_pictures_through_and_no_others():
     assert limit["another_prompts_picture"]["all"] < 5
     assert limit["another_prompts_picture"]["landscape"] < 20
     assert limit["false_alarms"] < 3
+    assert limit["incomplete"] < 10
 
 
 def test_a_perfect_model_passes_and_a_deaf_one_fails():
@@ -109,6 +110,7 @@ def test_the_table_says_what_passes_and_what_fails():
         "ceiling": {"shape": 99.0, "count": 100.0, "all": 98.5},
         "another_prompts_picture": {"shape": 10.0, "count": 25.0, "all": 0.0},
         "false_alarms": 0.7,
+        "incomplete": 3.3,
         "sharpness": 20.0,
     }
     table = score.markdown(result, limit).splitlines()
@@ -118,6 +120,7 @@ def test_the_table_says_what_passes_and_what_fails():
     assert len({line.count("|") for line in table[:5]}) == 1
     assert "90 % as steep" in table[-1]
     assert "0.7 %" in table[-1]
+    assert "3.3 %" in table[-1]
 
 
 def test_a_judge_that_refuses_the_generators_pictures_ends_the_score(monkeypatch, capsys):
