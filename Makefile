@@ -58,9 +58,8 @@ bench: setup ## benchmarks against named peers
 	@.tools/train/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-train: .tools/train/ready ## train the embedded model again, from nothing
-	@PYTHONPATH=models .tools/train/bin/python -m smallworld.train
-	@PYTHONPATH=models .tools/train/bin/python -m smallworld.export
+train: .tools/train/ready ## train the embedded models again, from nothing (hours on a GPU-less machine; it resumes)
+	@for stage in train distill upsampler export; do PYTHONPATH=models .tools/train/bin/python -m smallworld.$$stage || exit 1; done
 
 score: setup ## how well the embedded model follows prompts
 	@PYTHONPATH=models $(BIN)/python -m smallworld.score

@@ -17,8 +17,10 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 WEIGHTS = HERE / "weights"
-WEIGHT_FILES = ("denoiser.onnx", "text_encoder.onnx")  # what `export` writes
-PACKAGE = ("__init__.py", "request.py", "response.py", "sample.py", "tokenizer.py", "upscale.py")
+PACKAGE = (
+    *("__init__.py", "palette.py", "prompt.py", "request.py", "response.py", "sample.py", "schedule.py"),
+    "upscale.py",
+)
 
 MODEL_VERSION = "1.0.0"
 
@@ -51,7 +53,9 @@ class Model:
         return f"infer-{self.id}.tar.gz"
 
 
-BASE = Model("model-txt2img-smallworld", "Small World", ("denoiser.onnx", "text_encoder.onnx"), "base")
+BASE = Model(
+    "model-txt2img-smallworld", "Small World", ("denoiser.onnx", "text_encoder.onnx", "upsampler.onnx"), "base"
+)
 MODELS = (BASE,)
 
 

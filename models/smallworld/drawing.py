@@ -17,6 +17,7 @@ from PIL import Image
 
 from . import landscapes, painting, shapes, styles
 from .landscapes import Landscape
+from .prompt import read
 from .shapes import ShapeScene
 
 Scene = ShapeScene | Landscape
@@ -107,19 +108,25 @@ def draw_base(scene: Scene, aspect: float, size: int = BASE) -> Image.Image:
     return styles.apply(large, scene.style, size, size, scene.seed)
 
 
-def batch(seed: int, index: int, size: int, held_out: Container[str] = ()) -> Batch:
-    """The ``index``-th batch of the run ``seed``; captions in ``held_out`` are never used."""
+def sample_caption(rng: random.Random, held_out: Container[tuple[str, ...]] = ()) -> tuple[Scene, str, float]:
+    """A scene, its caption and its aspect; what reads like one in ``held_out`` is drawn again."""
+    while True:
+        scene = sample_scene(rng)
+        text = caption(rng, scene)
+        # Pixel art is drawn square only: its cells would be bricks.
+        square = rng.random() < SQUARE_SHARE or scene.style == "pixel art"
+        aspect = 0.0 if square else rng.uniform(-1, 1) * math.log(MOST_ASPECT)
+        if read(text).words not in held_out:
+            return scene, text, aspect
+
+
+def batch(seed: int, index: int, size: int, held_out: Container[tuple[str, ...]] = ()) -> Batch:
+    """The ``index``-th batch of the run ``seed``; no caption reads like one in ``held_out``."""
     rng = random.Random(f"smallworld {seed} {index}")  # noqa: S311 - pictures, not secrets
     pictures, captions = np.empty((size, BASE, BASE, 3), np.uint8), []
     aspects = np.zeros(size, np.float32)
     for k in range(size):
-        text = None
-        while text is None or text in held_out:
-            scene = sample_scene(rng)
-            text = caption(rng, scene)
-        # Pixel art is drawn square only: its cells would be bricks.
-        if rng.random() > SQUARE_SHARE and scene.style != "pixel art":
-            aspects[k] = rng.uniform(-1, 1) * math.log(MOST_ASPECT)
+        scene, text, aspects[k] = sample_caption(rng, held_out)
         pictures[k] = np.asarray(draw_base(scene, float(aspects[k])))
         captions.append(text)
     return Batch(pictures, captions, aspects)

@@ -1,4 +1,4 @@
-"""Write the trained model as two ONNX files, weights as 8-bit integers, and check them against PyTorch.
+"""Write the trained models as ONNX files, weights as 8-bit integers, and check them against PyTorch.
 
 Weights only are quantised: one scale for each output channel, multiplied back when the session is made, so the network
 computes in 32-bit floats. That makes the files a quarter as large.
@@ -7,10 +7,12 @@ computes in 32-bit floats. That makes the files a quarter as large.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,66 +20,62 @@ import onnxruntime as ort  # type: ignore[import-untyped]  # it ships no types
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
 
-from .bundle import WEIGHT_FILES, WEIGHTS
-from .model import ModelConfig, SmallWorld, build
-from .tokenizer import tokenize
+from .bundle import WEIGHTS
+from .config import ModelConfig
+from .drawing import BASE
+from .model import SmallWorld, build
+from .prompt import tokenize
 from .train import FOLDER
 
 SMALLEST = 2048  # parameters with fewer values stay as they are
 TOLERANCE = 1e-4
+INPUTS = ["x", "t", "aspect", "text", "mask"]
+FILES = ("text_encoder.onnx", "denoiser.onnx", "turbo.onnx")
 
 
 class ExportError(Exception):
     """An exported file does not compute what PyTorch computes."""
 
 
-def trained(checkpoint: Path) -> tuple[SmallWorld, dict[str, int]]:
-    """The averaged model of a checkpoint, and what it went through."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    model = build(ModelConfig(**state["model_config"]), 0)
-    model.load_state_dict(state["average"])
-    return model.eval(), {"steps": state["step"], "pictures": state["step"] * state["config"]["batch"]}
+def trained(folder: Path) -> tuple[SmallWorld, SmallWorld, dict[str, Any]]:
+    """The averaged models of both stages, and what they went through."""
+    base = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
+    fast = torch.load(folder / "turbo.pt", map_location="cpu", weights_only=True)
+    config = ModelConfig(**base["model_config"])
+    model, turbo = build(config, 0), build(config, 0)
+    model.load_state_dict(base["average"])
+    turbo.load_state_dict(fast["average"])
+    facts = {
+        "steps": base["step"],
+        "examples": base["step"] * base["config"]["batch"],
+        "turbo_updates": fast["update"],
+        "turbo_guidance": fast["config"]["guidance"],
+    }
+    return model.eval(), turbo.eval(), facts
 
 
-def _example() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    ids = torch.tensor([tokenize("a red circle on a blue background"), tokenize("")])
-    generator = torch.Generator().manual_seed(0)
-    return ids, torch.randn(2, 3, 32, 32, generator=generator), torch.tensor([0.7, 0.4])
+def _example(text: str, seed: int, aspect: float = 0.0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.tensor([tokenize(text)])
+    x = torch.randn(1, 3, BASE, BASE, generator=generator)
+    return ids, x, torch.rand(1, generator=generator) * 0.9 + 0.05, torch.tensor([aspect])
 
 
-def to_onnx(model: SmallWorld, folder: Path) -> None:
-    """Write ``text_encoder.onnx`` and ``denoiser.onnx`` in 32-bit floats, all sizes dynamic."""
-    ids, x, t = _example()
+def to_onnx(text: nn.Module, denoisers: dict[str, nn.Module], folder: Path) -> None:
+    """Write text encoder and denoisers in 32-bit floats, for one picture of fixed size."""
+    ids, x, t, aspect = _example("a red circle on a blue background", 0)
     with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracer warns of every shape it turns into a constant; `check` tests them
-        text = model.text(ids)
-        torch.onnx.export(
-            model.text,
-            (ids,),
-            str(folder / "text_encoder.onnx"),
-            input_names=["ids"],
-            output_names=["text"],
-            dynamic_axes={"ids": {0: "B", 1: "L"}, "text": {0: "B", 1: "L"}},
-            opset_version=18,
-            dynamo=False,
-        )
-        torch.onnx.export(
-            model.denoiser,
-            (x, t, text, (ids != 0).float()),
-            str(folder / "denoiser.onnx"),
-            input_names=["x", "t", "text", "mask"],
-            output_names=["clean"],
-            dynamic_axes={
-                "x": {0: "B", 2: "H", 3: "W"},
-                "t": {0: "B"},
-                "text": {0: "B", 1: "L"},
-                "mask": {0: "B", 1: "L"},
-                "clean": {0: "B", 2: "H", 3: "W"},
-            },
-            opset_version=18,
-            dynamo=False,
-        )
+        warnings.simplefilter("ignore")  # the tracer warns of every shape it turns into a constant: all are
+        features = text(ids)
+        options: dict[str, Any] = {"opset_version": 18, "dynamo": False}
+        torch.onnx.export(text, (ids,), str(folder / FILES[0]), input_names=["ids"], output_names=["text"], **options)
+        for name, denoiser in denoisers.items():
+            example = (x, t, aspect, features, (ids != 0).float())
+            torch.onnx.export(
+                denoiser, example, str(folder / name), input_names=INPUTS, output_names=["clean"], **options
+            )
 
 
 def quantise(values: NDArray[np.float32], axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
@@ -113,63 +111,79 @@ def pack(source: Path, target: Path) -> None:
     target.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def check(model: SmallWorld, folder: Path) -> float:
-    """The largest difference between the files and PyTorch over several sizes, batches and lengths."""
-    text_session = ort.InferenceSession(str(folder / "text_encoder.onnx"), providers=["CPUExecutionProvider"])
-    session = ort.InferenceSession(str(folder / "denoiser.onnx"), providers=["CPUExecutionProvider"])
-    generator, worst = torch.Generator().manual_seed(1), 0.0
-    for batch, height, width, length in ((2, 32, 32, 32), (1, 24, 40, 12), (3, 40, 24, 32), (1, 48, 48, 20)):
-        ids = torch.tensor([tokenize("two green stars above a yellow heart on black")] * batch)[:, :length]
-        x = torch.randn(batch, 3, height, width, generator=generator)
-        t = torch.rand(batch, generator=generator) * 0.9 + 0.05
-        mask = (ids != 0).float()
-        with torch.no_grad():
-            text = model.text(ids)
-            clean = model.denoiser(x, t, text, mask).numpy()
-        (text_found,) = text_session.run(None, {"ids": ids.numpy()})
-        feeds = {"x": x.numpy(), "t": t.numpy(), "text": text.numpy(), "mask": mask.numpy()}
-        (found,) = session.run(None, feeds)
-        worst = max(worst, float(np.abs(found - clean).max()), float(np.abs(text_found - text.numpy()).max()))
+def check(text: nn.Module, denoisers: dict[str, nn.Module], folder: Path) -> float:
+    """The largest difference between the files and PyTorch over several prompts, times and aspects."""
+
+    def session(name: str) -> ort.InferenceSession:
+        return ort.InferenceSession(str(folder / name), providers=["CPUExecutionProvider"])
+
+    worst, encoder = 0.0, session(FILES[0])
+    examples = (("two green stars above a yellow heart", 1, 0.0), ("", 2, 0.6), ("a city at night", 3, -0.6))
+    for name, denoiser in denoisers.items():
+        network = session(name)
+        for prompt, seed, ratio in examples:
+            ids, x, t, aspect = _example(prompt, seed, ratio)
+            mask = (ids != 0).float()
+            with torch.no_grad():
+                features = text(ids)
+                clean = denoiser(x, t, aspect, features, mask).numpy()
+            (found_features,) = encoder.run(None, {"ids": ids.numpy()})
+            values = (x, t, aspect, features, mask)
+            feeds = {key: value.numpy() for key, value in zip(INPUTS, values, strict=True)}
+            (found,) = network.run(None, feeds)
+            worst = max(worst, float(np.abs(found - clean).max()))
+            worst = max(worst, float(np.abs(found_features - features.numpy()).max()))
     return worst
 
 
-def export(checkpoint: Path, folder: Path) -> dict[str, float]:
-    """Export a checkpoint.
+def export(source: Path, folder: Path) -> dict[str, Any]:
+    """Export the checkpoints of both stages.
+
+    Parameters
+    ----------
+    source : Path
+        Holds ``checkpoint.pt`` and ``turbo.pt``.
+    folder : Path
+        Where the ONNX files and ``training.json`` go.
 
     Returns
     -------
     dict
-        Steps and pictures trained, the largest difference to PyTorch before and after quantisation, and bytes.
+        What the models went through, the largest difference to PyTorch before and after quantisation, bytes and
+        SHA-256 of each file.
 
     Raises
     ------
     ExportError
         When the float files differ from PyTorch by more than 1e-4.
     """
-    model, facts = trained(checkpoint)
+    model, turbo, facts = trained(source)
+    denoisers: dict[str, nn.Module] = {FILES[1]: model.denoiser, FILES[2]: turbo.denoiser}
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
-        to_onnx(model, Path(temporary))
-        difference = check(model, Path(temporary))
+        to_onnx(model.text, denoisers, Path(temporary))
+        difference = check(model.text, denoisers, Path(temporary))
         if difference > TOLERANCE:
             raise ExportError(
                 f"the ONNX files differ from PyTorch by {difference:.1e}; at most {TOLERANCE:.0e} is allowed"
             )
-        for name in WEIGHT_FILES:
+        for name in FILES:
             pack(Path(temporary) / name, folder / name)
-    size = sum(path.stat().st_size for path in folder.glob("*.onnx"))
-    report = {**facts, "float_difference": difference, "int8_difference": check(model, folder), "bytes": size}
+    sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.onnx"))}
+    facts["sha256"] = sums
     (folder / "training.json").write_text(json.dumps(facts, indent=1) + "\n")
-    return report
+    size = sum(path.stat().st_size for path in folder.glob("*.onnx"))
+    rounded = check(model.text, denoisers, folder)
+    return {**facts, "float_difference": difference, "int8_difference": rounded, "bytes": size}
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Command line of ``make export``."""
+    """Command line: the last stage of ``make train``."""
     parser = argparse.ArgumentParser(prog="python -m smallworld.export", description=__doc__.split("\n")[0])
-    parser.add_argument("--checkpoint", type=Path, default=FOLDER / "checkpoint.pt")
+    parser.add_argument("--source", type=Path, default=FOLDER, help="folder of the checkpoints (default: %(default)s)")
     parser.add_argument("--folder", type=Path, default=WEIGHTS, help="where the ONNX files go (default: %(default)s)")
     options = parser.parse_args(arguments)
-    print(json.dumps(export(options.checkpoint, options.folder)))  # noqa: T201 - the report
+    print(json.dumps(export(options.source, options.folder)))  # noqa: T201 - the report
 
 
 if __name__ == "__main__":

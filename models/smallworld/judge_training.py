@@ -1,10 +1,10 @@
 """Train the judge of landscapes: a small network that says which elements a 64 x 64 picture shows.
 
 It learns from the generator's pictures alone, never from the model that it judges. Half of them are landscapes as
-training sees them, half have everything mixed that can be: any thing on any ground, any weather at any time, things in
-the sky present as often as absent. So the network has to look for an element and cannot guess it from the rest. All are
-degraded (warped, shifted, blurred, made coarse, noisy, recoloured, JPEG), so that a wobbly or soft picture of a house
-still counts as a house.
+training sees them, half have everything mixed that can be: any thing on any ground, all weather of the time, things in
+the sky about as often present as absent. So the network has to look for an element and cannot guess it from the rest.
+All are degraded (warped, shifted, blurred, made coarse, noisy, recoloured, JPEG), so that a wobbly or soft picture of a
+house still counts as a house.
 
 An element's threshold is where misses and false alarms on the generator's own pictures cost least together, a miss
 counting ``MISS_COST`` times as much, because a picture passes only when nothing is missed. Both are then measured on
@@ -54,7 +54,7 @@ class Training:
     """Everything that decides what the judge becomes."""
 
     pictures: int = 24_000
-    epochs: int = 6
+    epochs: int = 7
     batch: int = 64
     rate: float = 3e-3
     checked: int = 6_000  # pictures for the thresholds, and as many for the report
@@ -77,7 +77,8 @@ def mixed(rng: random.Random) -> Landscape:
     scene.sky = [name for name in landscapes.SKY[scene.time] if rng.random() < 0.4]
     if "moon" in scene.sky and "crescent" in scene.sky:
         scene.sky.remove(rng.choice(("moon", "crescent")))
-    scene.weather = rng.choice(landscapes.WEATHER) if rng.random() < 0.4 else ""
+    # Not any weather at any time: by day the generator's rain has the colour of its sky.
+    scene.weather = rng.choice(list(landscapes.WEATHER_CHANCES[scene.time])) if rng.random() < 0.4 else ""
     names = rng.sample(sorted(set(landscapes.NAMES)), rng.choice((0, 1, 2, 2)))
     places = rng.sample(list(landscapes.PLACES), len(names))
     scene.things = []
@@ -102,7 +103,7 @@ def pictures(seed: int, count: int, mixed_share: float) -> tuple[NDArray[np.uint
 def jpeg(rng: random.Random, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The picture with the blocks and ringing of a small JPEG."""
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=rng.randint(20, 80))
+    Image.fromarray(picture).save(file, "JPEG", quality=rng.randint(30, 85))
     return np.asarray(Image.open(file))
 
 
@@ -125,14 +126,14 @@ def degraded(generator: torch.Generator, clean: Tensor) -> Tensor:
     bends = functional.interpolate(bends, (height, width), mode="bicubic", align_corners=False)
     grid = grid + bends.permute(0, 2, 3, 1)
     seen = functional.grid_sample(clean, grid, padding_mode="border", align_corners=False)
-    coarse = int(torch.randint(28, 56, (1,), generator=generator))
+    coarse = int(torch.randint(36, 60, (1,), generator=generator))
     small = functional.interpolate(seen, (coarse, coarse), mode="bilinear", align_corners=False, antialias=True)
     small = functional.interpolate(small, (height, width), mode="bilinear", align_corners=False)
     seen = torch.lerp(seen, small, chance(0.3))
     soft = functional.avg_pool2d(functional.pad(seen, (1, 1, 1, 1), mode="replicate"), 3, 1)
     seen = torch.lerp(seen, soft, chance(0.4) * between(0, 1, 1, 1, 1))
     seen = seen * between(0.88, 1.12, 1, 1, 1) + between(-0.06, 0.06, 3, 1, 1)
-    return (seen + chance(0.5) * between(0, 0.1, 1, 1, 1) * torch.randn(seen.shape, generator=generator)).clamp(-1, 1)
+    return (seen + chance(0.5) * between(0, 0.07, 1, 1, 1) * torch.randn(seen.shape, generator=generator)).clamp(-1, 1)
 
 
 # ---- network

@@ -1,4 +1,4 @@
-"""The network: a text encoder of 0.6 M parameters and a U-Net of 3.8 M that predicts the clean picture.
+"""The network: a text encoder of 0.7 M parameters and a U-Net of 8 M that predicts the clean picture.
 
 Shapes in comments: B pictures, C channels, H x W pixels, L tokens, D = 128 text features.
 """
@@ -6,26 +6,13 @@ Shapes in comments: B pictures, C channels, H x W pixels, L tokens, D = 128 text
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that everyone uses
 from torch import Tensor, nn
 
-from .tokenizer import MAX_TOKENS, VOCABULARY_SIZE
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """Widths and depths of the network."""
-
-    text_width: int = 128
-    text_layers: int = 2
-    text_heads: int = 4
-    channels: tuple[int, int, int] = (64, 128, 192)  # at a half, a quarter and an eighth of the base resolution
-    heads: tuple[int, int] = (4, 6)
-    condition_width: int = 256
-    patch: int = 2  # space-to-depth: 3 x 32 x 32 becomes 12 x 16 x 16
+from .config import ModelConfig
+from .prompt import MAX_TOKENS, VOCABULARY_SIZE
 
 
 def _zero(layer: nn.Module) -> nn.Module:
@@ -59,9 +46,12 @@ class Attention(nn.Module):
         kv = self.key_value(context).view(batch, context.shape[1], 2, self.heads, -1)
         k, v = kv.permute(2, 0, 3, 1, 4).unbind(0)
         q, k = self._normalise(q, self.query_scale), self._normalise(k, self.key_scale)
-        # Written out: with so few places and words it is faster on a CPU than the fused kernel.
-        scores = q @ k.transpose(-1, -2) * (width // self.heads) ** -0.5
-        mixed = torch.softmax(scores if bias is None else scores + bias, -1).to(v.dtype) @ v
+        if x.is_cuda:
+            mask = None if bias is None else bias.to(q.dtype).expand(batch, 1, length, -1)
+            mixed = F.scaled_dot_product_attention(q, k, v.to(q.dtype), attn_mask=mask)
+        else:  # written out: with so few places and words it is faster on a CPU than the fused kernel
+            scores = q @ k.transpose(-1, -2) * (width // self.heads) ** -0.5
+            mixed = torch.softmax(scores if bias is None else scores + bias, -1).to(v.dtype) @ v
         return self.out(mixed.transpose(1, 2).reshape(batch, length, width))
 
 
@@ -125,12 +115,17 @@ class ResidualBlock(nn.Module):
 
 
 class PictureAttention(nn.Module):
-    """Each place of the feature map looks at all places, then at the words."""
+    """Each place of the feature map looks at all places, then at the words, then thinks."""
 
     def __init__(self, width: int, heads: int, text_width: int) -> None:
         super().__init__()
         self.norm1, self.to_self = nn.LayerNorm(width), Attention(width, heads)
         self.norm2, self.to_text = nn.LayerNorm(width), Attention(width, heads, text_width)
+        self.norm3, self.wide, self.narrow = (
+            nn.LayerNorm(width),
+            nn.Linear(width, 2 * width),
+            _zero(nn.Linear(2 * width, width)),
+        )
         self.place = nn.Linear(18, width)
         nn.init.normal_(self.place.weight, std=0.2)
 
@@ -139,8 +134,8 @@ class PictureAttention(nn.Module):
         place = self.place(_place_features(height, width, x.device))[None]  # [1, H W, C]
         z = x.flatten(2).transpose(1, 2)
         z = z + self.to_self(self.norm1(z) + place)
-        words = bias.expand(batch, 1, height * width, text.shape[1])
-        z = z + self.to_text(self.norm2(z) + place, text, words)
+        z = z + self.to_text(self.norm2(z) + place, text, bias)
+        z = z + self.narrow(F.silu(self.wide(self.norm3(z))))
         return z.transpose(1, 2).reshape(batch, channels, height, width)
 
 
@@ -159,7 +154,7 @@ def _place_features(height: int, width: int, device: torch.device) -> Tensor:
 
 
 class Denoiser(nn.Module):
-    """U-Net: noisy picture, time and words to the clean picture it sees in them."""
+    """U-Net: noisy picture, time, aspect ratio and words to the clean picture it sees in them."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -168,14 +163,16 @@ class Denoiser(nn.Module):
         pixels = 3 * config.patch**2
         self.patch = config.patch
         self.time1, self.time2, self.pooled = nn.Linear(128, d), nn.Linear(d, d), nn.Linear(text, d)
+        self.aspect1, self.aspect2 = nn.Linear(1, d), _zero(nn.Linear(d, d))
         self.stem = nn.Conv2d(pixels + 2, a, 3, padding=1)
         self.down_a = ResidualBlock(a, a, d)
         self.to_b, self.down_b = nn.Conv2d(4 * a, b, 1), ResidualBlock(b, b, d)
         self.look_down = PictureAttention(b, config.heads[0], text)
         self.to_c, self.middle1 = nn.Conv2d(4 * b, c, 1), ResidualBlock(c, c, d)
-        self.look_middle, self.middle2 = PictureAttention(c, config.heads[1], text), ResidualBlock(c, c, d)
-        self.from_c, self.up_b = nn.Conv2d(c, 4 * b, 1), ResidualBlock(2 * b, b, d)
-        self.look_up = PictureAttention(b, config.heads[0], text)
+        self.look_middle1, self.middle2 = PictureAttention(c, config.heads[1], text), ResidualBlock(c, c, d)
+        self.look_middle2, self.middle3 = PictureAttention(c, config.heads[1], text), ResidualBlock(c, c, d)
+        self.from_c, self.up_b1 = nn.Conv2d(c, 4 * b, 1), ResidualBlock(2 * b, b, d)
+        self.look_up, self.up_b2 = PictureAttention(b, config.heads[0], text), ResidualBlock(b, b, d)
         self.from_b, self.up_a1, self.up_a2 = (
             nn.Conv2d(b, 4 * a, 1),
             ResidualBlock(2 * a, a, d),
@@ -183,42 +180,46 @@ class Denoiser(nn.Module):
         )
         self.norm, self.out = nn.GroupNorm(8, a), nn.Conv2d(a, pixels, 3, padding=1)
 
-    def forward(self, x: Tensor, time: Tensor, text: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor, aspect: Tensor, text: Tensor, mask: Tensor) -> Tensor:
         """Predict the clean picture.
 
         Parameters
         ----------
         x : Tensor
-            Noisy picture, [B, 3, H, W], H and W divisible by 8.
+            Noisy picture, [B, 3, 64, 64], values about -1 to 1.
         time : Tensor
             [B], 0 is clean and 1 is noise.
+        aspect : Tensor
+            [B], the natural logarithm of width by height that the square stands for.
         text, mask : Tensor
             Features of the words [B, L, D] and 1 where there is a word [B, L].
         """
         bias = ((mask.float() - 1) * 1e4)[:, None, None, :].to(text.dtype)
-        condition = self._condition(time, text, mask)
-        h = F.pixel_unshuffle(x, self.patch)  # [B, 12, H/2, W/2]
+        condition = self._condition(time, aspect, text, mask)
+        h = F.pixel_unshuffle(x, self.patch)  # [B, 12, 32, 32]
         place = _coordinates(h.shape[2], h.shape[3], x.device)[None].expand(x.shape[0], -1, -1, -1)
         h = self.stem(torch.cat([h, place.to(h.dtype)], 1))
         skip_a = self.down_a(h, condition)
-        h = self.to_b(F.pixel_unshuffle(skip_a, 2))  # [B, 128, H/4, W/4]
+        h = self.to_b(F.pixel_unshuffle(skip_a, 2))  # [B, 128, 16, 16]
         skip_b = self.look_down(self.down_b(h, condition), text, bias)
-        h = self.to_c(F.pixel_unshuffle(skip_b, 2))  # [B, 192, H/8, W/8]
-        h = self.middle2(self.look_middle(self.middle1(h, condition), text, bias), condition)
+        h = self.to_c(F.pixel_unshuffle(skip_b, 2))  # [B, 256, 8, 8]
+        h = self.middle2(self.look_middle1(self.middle1(h, condition), text, bias), condition)
+        h = self.middle3(self.look_middle2(h, text, bias), condition)
         h = torch.cat([F.pixel_shuffle(self.from_c(h), 2), skip_b], 1)
-        h = self.look_up(self.up_b(h, condition), text, bias)
+        h = self.up_b2(self.look_up(self.up_b1(h, condition), text, bias), condition)
         h = torch.cat([F.pixel_shuffle(self.from_b(h), 2), skip_a], 1)
         h = self.up_a2(self.up_a1(h, condition), condition)
         return F.pixel_shuffle(self.out(F.silu(self.norm(h))), self.patch)
 
-    def _condition(self, time: Tensor, text: Tensor, mask: Tensor) -> Tensor:
-        """Time and the mean of the words, [B, condition_width]."""
+    def _condition(self, time: Tensor, aspect: Tensor, text: Tensor, mask: Tensor) -> Tensor:
+        """Time, aspect ratio and the mean of the words, [B, condition_width]."""
         frequencies = torch.exp(torch.arange(64, device=time.device).float() * (-math.log(1e4) / 64))
         angle = time.float()[:, None] * 1000 * frequencies
         words = mask.to(text.dtype)[..., None]
         pooled = (text * words).sum(1) / words.sum(1)
         clock = self.time2(F.silu(self.time1(torch.cat([angle.cos(), angle.sin()], 1))))
-        return F.silu(clock + self.pooled(pooled))
+        shape = self.aspect2(F.silu(self.aspect1(aspect[:, None])))
+        return F.silu(clock + shape + self.pooled(pooled))
 
 
 class SmallWorld(nn.Module):
@@ -229,8 +230,8 @@ class SmallWorld(nn.Module):
         self.text = TextEncoder(config)
         self.denoiser = Denoiser(config)
 
-    def forward(self, x: Tensor, time: Tensor, ids: Tensor) -> Tensor:
-        return self.denoiser(x, time, self.text(ids), (ids != 0).float())
+    def forward(self, x: Tensor, time: Tensor, aspect: Tensor, ids: Tensor) -> Tensor:
+        return self.denoiser(x, time, aspect, self.text(ids), (ids != 0).float())
 
 
 def build(config: ModelConfig, seed: int) -> SmallWorld:

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .prompt import unknown_words
 from .sample import Drawing
-from .tokenizer import WORDS, words
 
 try:
     # The SageMaker inference toolkit turns this class, and no other, into a response with its status.
@@ -136,11 +136,6 @@ def _negative_prompts(fields: dict[str, Any], count: int, listed: bool) -> tuple
     if isinstance(value, list) and len(value) == count and all(isinstance(p, str) for p in value):
         return tuple(value)
     raise _refuse("negative_prompt", value, f"a list of {count} strings, because prompt is one")
-
-
-def unknown_words(text: str) -> list[str]:
-    """The words of a prompt that no caption of the training has, in their order, each once."""
-    return [word for word in dict.fromkeys(words(text)) if word not in WORDS]
 
 
 def _unknown(what: str, texts: Iterable[str]) -> list[str]:

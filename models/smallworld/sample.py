@@ -1,58 +1,68 @@
 """Draw pictures from prompts with the trained model: onnxruntime, numpy and Pillow, nothing else.
 
-A picture is a function of (weights, prompt, negative prompt, steps, guidance, size, seed, its number in the request).
-Each picture is sampled by itself, so how many are asked for together changes nothing, to the bit.
+A picture is a function of (weights, prompt, negative prompt, steps, guidance, size, seed, its number in the request)
+and of the picture it starts from, if any. Each is sampled by itself, every network on one thread, so how many are asked
+for together, and on how many processors, changes nothing, to the bit.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped]  # it ships no types
 from numpy.typing import NDArray
+from PIL import Image
 
-from .tokenizer import tokenize
-from .upscale import upscale
+from .prompt import read, tokenize
+from .schedule import TURBO_STEPS, times
+from .upscale import BASE, MOST_ASPECT, Upscaler, full_size
 
-# (height, width) of the base picture: the shapes it was trained at, all of about a thousand pixels.
-BASE_SIZES = ((32, 32), (24, 40), (40, 24))
-
-# Times are bent toward the noise, where a picture's composition is decided: t -> s t / (1 + (s - 1) t).
-TIME_SHIFT = 2.0
+# Guidance acts while a picture's composition is decided; on the last stretch it would only make colours glaring.
+GUIDED_UNTIL = 0.25
 
 FloatArray = NDArray[np.float32]
+Condition = tuple[FloatArray, FloatArray]
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """What decides a picture, its prompt and number apart."""
+    """What decides a picture, its prompt and number apart.
+
+    Attributes
+    ----------
+    image : numpy.ndarray, optional
+        ``uint8``, shape ``(H, W, 3)``: the picture to start from.
+    mask : numpy.ndarray, optional
+        ``bool``, the shape of ``image`` without channels: what is painted anew; the rest stays.
+    strength : float
+        How far the picture may go from ``image``: 0 not at all, 1 as far as without it.
+    """
 
     negative_prompt: str = ""
     steps: int = 12
-    guidance_scale: float = 2.0
+    guidance_scale: float = 3.0
     width: int = 128
     height: int = 128
     seed: int = 0
+    image: NDArray[np.uint8] | None = field(default=None, compare=False)
+    mask: NDArray[np.bool_] | None = field(default=None, compare=False)
+    strength: float = 0.8
 
 
-def base_size(width: int, height: int) -> tuple[int, int]:
-    """Height and width of the base picture whose aspect ratio is nearest to the one asked for."""
-    return min(BASE_SIZES, key=lambda size: abs(np.log(size[1] / size[0]) - np.log(width / height)))
+def aspect(width: int, height: int) -> float:
+    """The logarithm of width by height as the model is told it, at most of 2:1."""
+    limit = math.log(MOST_ASPECT)
+    return max(-limit, min(limit, math.log(width / height)))
 
 
-def times(steps: int) -> FloatArray:
-    """The ``steps + 1`` times from noise (1) to picture (0)."""
-    even = np.linspace(1, 0, steps + 1)
-    return (TIME_SHIFT * even / (1 + (TIME_SHIFT - 1) * even)).astype(np.float32)
-
-
-def noise(seed: int, number: int, height: int, width: int) -> FloatArray:
-    """The starting noise of picture ``number`` of a request, shape ``(3, height, width)``."""
-    return np.random.default_rng([seed, number]).standard_normal((3, height, width), dtype=np.float32)
+def noise(seed: int, number: int) -> FloatArray:
+    """The starting noise of picture ``number`` of a request, shape ``(3, 64, 64)``."""
+    return np.random.default_rng([seed, number]).standard_normal((3, BASE, BASE), dtype=np.float32)
 
 
 class SmallWorld:
@@ -61,20 +71,24 @@ class SmallWorld:
     Parameters
     ----------
     folder : Path
-        Holds ``text_encoder.onnx`` and ``denoiser.onnx``.
+        Holds ``text_encoder.onnx``, ``upsampler.onnx``, and ``denoiser.onnx`` or ``turbo.onnx``.
     workers : int
-        How many pictures are sampled at the same time, each on one thread.
+        How many networks run at the same time, each on one thread.
+    turbo : bool
+        Load the model that takes four steps and has its guidance built in; it heeds neither ``steps`` nor
+        ``guidance_scale`` nor ``negative_prompt``.
 
     Raises
     ------
     FileNotFoundError
-        When one of the two files is missing.
+        When one of the files is missing.
     """
 
-    def __init__(self, folder: Path, workers: int = 1) -> None:
-        self.workers = workers
+    def __init__(self, folder: Path, workers: int = 1, *, turbo: bool = False) -> None:
+        self.workers, self.turbo = workers, turbo
         self._text = _session(folder / "text_encoder.onnx")
-        self._denoiser = _session(folder / "denoiser.onnx")
+        self._denoiser = _session(folder / ("turbo.onnx" if turbo else "denoiser.onnx"))
+        self._upscaler = Upscaler(folder / "upsampler.onnx")
 
     def draw(self, prompt: str, drawing: Drawing, count: int = 1) -> list[NDArray[np.uint8]]:
         """Draw ``count`` pictures of a prompt.
@@ -84,38 +98,113 @@ class SmallWorld:
         list of numpy.ndarray
             Each ``uint8``, shape ``(drawing.height, drawing.width, 3)``.
         """
-        guided = drawing.guidance_scale > 1
-        texts = [prompt, drawing.negative_prompt] if guided else [prompt]
-        ids = np.array([tokenize(text) for text in texts], np.int64)
-        (text,) = self._text.run(None, {"ids": ids})
-        mask = (ids != 0).astype(np.float32)
+        wanted = self._encode(prompt)
+        guided = drawing.guidance_scale > 1 and not self.turbo
+        unwanted = self._encode(drawing.negative_prompt) if guided else None
+        soft = "watercolour" in read(prompt).words
 
-        def one(number: int) -> NDArray[np.uint8]:
-            base = self._sample(text, mask, drawing, number)
-            return upscale(base, drawing.width, drawing.height)
+        def one(number: int, helper: ThreadPoolExecutor | None = None) -> NDArray[np.uint8]:
+            base = self._sample(wanted, unwanted, drawing, number, helper)
+            return self._finish(base, drawing, soft=soft)
 
-        if min(count, self.workers) == 1:
+        if self.workers == 1:
             return [one(number) for number in range(count)]
-        with ThreadPoolExecutor(min(count, self.workers)) as pool:
-            return list(pool.map(one, range(count)))
+        # Several pictures are made beside each other; one alone has its two predictions made beside each other.
+        with ThreadPoolExecutor(min(max(count, 1), self.workers)) as pool:
+            return [one(0, pool)] if count == 1 else list(pool.map(one, range(count)))
 
-    def _sample(self, text: FloatArray, mask: FloatArray, drawing: Drawing, number: int) -> NDArray[np.uint8]:
+    def _encode(self, text: str) -> Condition:
+        """Features of the words ``(1, L, D)`` and where there is one ``(1, L)``."""
+        ids = np.array([tokenize(text)], np.int64)
+        (features,) = self._text.run(None, {"ids": ids})
+        return features, (ids != 0).astype(np.float32)
+
+    def _predict(self, x: FloatArray, now: np.float32, ratio: float, condition: Condition) -> FloatArray:
+        """The clean picture that the network sees in a noisy one."""
+        t, aspects = np.full(1, now, np.float32), np.full(1, ratio, np.float32)
+        feeds = {"x": x[None], "t": t, "aspect": aspects, "text": condition[0], "mask": condition[1]}
+        (clean,) = self._denoiser.run(None, feeds)
+        result: FloatArray = clean[0]
+        return result
+
+    def _sample(
+        self,
+        wanted: Condition,
+        unwanted: Condition | None,
+        drawing: Drawing,
+        number: int,
+        helper: ThreadPoolExecutor | None,
+    ) -> NDArray[np.uint8]:
         """Integrate the flow from noise to the base picture with Euler's method."""
-        x = noise(drawing.seed, number, *base_size(drawing.width, drawing.height))
-        path = times(drawing.steps)
+        ratio, start = aspect(drawing.width, drawing.height), noise(drawing.seed, number)
+        path = times(TURBO_STEPS if self.turbo else drawing.steps)
+        x, given, kept = start, _base_of(drawing), _kept_of(drawing)
+        if given is not None:
+            path = path[round((1 - drawing.strength) * (len(path) - 1)) :]
+            x = _noisy(given, start, path[0])
         for now, then in itertools.pairwise(path):
-            feeds = {"x": np.repeat(x[None], len(text), 0), "t": np.full(len(text), now), "text": text, "mask": mask}
-            (clean,) = self._denoiser.run(None, feeds)
-            predicted = clean[0] if len(text) == 1 else clean[1] + drawing.guidance_scale * (clean[0] - clean[1])
-            # dx/dt = e - x_0 = (x - x_0) / t
-            x = x + np.float32((then - now) / now) * (x - predicted.astype(np.float32))
+            if unwanted is not None and now > GUIDED_UNTIL:
+                other = helper.submit(self._predict, x, now, ratio, unwanted) if helper else None
+                clean = self._predict(x, now, ratio, wanted)
+                against = other.result() if other else self._predict(x, now, ratio, unwanted)
+                clean = against + np.float32(drawing.guidance_scale) * (clean - against)
+            else:
+                clean = self._predict(x, now, ratio, wanted)
+            # dx/dt = e - x_0 = (x - x_0) / t; colours beyond the possible are cut off, or guidance would pile them up.
+            x = x + (then - now) / now * (x - np.clip(clean, -1, 1))
+            if given is not None and kept is not None:
+                x = np.where(kept, _noisy(given, start, then), x)
         picture: NDArray[np.uint8] = np.rint((np.clip(x, -1, 1) + 1) * 127.5).astype(np.uint8)
         return picture.transpose(1, 2, 0)
+
+    def _finish(self, base: NDArray[np.uint8], drawing: Drawing, *, soft: bool) -> NDArray[np.uint8]:
+        """Bring the base picture to its size; what was to stay is taken from the picture given."""
+        picture = self._upscaler.enlarge(base, drawing.width, drawing.height, soft=soft)
+        if drawing.image is None or drawing.mask is None:
+            return picture
+        size = (drawing.width, drawing.height)
+        old = np.asarray(_fitted(Image.fromarray(drawing.image), *size).resize(size, Image.Resampling.LANCZOS), float)
+        mask = Image.fromarray(drawing.mask.astype(np.uint8) * 255)
+        new = np.asarray(_fitted(mask, *size).resize(size, Image.Resampling.BILINEAR), float)[..., None] / 255
+        return np.rint(old + new * (picture - old)).astype(np.uint8)
+
+
+def _noisy(clean: FloatArray, start: FloatArray, t: np.float32) -> FloatArray:
+    return (1 - t) * clean + t * start
+
+
+def _fitted(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """Cut evenly to the aspect ratio of a size."""
+    scale = min(picture.width / width, picture.height / height)
+    wide, high = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top = (picture.width - wide) // 2, (picture.height - high) // 2
+    return picture.crop((left, top, left + wide, top + high))
+
+
+def _squeezed(picture: Image.Image, drawing: Drawing) -> NDArray[np.uint8]:
+    """The picture as a base picture: cut to the aspect ratio that is drawn, then squeezed into the square."""
+    fitted = _fitted(picture, *full_size(drawing.width, drawing.height))
+    return np.asarray(fitted.resize((BASE, BASE), Image.Resampling.BOX))
+
+
+def _base_of(drawing: Drawing) -> FloatArray | None:
+    """The picture to start from, -1 to 1, shape ``(3, 64, 64)``."""
+    if drawing.image is None:
+        return None
+    pixels = _squeezed(Image.fromarray(drawing.image), drawing).astype(np.float32)
+    return pixels.transpose(2, 0, 1) / np.float32(127.5) - 1
+
+
+def _kept_of(drawing: Drawing) -> NDArray[np.bool_] | None:
+    """Where the base picture stays as it was, shape ``(64, 64)``."""
+    if drawing.mask is None:
+        return None
+    return _squeezed(Image.fromarray(drawing.mask.astype(np.uint8) * 255), drawing) < 128
 
 
 def _session(path: Path) -> ort.InferenceSession:
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; `make train` and `make export` write it")
+        raise FileNotFoundError(f"{path} is missing; `make train` writes it")
     options = ort.SessionOptions()
     # One thread a session: the sums then always have the same order, and pictures run beside each other instead.
     options.intra_op_num_threads = options.inter_op_num_threads = 1

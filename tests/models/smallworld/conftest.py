@@ -12,5 +12,10 @@ def model() -> SmallWorld:
 
 
 @pytest.fixture(scope="session")
+def turbo() -> SmallWorld:
+    return SmallWorld(WEIGHTS, turbo=True)
+
+
+@pytest.fixture(scope="session")
 def endpoint() -> Endpoint:
     return model_fn(str(WEIGHTS))

@@ -13,7 +13,10 @@ from smallworld import bundle
 CODE = {
     "inference.py",
     "requirements.txt",
-    *(f"smallworld/{name}.py" for name in ("__init__", "request", "response", "sample", "tokenizer", "upscale")),
+    *(
+        f"smallworld/{name}.py"
+        for name in ("__init__", "palette", "prompt", "request", "response", "sample", "schedule", "upscale")
+    ),
 }
 
 

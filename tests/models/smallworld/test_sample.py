@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from smallworld.bundle import WEIGHTS
-from smallworld.sample import BASE_SIZES, Drawing, SmallWorld, base_size, noise, times
+from smallworld.palette import PALETTE
+from smallworld.sample import Drawing, SmallWorld, aspect, noise, times
 
 QUICK = Drawing(steps=2, width=64, height=64, seed=11)
 PROMPT = "a red circle on a blue background"
@@ -53,18 +54,62 @@ def test_any_size_is_that_size(model, width, height):
     assert picture.dtype == np.uint8
 
 
-def test_the_base_picture_has_the_nearest_aspect_ratio():
-    assert base_size(512, 512) == (32, 32)
-    assert base_size(512, 300) == (24, 40)
-    assert base_size(256, 512) == (40, 24)
-    assert all(height % 8 == width % 8 == 0 for height, width in BASE_SIZES)
+def test_the_model_is_told_the_aspect_ratio_up_to_two_to_one():
+    assert aspect(512, 512) == 0
+    assert aspect(320, 160) == pytest.approx(np.log(2))
+    assert aspect(512, 8) == pytest.approx(np.log(2))
+    assert aspect(8, 512) == pytest.approx(-np.log(2))
+
+
+def test_a_circle_is_round_at_every_aspect_ratio(model):
+    for width, height in ((160, 96), (96, 160)):
+        drawing = Drawing(steps=8, width=width, height=height, seed=3)
+        pixels = model.draw(PROMPT, drawing)[0].astype(int)
+        red = (pixels[..., 0] > 140) & (pixels[..., 2] < 120)
+        assert 0.8 < red.any(1).sum() / red.any(0).sum() < 1.25
 
 
 def test_noise_belongs_to_seed_and_number():
-    assert np.array_equal(noise(1, 0, 32, 32), noise(1, 0, 32, 32))
-    assert not np.array_equal(noise(1, 0, 32, 32), noise(1, 1, 32, 32))
-    assert not np.array_equal(noise(1, 1, 32, 32), noise(2, 0, 32, 32))
-    assert abs(noise(5, 0, 40, 40).std() - 1) < 0.05
+    assert np.array_equal(noise(1, 0), noise(1, 0))
+    assert not np.array_equal(noise(1, 0), noise(1, 1))
+    assert not np.array_equal(noise(1, 1), noise(2, 0))
+    assert abs(noise(5, 0).std() - 1) < 0.05
+
+
+def test_turbo_heeds_neither_steps_nor_guidance_nor_negative_prompt(turbo):
+    plain = turbo.draw(PROMPT, QUICK)[0]
+    for ignored in ({"steps": 50}, {"guidance_scale": 9.0}, {"negative_prompt": "a green star"}):
+        assert plain.tobytes() == turbo.draw(PROMPT, replace(QUICK, **ignored))[0].tobytes()
+    assert plain.tobytes() != turbo.draw(PROMPT, replace(QUICK, seed=12))[0].tobytes()
+
+
+@pytest.fixture(scope="module")
+def given() -> np.ndarray:
+    """Red on the left, yellow on the right."""
+    picture = np.empty((96, 96, 3), np.uint8)
+    picture[:, :48], picture[:, 48:] = PALETTE["red"], PALETTE["yellow"]
+    return picture
+
+
+def test_strength_says_how_far_a_picture_may_go_from_the_one_given(model, given):
+    drawing = replace(QUICK, steps=8, width=96, height=96, image=given)
+    distances = [
+        np.abs(model.draw(PROMPT, replace(drawing, strength=strength))[0].astype(int) - given).mean()
+        for strength in (0.0, 0.3, 1.0)
+    ]
+    assert distances[0] < 3
+    assert distances[0] < distances[1] < distances[2]
+    without = model.draw(PROMPT, replace(drawing, image=None))[0]
+    assert without.tobytes() == model.draw(PROMPT, replace(drawing, strength=1.0))[0].tobytes()
+
+
+def test_what_is_not_masked_stays_as_it_was(model, given):
+    mask = np.zeros((96, 96), bool)
+    mask[:, :40] = True
+    drawing = replace(QUICK, steps=6, width=96, height=96, image=given, mask=mask, strength=1.0)
+    picture = model.draw("a blue circle on a white background", drawing)[0].astype(int)
+    assert np.abs(picture[:, 48:] - given[:, 48:]).max() <= 1
+    assert np.abs(picture[:, :32] - given[:, :32]).mean() > 40
 
 
 def test_times_fall_from_one_to_zero():
