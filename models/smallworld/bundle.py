@@ -18,7 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 WEIGHTS = HERE / "weights"
 WEIGHT_FILES = ("denoiser.onnx", "text_encoder.onnx")  # what `export` writes
-PACKAGE = ("__init__.py", "request.py", "response.py", "sample.py", "tokenizer.py", "upscale.py")
+PACKAGE = ("__init__.py", "pictures.py", "request.py", "response.py", "sample.py", "tokenizer.py", "upscale.py")
 
 MODEL_VERSION = "1.0.0"
 
