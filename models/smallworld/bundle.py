@@ -52,7 +52,13 @@ class Model:
 
 
 BASE = Model("model-txt2img-smallworld", "Small World", ("denoiser.onnx", "text_encoder.onnx"), "base")
-MODELS = (BASE,)
+TURBO = Model(
+    "model-txt2img-smallworld-turbo",
+    "Small World turbo",
+    ("text_encoder.onnx", "turbo.onnx", "upsampler.onnx"),
+    "turbo",
+)
+MODELS = (BASE, TURBO)
 
 
 class BundleError(Exception):

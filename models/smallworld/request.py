@@ -13,7 +13,7 @@ import logging
 import math
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,7 @@ MOST_IMAGES_PER_PROMPT = 8
 MOST_PROMPTS = 8
 MOST_IMAGES = 16
 LARGEST_SEED = 2**63 - 1
+TURBO_STEPS = 4
 MOST_NAMED = 20  # unknown words that one warning names
 FIELDS = frozenset(
     {
@@ -86,6 +87,7 @@ class Request:
     listed: bool = False  # the prompt came as a list
     plain: bool = False  # the body was a bare prompt, so the answer is a single picture
     warnings: tuple[str, ...] = ()  # what was asked and is ignored, in sentences for people
+    given: frozenset[str] = field(default=frozenset(), compare=False)  # names of the fields that were not left open
 
     @property
     def echo(self) -> str | list[str]:
@@ -225,7 +227,29 @@ def check(fields: dict[str, Any]) -> Request:
     warnings += _unknown(f"prompt{plural}", prompts) + _unknown(f"negative prompt{plural}", negatives)
     for warning in warnings:
         LOG.warning("%s", warning)
-    return Request(prompts, drawings, count, listed, warnings=tuple(warnings))
+    given = frozenset(name for name, value in fields.items() if value is not None)
+    return Request(prompts, drawings, count, listed, warnings=tuple(warnings), given=given)
+
+
+def for_turbo(request: Request) -> Request:
+    """The request as turbo's weights can answer it: four steps, guidance part of the weights, no negative prompt.
+
+    Whatever else was asked for is ignored, and named in the log and in the request's ``warnings``; it is no error, so
+    that one request can be sent to either model.
+    """
+    warnings = []
+    if "num_inference_steps" in request.given and request.drawings[0].steps != TURBO_STEPS:
+        warnings.append(f"num_inference_steps was ignored: this model always takes {TURBO_STEPS}")
+    if "guidance_scale" in request.given:
+        warnings.append("guidance_scale was ignored: guidance is part of this model")
+    if any(drawing.negative_prompt for drawing in request.drawings):
+        warnings.append("negative_prompt was ignored: this model has none")
+    for warning in warnings:
+        LOG.warning("%s", warning)
+    drawings = tuple(
+        replace(drawing, negative_prompt="", steps=TURBO_STEPS, guidance_scale=1.0) for drawing in request.drawings
+    )
+    return replace(request, drawings=drawings, warnings=request.warnings + tuple(warnings))
 
 
 def read_json(body: str | bytes) -> Request:

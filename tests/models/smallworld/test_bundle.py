@@ -51,6 +51,12 @@ def test_the_first_model_is_small_world_itself():
     assert "denoiser.onnx" in bundle.BASE.files
 
 
+def test_turbo_has_other_weights_for_drawing_and_the_same_for_reading():
+    assert (bundle.TURBO.id, bundle.TURBO.variant) == ("model-txt2img-smallworld-turbo", "turbo")
+    assert "turbo.onnx" in bundle.TURBO.files
+    assert "denoiser.onnx" not in bundle.TURBO.files
+
+
 def test_models_differ_in_id_and_variant():
     for name in ("id", "title", "variant"):
         assert len({getattr(entry, name) for entry in bundle.MODELS}) == len(bundle.MODELS)
