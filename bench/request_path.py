@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import statistics
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -52,9 +53,12 @@ def run(connection: Connection, count: int) -> tuple[float, float, list[Result]]
 
 def model_alone(count: int) -> float:
     """Seconds that the model takes in this process, JSON included."""
-    from smallworld import inference
+    from smallworld import bundle, inference
 
-    model = inference.model_fn(str(Path(inference.__file__).parent / "weights"))
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in bundle.model_files().items():
+            (Path(folder) / name).write_bytes(content)
+        model = inference.model_fn(folder)
     body = json.dumps({"prompt": "a red circle on a blue background", **REQUEST})
 
     def answer() -> None:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from helpers.connection import Connection
 
 SMALLWORLD = "model-txt2img-smallworld"
-SMALLWORLD_MODELS = (SMALLWORLD,)
+SMALLWORLD_TURBO = "model-txt2img-smallworld-turbo"
+SMALLWORLD_MODELS = (SMALLWORLD, SMALLWORLD_TURBO)
 """The ids of all that models/smallworld makes, as its ``bundle.MODELS`` has them."""
 SMALLWORLD_VERSION = "1.0.0"
 PYTORCH, PYTORCH_PYTHON = "2.6.0", "py312"

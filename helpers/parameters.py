@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
 from helpers.errors import ParameterError
-from helpers.jumpstart import SMALLWORLD_MODELS
+from helpers.jumpstart import SMALLWORLD_MODELS, SMALLWORLD_TURBO
 
 NESTED_RGB = "application/json"
 BASE64_JPEG = "application/json;jpeg"
@@ -77,6 +77,8 @@ class Limits:
         Media types that one can ask for.
     response_bytes : int
         The endpoint's ceiling for one answer, ``MMS_MAX_RESPONSE_SIZE``.
+    ignored : tuple of str
+        Parameters that may be given and change nothing; the model's answer then says so.
     """
 
     model: str = "a Stable Diffusion model of JumpStart"
@@ -91,6 +93,7 @@ class Limits:
     longest_prompt: int = 2000
     accept: tuple[str, ...] = (NESTED_RGB, BASE64_JPEG)
     response_bytes: int = 20_000_000
+    ignored: tuple[str, ...] = ()
 
 
 def limits_of(model: str) -> Limits:
@@ -117,6 +120,8 @@ def limits_of(model: str) -> Limits:
             most_prompts=8,
             most_pictures=16,
             largest_guidance=30.0,
+            # Guidance is part of turbo's weights, and it always takes four steps.
+            ignored=("negative_prompt", "num_inference_steps", "guidance_scale") if model == SMALLWORLD_TURBO else (),
         )
     return Limits(model=model)
 

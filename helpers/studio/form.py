@@ -54,6 +54,7 @@ FIELDS = (
     Described("num_images_per_prompt", "Pictures", "per prompt", "1"),
     Described("seed", "Seed", "same seed, same picture", "by chance"),
 )
+IGNORED = {"hint": "this model ignores it", "empty": "–"}
 NUMBERS = frozenset(field.name for field in FIELDS if field.number)
 LABELS: Mapping[str, str] = {field.name: field.label for field in FIELDS}
 
@@ -110,7 +111,7 @@ class Form(Part):
         self._limits = limits
         known = SMALLWORLD_EXAMPLES if limits.model in SMALLWORLD_MODELS else EXAMPLES
         super().__init__(
-            fields=[dataclasses.asdict(field) for field in FIELDS],
+            fields=[dataclasses.asdict(field) | (IGNORED if field.name in limits.ignored else {}) for field in FIELDS],
             examples=list(known if examples is None else examples),
             width=str(limits.default_side),
             height=str(limits.default_side),

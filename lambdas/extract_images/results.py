@@ -15,6 +15,8 @@ from extract_images.notification import Notification
 from extract_images.png import png, text_chunk
 from extract_images.response import Response
 
+_NO_PARAMETERS = ("prompt", "text_prompts", "image", "mask_image")  # the last two are whole pictures in base64
+
 
 @dataclass(frozen=True)
 class Request:
@@ -25,7 +27,7 @@ class Request:
     prompt
         The text, or the texts one a line.
     parameters
-        The other fields, as JSON with sorted names.
+        The other fields, as JSON with sorted names; without pictures that the model started from.
     """
 
     prompt: str = ""
@@ -41,7 +43,7 @@ class Request:
             fields = json.loads(body) if body else None
             if not isinstance(fields, dict):
                 return cls()
-            others = {name: value for name, value in fields.items() if name not in ("prompt", "text_prompts")}
+            others = {name: value for name, value in fields.items() if name not in _NO_PARAMETERS}
             return cls(_prompt_in(fields), json.dumps(others, sort_keys=True) if others else "")
         except (ValueError, RecursionError):
             return cls()

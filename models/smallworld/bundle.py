@@ -18,7 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 WEIGHTS = HERE / "weights"
 PACKAGE = (
-    *("__init__.py", "palette.py", "prompt.py", "request.py", "response.py", "sample.py", "schedule.py"),
+    *("__init__.py", "palette.py", "pictures.py", "prompt.py", "request.py", "response.py", "sample.py", "schedule.py"),
     "upscale.py",
 )
 
@@ -56,7 +56,13 @@ class Model:
 BASE = Model(
     "model-txt2img-smallworld", "Small World", ("denoiser.onnx", "text_encoder.onnx", "upsampler.onnx"), "base"
 )
-MODELS = (BASE,)
+TURBO = Model(
+    "model-txt2img-smallworld-turbo",
+    "Small World turbo",
+    ("text_encoder.onnx", "turbo.onnx", "upsampler.onnx"),
+    "turbo",
+)
+MODELS = (BASE, TURBO)
 
 
 class BundleError(Exception):

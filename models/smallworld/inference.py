@@ -1,11 +1,13 @@
 """SageMaker's handlers for Small World: ``model_fn``, ``input_fn``, ``predict_fn``, ``output_fn``.
 
 Contract: https://sagemaker.readthedocs.io/en/stable/frameworks/pytorch/using_pytorch.html#serve-a-pytorch-model.
-Request and response are those of JumpStart's Stable Diffusion text-to-image models.
+Request and response are those of JumpStart's Stable Diffusion text-to-image models. ``config.json`` beside the weights
+says which variant they are: "base", or "turbo" with always four steps.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from dataclasses import dataclass
@@ -13,21 +15,23 @@ from pathlib import Path
 
 # Absolute, because in a bundle this file is code/inference.py and the package lies beside it.
 from smallworld import response
-from smallworld.request import Request, RequestError, read_json, read_text
+from smallworld.request import Request, RequestError, for_turbo, read_json, read_text
 from smallworld.sample import SmallWorld
 
 LOG = logging.getLogger(__name__)
 
 JSON_TYPE, TEXT_TYPE, JPEG_TYPE = "application/json", "application/x-text", "application/json;jpeg"
 DEFAULT_MAX_RESPONSE = 20_000_000  # what JumpStart sets MMS_MAX_RESPONSE_SIZE to
+VARIANTS = ("base", "turbo")
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What `model_fn` loads: the model, and how large a response its container lets through."""
+    """What `model_fn` loads: the model, how large a response its container lets through, and the weights' variant."""
 
     model: SmallWorld
     max_response: int
+    variant: str
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,22 @@ class Prediction:
     max_response: int
 
 
+def _variant(folder: Path) -> str:
+    """The variant of the weights in a folder, as its ``config.json`` names it."""
+    path = folder / "config.json"
+    variant = json.loads(path.read_bytes()).get("variant")
+    if variant not in VARIANTS:
+        raise ValueError(f"{path}: variant is {variant!r}; allowed are {' and '.join(VARIANTS)}")
+    return str(variant)
+
+
 def model_fn(model_dir: str) -> Endpoint:
     """Load the model from the unpacked ``model.tar.gz``."""
     # The one variable of the container that matters here; SageMaker sets it from the model's environment.
     largest = int(os.environ.get("MMS_MAX_RESPONSE_SIZE") or DEFAULT_MAX_RESPONSE)
-    return Endpoint(SmallWorld(Path(model_dir), workers=os.cpu_count() or 1), largest)
+    folder = Path(model_dir)
+    variant = _variant(folder)
+    return Endpoint(SmallWorld(folder, workers=os.cpu_count() or 1, turbo=variant == "turbo"), largest, variant)
 
 
 def _media_type(header: str | None) -> str:
@@ -65,6 +80,8 @@ def input_fn(request_body: str | bytes, content_type: str = JSON_TYPE) -> Reques
 
 def predict_fn(data: Request, model: Endpoint) -> Prediction:
     """Draw every picture that was asked for."""
+    if model.variant == "turbo":
+        data = for_turbo(data)
     first = data.drawings[0]
     LOG.info(
         "%d prompts x %d images, %d x %d, %d steps, guidance %g, seed %d",

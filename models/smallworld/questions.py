@@ -1,10 +1,9 @@
 """Prompts with known answers, held out of training: what `score` asks.
 
-A scored prompt is never a caption, for two reasons. Its sentence form is one that no caption has: shapes are asked for
-*with* a background ("a red star with a blue background"; captions say "on", "in front of" or put a comma), and
-landscapes as a list behind ground and time ("green hills at night, a house and the moon"; captions begin with what
-stands there, or go on with "with"). And training can draw another caption whenever it meets one of `held_out`, should
-captions learn these forms one day. Every word is one that captions have.
+A scored prompt is never a caption, nor any other wording that the model reads as the same words: training draws another
+scene whenever a caption reads like one of `held_out`. Its sentence form is one that no caption has, besides: shapes are
+asked for *with* a background ("a red star with a blue background"), landscapes as a list behind ground and time ("green
+hills at night, a house and the moon"). Every word is one that captions have.
 
 Standard library, shapes and landscapes only, because training imports this.
 """

@@ -1,5 +1,7 @@
 """What a request may ask for: JumpStart's Stable Diffusion fields, checked one by one.
 
+``image``, ``mask_image`` and ``strength`` are those of its image-to-image and inpainting models.
+
 The field names, and a ``guidance_scale`` of 1 or less meaning none, are those of JumpStart's Stable Diffusion
 text-to-image models. The limits are Small World's own.
 """
@@ -11,9 +13,13 @@ import logging
 import math
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from . import pictures
 from .prompt import unknown_words
 from .sample import Drawing
 
@@ -41,6 +47,7 @@ MOST_IMAGES_PER_PROMPT = 8
 MOST_PROMPTS = 8
 MOST_IMAGES = 16
 LARGEST_SEED = 2**63 - 1
+TURBO_STEPS = 4
 MOST_NAMED = 20  # unknown words that one warning names
 FIELDS = frozenset(
     {
@@ -52,6 +59,9 @@ FIELDS = frozenset(
         "num_images_per_prompt",
         "guidance_scale",
         "seed",
+        "image",
+        "mask_image",
+        "strength",
     }
 )
 DEFAULT = Drawing()
@@ -77,6 +87,7 @@ class Request:
     listed: bool = False  # the prompt came as a list
     plain: bool = False  # the body was a bare prompt, so the answer is a single picture
     warnings: tuple[str, ...] = ()  # what was asked and is ignored, in sentences for people
+    given: frozenset[str] = field(default=frozenset(), compare=False)  # names of the fields that were not left open
 
     @property
     def echo(self) -> str | list[str]:
@@ -104,14 +115,36 @@ def _integer(fields: dict[str, Any], name: str, default: int, least: int, most: 
     return value
 
 
-def _guidance(fields: dict[str, Any]) -> float:
-    value = fields.get("guidance_scale")
+def _number(fields: dict[str, Any], name: str, default: float, most: float, note: str) -> float:
+    value = fields.get(name)
     if value is None:
-        return DEFAULT.guidance_scale
+        return default
     number = type(value) in (int, float)
-    if not number or not math.isfinite(value) or not 0 <= value <= MOST_GUIDANCE:
-        raise _refuse("guidance_scale", value, f"a number from 0 to {MOST_GUIDANCE:g} (1 or less means no guidance)")
+    if not number or not math.isfinite(value) or not 0 <= value <= most:
+        raise _refuse(name, value, f"a number from 0 to {most:g} ({note})")
     return float(value)
+
+
+def _pictures(fields: dict[str, Any]) -> tuple[NDArray[np.uint8] | None, NDArray[np.bool_] | None]:
+    """The picture to start from and its mask, of the same size."""
+    image, mask = fields.get("image"), fields.get("mask_image")
+    if image is None:
+        if mask is not None:
+            raise RequestError("mask_image is there and image is not; send the picture that the mask belongs to")
+        return None, None
+    name = "image"
+    try:
+        array = pictures.picture(image)
+        if mask is None:
+            return array, None
+        name = "mask_image"
+        anew = pictures.mask(mask)
+    except pictures.PictureError as error:
+        raise RequestError(f"{name} {error}") from None
+    if anew.shape != array.shape[:2]:
+        sizes = [f"{shape[1]} x {shape[0]}" for shape in (anew.shape, array.shape)]
+        raise RequestError(f"mask_image has {sizes[0]} pixels and image {sizes[1]}; allowed is a mask of the same size")
+    return array, anew
 
 
 def _prompts(fields: dict[str, Any]) -> tuple[tuple[str, ...], bool]:
@@ -176,13 +209,42 @@ def check(fields: dict[str, Any]) -> Request:
     steps = _integer(fields, "num_inference_steps", DEFAULT.steps, 1, MOST_STEPS)
     width = _integer(fields, "width", DEFAULT.width, SIZE_STEP, LARGEST_SIZE, SIZE_STEP)
     height = _integer(fields, "height", DEFAULT.height, SIZE_STEP, LARGEST_SIZE, SIZE_STEP)
-    guidance = _guidance(fields)
-    drawings = tuple(Drawing(negative, steps, guidance, width, height, seed) for negative in negatives)
+    guidance = _number(fields, "guidance_scale", DEFAULT.guidance_scale, MOST_GUIDANCE, "1 or less means no guidance")
+    strength = _number(fields, "strength", DEFAULT.strength, 1, "0 keeps the image, 1 starts from noise alone")
+    image, mask = _pictures(fields)
+    if image is None and fields.get("strength") is not None:
+        warnings.append("strength was ignored: there is no image to start from")
+    drawings = tuple(
+        Drawing(negative, steps, guidance, width, height, seed, image=image, mask=mask, strength=strength)
+        for negative in negatives
+    )
     plural = "s" if listed else ""
     warnings += _unknown(f"prompt{plural}", prompts) + _unknown(f"negative prompt{plural}", negatives)
     for warning in warnings:
         LOG.warning("%s", warning)
-    return Request(prompts, drawings, count, listed, warnings=tuple(warnings))
+    given = frozenset(name for name, value in fields.items() if value is not None)
+    return Request(prompts, drawings, count, listed, warnings=tuple(warnings), given=given)
+
+
+def for_turbo(request: Request) -> Request:
+    """The request as turbo's weights can answer it: four steps, guidance part of the weights, no negative prompt.
+
+    Whatever else was asked for is ignored, and named in the log and in the request's ``warnings``; it is no error, so
+    that one request can be sent to either model.
+    """
+    warnings = []
+    if "num_inference_steps" in request.given and request.drawings[0].steps != TURBO_STEPS:
+        warnings.append(f"num_inference_steps was ignored: this model always takes {TURBO_STEPS}")
+    if "guidance_scale" in request.given:
+        warnings.append("guidance_scale was ignored: guidance is part of this model")
+    if any(drawing.negative_prompt for drawing in request.drawings):
+        warnings.append("negative_prompt was ignored: this model has none")
+    for warning in warnings:
+        LOG.warning("%s", warning)
+    drawings = tuple(
+        replace(drawing, negative_prompt="", steps=TURBO_STEPS, guidance_scale=1.0) for drawing in request.drawings
+    )
+    return replace(request, drawings=drawings, warnings=request.warnings + tuple(warnings))
 
 
 def read_json(body: str | bytes) -> Request:

@@ -15,13 +15,20 @@ from helpers.errors import DeploymentError, ModelError
 BAD_KEY = "models/broken/model.tar.gz"
 
 
-def test_the_sdk_finds_small_world_as_it_finds_any_model(connection: Connection) -> None:
-    found = jumpstart.look_up(connection, jumpstart.SMALLWORLD, "*", "ml.m5.large")
+@pytest.mark.parametrize("model_id", jumpstart.SMALLWORLD_MODELS)
+def test_the_sdk_finds_small_world_as_it_finds_any_model(connection: Connection, model_id: str) -> None:
+    found = jumpstart.look_up(connection, model_id, "*", "ml.m5.large")
+    assert found.model_id == model_id
+    assert found.model_uri.endswith(f"/infer-prepack-{model_id}.tar.gz")
     assert (found.version, found.prepacked, found.needs_eula) == ("1.0.0", True, False)
     assert found.model_uri.startswith("s3://jumpstart-cache-prod-us-east-1/")
     assert "pytorch-inference" in found.image_uri
     assert found.environment["SAGEMAKER_PROGRAM"] == "inference.py"
     assert "ml.m5.large" in found.instance_types
+
+
+def test_the_sdk_lists_both(connection: Connection) -> None:
+    assert jumpstart.known(connection) == sorted(jumpstart.SMALLWORLD_MODELS)
 
 
 def test_an_unknown_id_is_answered_with_the_nearest(connection: Connection) -> None:

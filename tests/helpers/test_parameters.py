@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from helpers.errors import ParameterError, WorkshopError
-from helpers.jumpstart import SMALLWORLD, SMALLWORLD_MODELS
+from helpers.jumpstart import SMALLWORLD, SMALLWORLD_MODELS, SMALLWORLD_TURBO
 from helpers.parameters import BASE64_JPEG, Limits, checked_request, limits_of, response_bytes
 
 SMALL = limits_of(SMALLWORLD)
@@ -121,7 +121,15 @@ def test_all_models_of_smallworld_have_its_limits():
 
     assert tuple(model.id for model in MODELS) == SMALLWORLD_MODELS
     for model_id in SMALLWORLD_MODELS:
-        assert dataclasses.replace(limits_of(model_id), model=SMALLWORLD) == SMALL
+        assert dataclasses.replace(limits_of(model_id), model=SMALLWORLD, ignored=()) == SMALL
+
+
+def test_what_turbo_ignores_may_be_given():
+    limits = limits_of(SMALLWORLD_TURBO)
+    assert (SMALL.ignored, GENERAL.ignored) == ((), ())
+    given = {"negative_prompt": "a star", "num_inference_steps": 12, "guidance_scale": 2.0}
+    assert set(limits.ignored) == set(given)
+    assert checked_request("a", given, limits=limits) == {"prompt": "a", **given}
 
 
 def test_smallworld_takes_what_it_is_sent_at_our_limits():

@@ -191,9 +191,17 @@ def test_smallworld_on_a_gpu_wastes_money(monkeypatch, kind, state):
     assert aws().model()[0] == state
 
 
+@pytest.mark.parametrize("model_id", jumpstart.SMALLWORLD_MODELS)
+def test_both_models_of_smallworld_come_with_the_workshop(monkeypatch, model_id):
+    monkeypatch.setattr(jumpstart, "pytorch_image", lambda *arguments: "x/pytorch-inference:2.6.0-cpu")
+    state, said, _ = aws(changed(model={"id": model_id})).model()
+    assert (state, said.split()[0]) == ("ok", model_id)
+
+
 def test_another_model_than_smallworld_is_not_in_the_local_cloud():
-    state, _, mend = Account(changed(model={"id": "model-x"}), None).model()
+    state, said, mend = Account(changed(model={"id": "model-x"}), None).model()
     assert state == "fail"
+    assert f"which has {' and '.join(jumpstart.SMALLWORLD_MODELS)} alone" in said
     assert jumpstart.SMALLWORLD in mend
 
 

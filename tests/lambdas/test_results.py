@@ -114,6 +114,11 @@ def test_pngs_carry_prompt_parameters_and_inference_id(completed):
     }
 
 
+def test_pictures_that_the_model_started_from_do_not_crowd_out_the_parameters(completed):
+    request = json.dumps({"prompt": "a", "image": "A" * 20_000, "mask_image": "B" * 20_000, "strength": 0.5, "seed": 1})
+    assert texts(made(completed, request=request.encode())[0].body)["parameters"] == '{"seed": 1, "strength": 0.5}'
+
+
 @pytest.mark.parametrize(
     ("fields", "request_body", "prompt"),
     [

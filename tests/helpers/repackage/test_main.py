@@ -58,7 +58,10 @@ def run(cloud: localcloud.Running, *arguments: str, **variables: str) -> subproc
     )
 
 
-@pytest.mark.parametrize(("model_id", "method"), [(jumpstart.SMALLWORLD, "copied"), (SPLIT, "spliced")])
+@pytest.mark.parametrize(
+    ("model_id", "method"),
+    [(jumpstart.SMALLWORLD, "copied"), (jumpstart.SMALLWORLD_TURBO, "copied"), (SPLIT, "spliced")],
+)
 def test_a_build_packages_the_model_of_the_settings(cloud, client, connection, tmp_path, model_id, method):
     output = tmp_path / "model.json"
     arguments = ("--bucket", "packaged", "--output", str(output))
@@ -162,14 +165,16 @@ def test_a_look_up_without_an_answer_blames_the_connection_and_not_the_id(connec
         look_up(nowhere)
 
 
-def test_small_world_on_aws_comes_from_the_repository(connection, client, tmp_path, monkeypatch):
+@pytest.mark.parametrize("model_id", jumpstart.SMALLWORLD_MODELS)
+def test_small_world_on_aws_comes_from_the_repository(connection, client, tmp_path, model_id):
     """Its files are put, since JumpStart's bucket on AWS does not have them; the image is AWS's own."""
     workshop = dataclasses.replace(connection.settings.workshop, target="aws")
-    aws = Connection(dataclasses.replace(connection.settings, workshop=workshop), connection._access)
+    model = dataclasses.replace(connection.settings.model, id=model_id)
+    aws = Connection(dataclasses.replace(connection.settings, workshop=workshop, model=model), connection._access)
     assert look_up(aws) is None
     packaged = package(aws, "packaged", None, progress=lambda text: None)
-    assert packaged.method == "uploaded"
+    assert (packaged.method, packaged.model_id) == ("uploaded", model_id)
     assert packaged.environment["SAGEMAKER_PROGRAM"] == "inference.py"
     assert f"pytorch-inference:{jumpstart.PYTORCH}-cpu" in packaged.image_uri
     body = client.get_object(Bucket="packaged", Key=packaged.key)["Body"].read()
-    assert body == Path(jumpstart.build_smallworld(tmp_path)["prepacked"]).read_bytes()
+    assert body == Path(jumpstart.build_smallworld(tmp_path, model_id)["prepacked"]).read_bytes()

@@ -1,7 +1,7 @@
 import pytest
 
 from helpers.errors import ParameterError
-from helpers.jumpstart import SMALLWORLD
+from helpers.jumpstart import SMALLWORLD, SMALLWORLD_TURBO
 from helpers.parameters import limits_of
 from helpers.studio.form import Field, Form, parsed
 
@@ -78,6 +78,13 @@ def test_what_a_page_types_is_heard_and_nothing_else_of_it(form):
     assert (form.prompt, form.width, form.fresh_seed, form.heard) == ("a sunset", "12", False, "page-1")
     assert form.reason == "First mend: Width."
     assert form.model_name == SMALLWORLD
+
+
+def test_fields_that_the_model_ignores_say_so(form):
+    ignored = [field["name"] for field in Form(limits_of(SMALLWORLD_TURBO)).fields if "ignores" in field["hint"]]
+    assert ignored == ["negative_prompt", "num_inference_steps", "guidance_scale"]
+    assert not any("ignores" in field["hint"] for field in form.fields)
+    assert Form(limits_of(SMALLWORLD_TURBO)).examples == form.examples
 
 
 def test_the_dice_give_an_allowed_seed(form):

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from smallworld.bundle import WEIGHTS
+from smallworld.bundle import BASE, TURBO, WEIGHTS, Model, model_files
 from smallworld.inference import Endpoint, model_fn
 from smallworld.sample import SmallWorld
 
@@ -11,11 +13,28 @@ def model() -> SmallWorld:
     return SmallWorld(WEIGHTS)
 
 
+def unpacked(folder: Path, entry: Model) -> Path:
+    """What an endpoint finds in its model folder, without the code."""
+    for name, content in model_files(entry).items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
 @pytest.fixture(scope="session")
-def turbo() -> SmallWorld:
+def turbo_model() -> SmallWorld:
     return SmallWorld(WEIGHTS, turbo=True)
 
 
 @pytest.fixture(scope="session")
-def endpoint() -> Endpoint:
-    return model_fn(str(WEIGHTS))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return unpacked(tmp_path_factory.mktemp("base"), BASE)
+
+
+@pytest.fixture(scope="session")
+def endpoint(folder: Path) -> Endpoint:
+    return model_fn(str(folder))
+
+
+@pytest.fixture(scope="session")
+def turbo(tmp_path_factory: pytest.TempPathFactory) -> Endpoint:
+    return model_fn(str(unpacked(tmp_path_factory.mktemp("turbo"), TURBO)))

@@ -3,6 +3,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import logging
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -93,9 +95,44 @@ def test_other_media_types_are_refused(endpoint):
     assert caught.value.status_code == 406
 
 
-def test_the_containers_response_limit_is_kept(monkeypatch):
+def test_turbo_takes_four_steps_and_needs_nothing_else(turbo):
+    assert turbo.variant == "turbo"
+    result = answer(turbo, json.dumps({"prompt": PROMPT, "width": 40, "height": 24, "seed": 5}))
+    assert list(result) == ["generated_images", "prompt"]
+    expected = turbo.model.draw(PROMPT, Drawing(steps=4, guidance_scale=1, width=40, height=24, seed=5))
+    assert result["generated_images"] == [picture.tolist() for picture in expected]
+    assert "warnings" not in answer(turbo, json.dumps({**FIELDS, "num_inference_steps": 4, "negative_prompt": ""}))
+
+
+def test_turbo_names_what_it_ignores(turbo, caplog):
+    plain = answer(turbo, json.dumps({**FIELDS, "num_inference_steps": 4}))
+    asked = {"num_inference_steps": 12, "guidance_scale": 2.0, "negative_prompt": "a star"}
+    with caplog.at_level(logging.WARNING):
+        result = answer(turbo, json.dumps({**FIELDS, **asked}))
+    assert result["generated_images"] == plain["generated_images"]
+    assert result["warnings"] == [
+        "num_inference_steps was ignored: this model always takes 4",
+        "guidance_scale was ignored: guidance is part of this model",
+        "negative_prompt was ignored: this model has none",
+    ]
+    assert all(warning in caplog.text for warning in result["warnings"])
+
+
+def test_turbo_refuses_bad_values_as_the_other_model_does(turbo):
+    with pytest.raises(RequestError, match="num_inference_steps is 0; allowed"):
+        answer(turbo, json.dumps({**FIELDS, "num_inference_steps": 0}))
+
+
+def test_a_model_of_another_variant_is_not_loaded(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "model")
+    (tmp_path / "model" / "config.json").write_text('{"variant": "nitro"}')
+    with pytest.raises(ValueError, match=r"config\.json: variant is 'nitro'; allowed are base and turbo"):
+        model_fn(str(tmp_path / "model"))
+
+
+def test_the_containers_response_limit_is_kept(monkeypatch, folder):
     monkeypatch.setenv("MMS_MAX_RESPONSE_SIZE", "10000")
-    endpoint = model_fn(str(bundle.WEIGHTS))
+    endpoint = model_fn(str(folder))
     with pytest.raises(RequestError, match=r"1 images of 40 x 24 may need 16,320 bytes .* at most 10,000"):
         answer(endpoint, json.dumps(FIELDS))
     assert "generated_images" in answer(endpoint, json.dumps(FIELDS), accept="application/json;jpeg")
@@ -114,8 +151,10 @@ assert all(file.startswith(sys.argv[1]) for file in loaded), loaded
 """
 
 
-def test_an_unpacked_bundle_answers_in_a_clean_process(endpoint, tmp_path):
-    with tarfile.open(fileobj=io.BytesIO(bundle.packed_model())) as tar:
+@pytest.mark.parametrize("entry", bundle.MODELS, ids=lambda entry: entry.variant)
+def test_an_unpacked_bundle_answers_in_a_clean_process(request, entry, tmp_path):
+    endpoint = request.getfixturevalue("turbo" if entry == bundle.TURBO else "endpoint")
+    with tarfile.open(fileobj=io.BytesIO(bundle.packed_model(entry))) as tar:
         tar.extractall(tmp_path, filter="data")
     command = [sys.executable, "-I", "-c", CLIENT, str(tmp_path)]
     body = json.dumps(FIELDS).encode()

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import base64
 import dataclasses
+import io
 import json
 import logging
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from smallworld.request import FIELDS, Request, RequestError, check, read_json, read_text
 from smallworld.sample import Drawing
 
@@ -30,8 +34,62 @@ def test_all_fields():
         "guidance_scale": 2.5,
         "seed": 2**63 - 1,
     }
-    assert set(fields) == FIELDS
+    assert set(fields) == FIELDS - {"image", "mask_image", "strength"}
     assert check(fields) == Request((PROMPT,), (Drawing("a star", 5, 2.5, 256, 64, 2**63 - 1),), 2)
+
+
+def base64_png(array):
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+PHOTO = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+HOLE = np.zeros((4, 6), np.uint8)
+HOLE[1:3, 2:5] = 255
+
+
+def test_a_picture_to_start_from():
+    (drawing,) = check({"prompt": PROMPT, "image": base64_png(PHOTO)}).drawings
+    assert np.array_equal(drawing.image, PHOTO)
+    assert (drawing.mask, drawing.strength) == (None, 0.8)
+
+
+def test_a_picture_with_a_hole_for_every_prompt():
+    fields = {"image": base64_png(PHOTO), "mask_image": base64_png(HOLE), "strength": 1}
+    request = check({"prompt": ["a star", "a ring"], **fields})
+    for drawing in request.drawings:
+        assert np.array_equal(drawing.image, PHOTO)
+        assert np.array_equal(drawing.mask, HOLE == 255)
+        assert drawing.strength == 1.0
+    assert request.warnings == ()
+
+
+def test_without_a_picture_there_is_no_strength():
+    request = check({"prompt": PROMPT, "strength": 0.5})
+    assert request.warnings == ("strength was ignored: there is no image to start from",)
+    (drawing,) = check({"prompt": PROMPT}).drawings
+    assert (drawing.image, drawing.mask) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"image": 5}, "image is no string; allowed is a base64 string of a PNG or JPEG file"),
+        ({"image": "%%%"}, "image is not base64"),
+        ({"image": "AAAA"}, "image is not a whole picture"),
+        ({"mask_image": base64_png(HOLE)}, "mask_image is there and image is not"),
+        ({"image": base64_png(PHOTO), "mask_image": "AAAA"}, "mask_image is not a whole picture"),
+        (
+            {"image": base64_png(PHOTO), "mask_image": base64_png(HOLE[:, :5])},
+            "mask_image has 5 x 4 pixels and image 6 x 4; allowed is a mask of the same size",
+        ),
+    ],
+)
+def test_a_bad_picture_is_a_400(fields, message):
+    with pytest.raises(RequestError, match=f"^{message}") as caught:
+        check({"prompt": PROMPT, **fields})
+    assert caught.value.status_code == 400
 
 
 def test_a_list_of_prompts_takes_a_list_of_negative_prompts():
@@ -120,6 +178,11 @@ BAD = [
     ("guidance_scale", False, "guidance_scale is false; allowed"),
     ("guidance_scale", float("nan"), "guidance_scale is NaN; allowed"),
     ("guidance_scale", float("inf"), "guidance_scale is Infinity; allowed"),
+    ("strength", -0.1, r"strength is -0\.1; allowed is a number from 0 to 1"),
+    ("strength", 1.1, r"strength is 1\.1; allowed"),
+    ("strength", "1", 'strength is "1"; allowed'),
+    ("strength", True, "strength is true; allowed"),
+    ("strength", float("nan"), "strength is NaN; allowed"),
     ("seed", -1, "seed is -1; allowed is an integer from 0 to"),
     ("seed", 2**63, "seed is 9223372036854775808; allowed"),
     ("seed", 1.5, r"seed is 1\.5; allowed"),

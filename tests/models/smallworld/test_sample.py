@@ -76,11 +76,11 @@ def test_noise_belongs_to_seed_and_number():
     assert abs(noise(5, 0).std() - 1) < 0.05
 
 
-def test_turbo_heeds_neither_steps_nor_guidance_nor_negative_prompt(turbo):
-    plain = turbo.draw(PROMPT, QUICK)[0]
+def test_turbo_heeds_neither_steps_nor_guidance_nor_negative_prompt(turbo_model):
+    plain = turbo_model.draw(PROMPT, QUICK)[0]
     for ignored in ({"steps": 50}, {"guidance_scale": 9.0}, {"negative_prompt": "a green star"}):
-        assert plain.tobytes() == turbo.draw(PROMPT, replace(QUICK, **ignored))[0].tobytes()
-    assert plain.tobytes() != turbo.draw(PROMPT, replace(QUICK, seed=12))[0].tobytes()
+        assert plain.tobytes() == turbo_model.draw(PROMPT, replace(QUICK, **ignored))[0].tobytes()
+    assert plain.tobytes() != turbo_model.draw(PROMPT, replace(QUICK, seed=12))[0].tobytes()
 
 
 @pytest.fixture(scope="module")

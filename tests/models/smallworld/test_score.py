@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from smallworld import curves, landscapes, score
-from smallworld.drawing import caption, draw, sample_scene
+from smallworld.drawing import draw, sample_caption
 from smallworld.judge import MEASURES
 from smallworld.landscapes import Landscape
+from smallworld.prompt import MAX_TOKENS, read
 from smallworld.questions import SCORED, SEED, held_out, questions
 from smallworld.sample import Drawing
-from smallworld.tokenizer import words
 
 
 class Perfect:
@@ -32,10 +32,11 @@ class Perfect:
 
 def test_scored_prompts_are_never_captions():
     rng = random.Random("captions")
-    asked = {tuple(words(prompt)) for prompt in held_out()}
-    captions = {tuple(words(caption(rng, sample_scene(rng)))) for _ in range(20_000)}
-    assert len(asked) == SCORED
-    assert not asked & captions
+    excluded = frozenset(read(prompt).words for prompt in held_out())
+    assert len(held_out()) == SCORED
+    captions = [sample_caption(rng, excluded)[1] for _ in range(20_000)]
+    assert not held_out() & set(captions)
+    assert not excluded & {read(text).words for text in captions}, "not in other words either"
 
 
 def test_questions_are_the_same_every_time_and_fewer_are_the_first_ones():
@@ -70,7 +71,9 @@ def test_a_landscapes_prompt_names_every_element_of_its_scene():
 
 
 def test_a_prompt_fits_into_what_the_model_reads():
-    assert max(len(words(prompt)) for prompt in held_out()) <= 30
+    readings = [read(prompt) for prompt in held_out()]
+    assert max(len(reading.words) for reading in readings) <= MAX_TOKENS - 2
+    assert not any(reading.unknown or reading.corrected for reading in readings)
 
 
 # ---- the score
