@@ -41,7 +41,7 @@ from .landscapes import ELEMENTS, Landscape, Thing
 from .styles import STYLES
 
 MISS_COST = 5.0
-TRIED_THRESHOLDS = np.geomspace(0.2, 0.9, 100)
+TRIED_THRESHOLDS = np.geomspace(0.1, 0.9, 100)
 PLAIN_SHARE = 0.5  # of the pictures that training sees; the others are mixed
 JPEG_SHARE = 0.25
 SEEDS = {"training": 1, "thresholds": 2, "report": 3, "mixed": 4}
@@ -139,7 +139,7 @@ def degraded(generator: torch.Generator, clean: Tensor) -> Tensor:
 # ---- network
 
 
-class Judge(nn.Module):  # type: ignore[misc]  # torch's classes are Any without torch
+class Judge(nn.Module):
     """Five convolutions, then for each feature how strong it is anywhere and on the whole."""
 
     def __init__(self) -> None:

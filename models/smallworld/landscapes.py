@@ -52,8 +52,10 @@ COLOURED: dict[str, tuple[str, ...]] = {
 NATURAL = {"lighthouse": "red", "snowman": "white", "mushroom": "red", "windmill": "white"}
 IN_GROUPS = ("tree", "pine", "cactus", "mushroom")
 HIGH = ("balloon",)  # they float, and leave the place below them free
-NAMES = ("house", "boat", "tree", "pine", "cactus", "lighthouse", "tent", "snowman", "balloon", "car", "mushroom")
-NAMES += ("windmill",)
+NAMES: tuple[str, ...] = (
+    *("house", "boat", "tree", "pine", "cactus", "lighthouse", "tent", "snowman", "balloon"),
+    *("car", "mushroom", "windmill"),
+)
 
 ELEMENTS: tuple[str, ...] = (
     *GROUNDS,

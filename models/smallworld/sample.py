@@ -138,7 +138,8 @@ class SmallWorld:
         """Integrate the flow from noise to the base picture with Euler's method."""
         ratio, start = aspect(drawing.width, drawing.height), noise(drawing.seed, number)
         path = times(TURBO_STEPS if self.turbo else drawing.steps)
-        x, given, kept = start, _base_of(drawing), _kept_of(drawing)
+        x: FloatArray = start
+        given, kept = _base_of(drawing), _kept_of(drawing)
         if given is not None:
             path = path[round((1 - drawing.strength) * (len(path) - 1)) :]
             x = _noisy(given, start, path[0])
@@ -147,13 +148,13 @@ class SmallWorld:
                 other = helper.submit(self._predict, x, now, ratio, unwanted) if helper else None
                 clean = self._predict(x, now, ratio, wanted)
                 against = other.result() if other else self._predict(x, now, ratio, unwanted)
-                clean = against + np.float32(drawing.guidance_scale) * (clean - against)
+                clean = against + (clean - against) * np.float32(drawing.guidance_scale)
             else:
                 clean = self._predict(x, now, ratio, wanted)
             # dx/dt = e - x_0 = (x - x_0) / t; colours beyond the possible are cut off, or guidance would pile them up.
-            x = x + (then - now) / now * (x - np.clip(clean, -1, 1))
+            x = x + np.float32((then - now) / now) * (x - clean.clip(-1, 1))
             if given is not None and kept is not None:
-                x = np.where(kept, _noisy(given, start, then), x)
+                x = np.where(kept, _noisy(given, start, then), x).astype(np.float32)
         picture: NDArray[np.uint8] = np.rint((np.clip(x, -1, 1) + 1) * 127.5).astype(np.uint8)
         return picture.transpose(1, 2, 0)
 
@@ -166,7 +167,8 @@ class SmallWorld:
         old = np.asarray(_fitted(Image.fromarray(drawing.image), *size).resize(size, Image.Resampling.LANCZOS), float)
         mask = Image.fromarray(drawing.mask.astype(np.uint8) * 255)
         new = np.asarray(_fitted(mask, *size).resize(size, Image.Resampling.BILINEAR), float)[..., None] / 255
-        return np.rint(old + new * (picture - old)).astype(np.uint8)
+        blended: NDArray[np.uint8] = np.rint(old + new * (picture - old)).astype(np.uint8)
+        return blended
 
 
 def _noisy(clean: FloatArray, start: FloatArray, t: np.float32) -> FloatArray:
