@@ -256,7 +256,7 @@ def main(arguments: list[str] | None = None) -> None:
         drawn = curves(SmallWorld(options.weights), asked, options.workers, say)
         _write(options.json or CURVES, {"prompts": len(asked), **limit, **drawn})
         return
-    model = SmallWorld(options.weights, **({"turbo": True} if options.turbo else {}))
+    model = SmallWorld(options.weights, turbo=options.turbo)
     steps, guidance = (TURBO_STEPS, 1.0) if options.turbo else (options.steps, options.guidance)
     how = f"turbo, {steps} steps" if options.turbo else f"{steps} steps, guidance {guidance:g}"
     say(f"drawing {len(asked)} prompts: {how}, {options.workers} at a time")

@@ -135,7 +135,7 @@ def test_a_judge_that_refuses_the_generators_pictures_ends_the_score(monkeypatch
 
 
 def test_the_command_writes_its_numbers(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(score, "SmallWorld", lambda folder: Perfect())
+    monkeypatch.setattr(score, "SmallWorld", lambda folder, turbo=False: Perfect())
     score.main(["--prompts", "25", "--json", str(tmp_path / "score.json")])
     assert "| binding | ≥ 80 | 100.0 | pass |" in capsys.readouterr().out
     written = json.loads((tmp_path / "score.json").read_text())
@@ -162,7 +162,7 @@ def test_the_turbo_model_is_asked_for_and_has_four_steps(monkeypatch, tmp_path):
 
 
 def test_the_curves_are_measured_and_drawn(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(score, "SmallWorld", lambda folder: Perfect())
+    monkeypatch.setattr(score, "SmallWorld", lambda folder, turbo=False: Perfect())
     monkeypatch.setattr(score, "CURVE_STEPS", (4, 25))
     monkeypatch.setattr(score, "CURVE_GUIDANCE", (1.0, 4.0))
     score.main(["--prompts", "25", "--curves", "--json", str(tmp_path / "curves.json")])
