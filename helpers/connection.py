@@ -212,7 +212,7 @@ class Connection:
             How long the request may stay queued (60 to 21,600), and how long the model may take (1 to 3,600).
         **parameters
             See :class:`helpers.parameters.Parameters`: negative_prompt, width, height, num_inference_steps,
-            guidance_scale, num_images_per_prompt, seed.
+            guidance_scale, num_images_per_prompt, seed; for Small World also image, mask_image, strength.
 
         Raises
         ------

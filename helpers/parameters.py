@@ -1,7 +1,8 @@
 """What may be asked of a JumpStart Stable Diffusion text-to-image model; checked before anything is uploaded.
 
 The request is that of JumpStart's text-to-image examples: ``prompt``, ``negative_prompt``, ``width``, ``height``,
-``num_inference_steps``, ``guidance_scale``, ``num_images_per_prompt`` and ``seed``.
+``num_inference_steps``, ``guidance_scale``, ``num_images_per_prompt`` and ``seed``. Small World also takes ``image``,
+``mask_image`` and ``strength``, as JumpStart's image-to-image and inpainting models do.
 """
 
 from __future__ import annotations
@@ -14,8 +15,12 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
+from numpy.typing import NDArray
+from PIL import Image
+
 from helpers.errors import ParameterError
 from helpers.jumpstart import SMALLWORLD_MODELS, SMALLWORLD_TURBO
+from helpers.picture_parameters import IMAGE, MASK, PictureError, image_file, mask_file, size_of
 
 NESTED_RGB = "application/json"
 BASE64_JPEG = "application/json;jpeg"
@@ -37,12 +42,23 @@ ALSO_KNOWN_AS = {
     "samples": "num_images_per_prompt",
     "text": "prompt",
     "text_prompts": "prompt",
+    "init_image": "image",
+    "mask": "mask_image",
 }
 """Names from other models and libraries."""
 
 
+Picture = Image.Image | NDArray[Any] | bytes | str
+
+
 class Parameters(TypedDict, total=False):
-    """The optional parameters of a request; None leaves the choice to the model."""
+    """The optional parameters of a request; None leaves the choice to the model.
+
+    The last three are for models that take pictures (:attr:`Limits.takes_pictures`). ``image``, the picture to start
+    from, is a PIL image, a ``uint8`` array of shape ``(H, W, 3)``, or a PNG or JPEG file as bytes or base64 text.
+    ``mask_image`` is white where that picture is painted anew: the same, but an array is ``bool`` or ``uint8`` of shape
+    ``(H, W)``. ``strength`` says how far to go from ``image``, 0 (not at all) to 1 (as far as without it).
+    """
 
     negative_prompt: str | list[str] | None
     width: int | None
@@ -51,6 +67,9 @@ class Parameters(TypedDict, total=False):
     guidance_scale: float | None
     num_images_per_prompt: int | None
     seed: int | None
+    image: Picture | None
+    mask_image: Picture | None
+    strength: float | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +98,8 @@ class Limits:
         The endpoint's ceiling for one answer, ``MMS_MAX_RESPONSE_SIZE``.
     ignored : tuple of str
         Parameters that may be given and change nothing; the model's answer then says so.
+    takes_pictures : bool
+        Whether ``image``, ``mask_image`` and ``strength`` may be given.
     """
 
     model: str = "a Stable Diffusion model of JumpStart"
@@ -94,6 +115,7 @@ class Limits:
     accept: tuple[str, ...] = (NESTED_RGB, BASE64_JPEG)
     response_bytes: int = 20_000_000
     ignored: tuple[str, ...] = ()
+    takes_pictures: bool = False
 
 
 def limits_of(model: str) -> Limits:
@@ -122,6 +144,7 @@ def limits_of(model: str) -> Limits:
             largest_guidance=30.0,
             # Guidance is part of turbo's weights, and it always takes four steps.
             ignored=("negative_prompt", "num_inference_steps", "guidance_scale") if model == SMALLWORLD_TURBO else (),
+            takes_pictures=True,
         )
     return Limits(model=model)
 
@@ -145,7 +168,7 @@ def checked_request(
     Returns
     -------
     dict
-        Ready for ``json.dumps``; holds only what was given.
+        Ready for ``json.dumps``; holds only what was given, pictures as base64 of a PNG.
 
     Raises
     ------
@@ -162,6 +185,7 @@ def checked_request(
         if parameters.get(name) is not None:
             request[name] = check(name, parameters[name], limits)
     _check_prompts_together(request, limits)
+    _check_pictures_together(request)
     if accept == NESTED_RGB:
         _check_response(request, limits)
     return request
@@ -221,14 +245,47 @@ def _seed(name: str, value: object, limits: Limits) -> int:
     return _whole(name, value, 0, 2**32 - 1)
 
 
-def _guidance(name: str, value: object, limits: Limits) -> float:
-    allowed = f"a number, 0 to {limits.largest_guidance:g}"
+def _number(name: str, value: object, high: float) -> float:
+    allowed = f"a number, 0 to {high:g}"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise _refused(name, value, allowed)
     number = float(value)
-    if not math.isfinite(number) or not 0 <= number <= limits.largest_guidance:
+    if not math.isfinite(number) or not 0 <= number <= high:
         raise _refused(name, value, allowed)
     return number
+
+
+def _guidance(name: str, value: object, limits: Limits) -> float:
+    return _number(name, value, limits.largest_guidance)
+
+
+def _strength(name: str, value: object, limits: Limits) -> float:
+    _needs_pictures(name, limits)
+    return _number(name, value, 1)
+
+
+def _image(name: str, value: object, limits: Limits) -> str:
+    _needs_pictures(name, limits)
+    try:
+        return image_file(value)
+    except PictureError as error:
+        raise ParameterError(f"{name} = {error}: allowed is {IMAGE}. Nothing was uploaded.") from None
+
+
+def _mask(name: str, value: object, limits: Limits) -> str:
+    _needs_pictures(name, limits)
+    try:
+        return mask_file(value)
+    except PictureError as error:
+        raise ParameterError(f"{name} = {error}: allowed is {MASK}. Nothing was uploaded.") from None
+
+
+def _needs_pictures(name: str, limits: Limits) -> None:
+    if not limits.takes_pictures:
+        raise ParameterError(
+            f"{name} was given, and {limits.model} takes no pictures; {' and '.join(SMALLWORLD_MODELS)} do, set "
+            "[model] id in workshop.toml. Nothing was uploaded."
+        )
 
 
 def _text(name: str, value: object, limits: Limits, empty: bool) -> str:
@@ -263,6 +320,9 @@ CHECKS: Mapping[str, Callable[[str, Any, Limits], Any]] = {
     "guidance_scale": _guidance,
     "num_images_per_prompt": _images,
     "seed": _seed,
+    "image": _image,
+    "mask_image": _mask,
+    "strength": _strength,
 }
 """Every parameter beside ``prompt``, in the order in which a request shows them."""
 
@@ -278,6 +338,20 @@ def _check_prompts_together(request: Mapping[str, Any], limits: Limits) -> None:
         raise _refused("negative_prompt", negative, f"a list of {len(prompt)}, since prompt is a list of that many")
     if isinstance(negative, list) and not isinstance(prompt, list):
         raise _refused("negative_prompt", negative, "text, since prompt is text and no list")
+
+
+def _check_pictures_together(request: Mapping[str, Any]) -> None:
+    if "image" not in request:
+        for name in ("mask_image", "strength"):
+            if name in request:
+                raise ParameterError(f"{name} was given without image, which it belongs to. Nothing was uploaded.")
+    elif "mask_image" in request:
+        image, mask = size_of(request["image"]), size_of(request["mask_image"])
+        if mask != image:
+            raise ParameterError(
+                f"mask_image = mask of {mask[0]} × {mask[1]} pixels (width × height): allowed is the size of image, "
+                f"{image[0]} × {image[1]}. Nothing was uploaded."
+            )
 
 
 def _check_response(request: Mapping[str, Any], limits: Limits) -> None:
