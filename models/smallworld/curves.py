@@ -1,4 +1,4 @@
-"""The curves of the model card: quality by steps and by guidance, drawn from the numbers that `score` writes."""
+"""The curves of the model card: quality by steps and by guidance, from what `score` writes, and loss, from the log."""
 
 from __future__ import annotations
 
@@ -93,14 +93,38 @@ def figure(measured: Mapping[str, Any]) -> Figure:
     return drawn
 
 
+def losses(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Loss against steps of both training stages, from the lines of ``training.jsonl``."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        drawn = Figure(figsize=(10, 3.2), layout="constrained")
+        panels = drawn.subplots(1, 2)
+        titles = {"base": "Training: the velocity's error", "turbo": "Distillation: distance to the teacher's path"}
+        for ax, (stage, title) in zip(panels, titles.items(), strict=True):
+            line = [(row["step"], row["loss"]) for row in rows if row["stage"] == stage]
+            ax.plot(*zip(*line, strict=True), color=COLORS["shape"], linewidth=1.6)
+            ax.annotate(f"{line[-1][1]:.4f}", line[-1], xytext=(0, 8), textcoords="offset points", ha="right")
+            ax.set_title(title)
+            ax.set_xlabel("steps" if stage == "base" else "updates")
+            ax.set_ylim(0)
+            ax.grid(axis="y", color=LINE)
+    return drawn
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Command line: ``python -m smallworld.curves``."""
     parser = argparse.ArgumentParser(prog="python -m smallworld.curves", description=__doc__)
     parser.add_argument("--numbers", type=Path, default=CURVES, help="what score --curves wrote (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=CURVES.with_suffix(".png"), help="(default: %(default)s)")
+    log = CURVES.with_name("training.jsonl")
+    parser.add_argument("--log", type=Path, default=log, help="what training wrote (default: %(default)s)")
     options = parser.parse_args(arguments)
     # No date or version in the file: the same numbers give the same bytes.
-    figure(json.loads(options.numbers.read_text())).savefig(options.out, dpi=DPI, metadata={"Software": None})
+    same: Any = {"dpi": DPI, "metadata": {"Software": None}}
+    figure(json.loads(options.numbers.read_text())).savefig(options.out, **same)
+    lines = [json.loads(line) for line in options.log.read_text().splitlines()]
+    losses(lines).savefig(options.out.with_name("loss.png"), **same)
 
 
 if __name__ == "__main__":

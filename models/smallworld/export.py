@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import subprocess
 import tempfile
 import warnings
 from pathlib import Path
@@ -136,6 +137,12 @@ def check(text: nn.Module, denoisers: dict[str, nn.Module], folder: Path) -> flo
     return worst
 
 
+def _commit() -> str:
+    """The commit of the code, which `training.json` records."""
+    found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=FOLDER.parent)
+    return found.stdout.strip() or "unknown"
+
+
 def export(source: Path, folder: Path) -> dict[str, Any]:
     """Export the checkpoints of both stages.
 
@@ -170,7 +177,7 @@ def export(source: Path, folder: Path) -> dict[str, Any]:
         for name in FILES:
             pack(Path(temporary) / name, folder / name)
     sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.onnx"))}
-    facts["sha256"] = sums
+    facts |= {"sha256": sums, "commit": _commit()}
     (folder / "training.json").write_text(json.dumps(facts, indent=1) + "\n")
     size = sum(path.stat().st_size for path in folder.glob("*.onnx"))
     rounded = check(model.text, denoisers, folder)

@@ -45,7 +45,7 @@ class Drawing:
 
     negative_prompt: str = ""
     steps: int = 12
-    guidance_scale: float = 3.0
+    guidance_scale: float = 2.0
     width: int = 128
     height: int = 128
     seed: int = 0
@@ -148,7 +148,8 @@ class SmallWorld:
                 other = helper.submit(self._predict, x, now, ratio, unwanted) if helper else None
                 clean = self._predict(x, now, ratio, wanted)
                 against = other.result() if other else self._predict(x, now, ratio, unwanted)
-                clean = against + (clean - against) * np.float32(drawing.guidance_scale)
+                guided = against + drawing.guidance_scale * (clean - against)
+                clean = guided.astype(np.float32)
             else:
                 clean = self._predict(x, now, ratio, wanted)
             # dx/dt = e - x_0 = (x - x_0) / t; colours beyond the possible are cut off, or guidance would pile them up.

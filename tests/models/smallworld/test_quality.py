@@ -8,7 +8,6 @@ from smallworld import score
 from smallworld.palette import PALETTE
 from smallworld.questions import questions
 from smallworld.sample import Drawing
-from smallworld.shapes import ShapeScene
 
 
 @pytest.mark.parametrize(("color", "background"), [("red", "blue"), ("yellow", "black"), ("green", "white")])
@@ -25,11 +24,14 @@ def test_colours_are_where_the_prompt_says(model, color, background):
     assert abs(x - 0.5) < 0.15
 
 
-def test_background_colour_and_shape_are_mostly_right(model):
-    asked = [(text, scene) for text, scene in questions(25, seed=5) if isinstance(scene, ShapeScene)]
-    scenes = [scene for _, scene in asked]
-    pictures = [model.draw(text, Drawing("", 8, 2.0, 64, 64, seed))[0] for seed, (text, _) in enumerate(asked)]
-    found = score.percentages(scenes, pictures)
-    assert found["background colour"] >= 90
-    assert found["foreground colour"] >= 80
-    assert found["shape"] >= 40, "chance is 10"
+@pytest.mark.parametrize("which", ["model", "turbo_model"])
+def test_what_was_asked_for_is_there(which, request):
+    asked = questions(25, seed=5)
+    model = request.getfixturevalue(which)
+    pictures = [model.draw(text, Drawing("", 8, 3.0, seed=seed))[0] for seed, (text, _) in enumerate(asked)]
+    found = score.percentages([scene for _, scene in asked], pictures)
+    assert found["background colour"] >= 95
+    assert found["foreground colour"] >= 95
+    assert found["shape"] >= 90
+    assert found["position"] >= 90
+    assert found["landscape"] >= 80
