@@ -1,4 +1,4 @@
-"""``image``, ``mask_image`` and ``strength``: the client refuses what cannot work, and the model takes what it sends."""
+"""``image``, ``mask_image`` and ``strength``: the client refuses what cannot work, the model takes what it sends."""
 
 import base64
 import io
