@@ -34,12 +34,12 @@ LOG_SECONDS = 10
 PROMPTS: tuple[dict[str, Any], ...] = (
     {"prompt": "a red circle on a blue background", "seed": 1},
     {"prompt": "a yellow star on a purple background", "seed": 2},
-    {"prompt": "two green triangles above a yellow square on a white background", "seed": 3},
-    {"prompt": "a pink heart in the top left on a black background", "seed": 4},
-    {"prompt": "a sunset over the sea", "seed": 5, "width": 192, "height": 128},
-    {"prompt": "a night sky with stars and the moon over mountains", "seed": 6, "width": 192, "height": 128},
-    {"prompt": "a red house and a tree on green hills under a blue sky", "seed": 7, "width": 192, "height": 128},
-    {"prompt": "three white crescents on a purple background", "seed": 8, "width": 256, "height": 256},
+    {"prompt": "a red triangle above a blue square on a white background", "seed": 3},
+    {"prompt": "five pink hearts on a gray background", "seed": 4},
+    {"prompt": "a lighthouse on the sea at sunset", "seed": 5, "width": 192, "height": 128},
+    {"prompt": "a windmill in a field with a rainbow", "seed": 6, "width": 192, "height": 128},
+    {"prompt": "a snowman and a pine tree in the snow", "seed": 7, "width": 192, "height": 128},
+    {"prompt": "a city at night in the rain", "seed": 8, "width": 256, "height": 256},
 )
 
 

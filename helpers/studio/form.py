@@ -27,6 +27,8 @@ SMALLWORLD_EXAMPLES = (
     "three green stars on a black background",
     "a yellow ring to the left of a purple heart on a white background",
     "a red house and two trees on green hills under a blue sky",
+    "a lighthouse and a white boat on the sea at night",
+    "a windmill in a field, pixel art",
     "a sunset over the sea",
 )
 

@@ -43,6 +43,13 @@ DURATIONS = {
 }
 
 
+def shown(name: str, value: object) -> str:
+    """A parameter's value for people: a picture in base64 is not read, so its length has to do."""
+    if name in ("image", "mask_image") and isinstance(value, str):
+        return f"a picture, {len(value):,} characters of base64"
+    return str(value)
+
+
 @dataclasses.dataclass(frozen=True)
 class Tile:
     """One request in the gallery.
@@ -180,7 +187,8 @@ class Shelf:
         except ResultError:
             request = None
         found["again"] = request is not None
-        found["parameters"] = [[name, str(value)] for name, value in (request or {}).items() if name != "prompt"]
+        asked = {name: value for name, value in (request or {}).items() if name != "prompt"}
+        found["parameters"] = [[name, shown(name, value)] for name, value in asked.items()]
         self._add_document(found, "Request", ids.request_key(job.id), request)
         status = store.read_json(ids.status_key(job.id))
         if job.state == "done":
