@@ -70,8 +70,9 @@ class Distillation:
         self.teacher.denoiser.to(memory_format=torch.channels_last)
         self.optimizers = optimizers(self.student.denoiser, config.matrix_rate, config.other_rate)
         self.schedule = Schedule(self.optimizers, config.updates, 20, config.decay_updates)
-        fast = torch.compile if device.type == "cuda" else lambda module: module
-        self.teach, self.learn = fast(self.teacher.denoiser), fast(self.student.denoiser)
+        # The teacher only: compiling the student failed on the GPU of the released run ("misaligned address", torch 2.11).
+        teacher = self.teacher.denoiser
+        self.teach = torch.compile(teacher, dynamic=False) if device.type == "cuda" else teacher
 
     def half(self) -> torch.autocast:
         """16-bit floats on a GPU; few processors are fast at them."""
@@ -106,7 +107,7 @@ class Distillation:
             target = x - now / (now - then) * (x - end)
             with self.half():
                 clock = torch.full((size,), now, device=self.device)
-                clean = self.learn(x, clock, aspects, texts[:size], masks[:size])
+                clean = self.student.denoiser(x, clock, aspects, texts[:size], masks[:size])
             loss = (clean.float() - target).square().mean() / max(now, 0.3) ** 2
             (loss / TURBO_STEPS).backward()
             losses.append(loss.detach())
