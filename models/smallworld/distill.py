@@ -70,7 +70,7 @@ class Distillation:
         self.teacher.denoiser.to(memory_format=torch.channels_last)
         self.optimizers = optimizers(self.student.denoiser, config.matrix_rate, config.other_rate)
         self.schedule = Schedule(self.optimizers, config.updates, 20, config.decay_updates)
-        # The teacher only: compiling the student failed on the GPU of the released run ("misaligned address", torch 2.11).
+        # The teacher only: compiled by torch 2.11, the student's backward pass failed on a GPU ("misaligned address").
         teacher = self.teacher.denoiser
         self.teach = torch.compile(teacher, dynamic=False) if device.type == "cuda" else teacher
 
