@@ -264,20 +264,13 @@ def _strength(name: str, value: object, limits: Limits) -> float:
     return _number(name, value, 1)
 
 
-def _image(name: str, value: object, limits: Limits) -> str:
+def _picture(name: str, value: object, limits: Limits) -> str:
     _needs_pictures(name, limits)
+    file, allowed = (image_file, IMAGE) if name == "image" else (mask_file, MASK)
     try:
-        return image_file(value)
+        return file(value)
     except PictureError as error:
-        raise ParameterError(f"{name} = {error}: allowed is {IMAGE}. Nothing was uploaded.") from None
-
-
-def _mask(name: str, value: object, limits: Limits) -> str:
-    _needs_pictures(name, limits)
-    try:
-        return mask_file(value)
-    except PictureError as error:
-        raise ParameterError(f"{name} = {error}: allowed is {MASK}. Nothing was uploaded.") from None
+        raise ParameterError(f"{name} = {error}: allowed is {allowed}. Nothing was uploaded.") from None
 
 
 def _needs_pictures(name: str, limits: Limits) -> None:
@@ -320,8 +313,8 @@ CHECKS: Mapping[str, Callable[[str, Any, Limits], Any]] = {
     "guidance_scale": _guidance,
     "num_images_per_prompt": _images,
     "seed": _seed,
-    "image": _image,
-    "mask_image": _mask,
+    "image": _picture,
+    "mask_image": _picture,
     "strength": _strength,
 }
 """Every parameter beside ``prompt``, in the order in which a request shows them."""

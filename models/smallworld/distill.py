@@ -31,7 +31,7 @@ from .model import build
 from .optimize import Schedule, follow, optimizers
 from .prompt import read, tokenize
 from .questions import held_out
-from .schedule import TURBO_STEPS, times
+from .schedule import BASE, TURBO_STEPS, times
 from .train import FOLDER, stopping
 
 
@@ -96,7 +96,7 @@ class Distillation:
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         generator = torch.Generator(self.device).manual_seed(config.seed * 1_000_003 + self.update)
-        x = torch.randn(size, 3, drawing.BASE, drawing.BASE, generator=generator, device=self.device)
+        x = torch.randn(size, 3, BASE, BASE, generator=generator, device=self.device)
         empty = torch.tensor([tokenize("")], device=self.device)
         both = torch.cat([ids, empty.expand(size, -1)])
         with torch.no_grad():

@@ -18,14 +18,13 @@ from PIL import Image
 from . import landscapes, painting, shapes, styles
 from .landscapes import Landscape
 from .prompt import read
+from .schedule import BASE, MOST_ASPECT
 from .shapes import ShapeScene
 
 Scene = ShapeScene | Landscape
 
 SUPERSAMPLE = 4
 LANDSCAPE_SHARE = 0.45
-BASE = 64  # pixels along both sides of the base picture, whatever its aspect ratio
-MOST_ASPECT = 2.0  # the widest and (inverted) tallest pictures that are drawn
 SQUARE_SHARE = 0.75
 
 

@@ -25,9 +25,9 @@ from torch import Tensor, nn
 
 from .bundle import WEIGHTS
 from .config import ModelConfig
-from .drawing import BASE
 from .model import SmallWorld, build
 from .prompt import tokenize
+from .schedule import BASE
 from .train import FOLDER
 
 SMALLEST = 2048  # parameters with fewer values stay as they are

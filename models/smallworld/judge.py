@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort  # type: ignore[import-untyped]  # it ships no types
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
@@ -24,6 +23,7 @@ from .landscapes import Landscape, elements
 from .palette import COLORS, PALETTE
 from .questions import Scene
 from .shapes import POSITIONS, SHAPES, Group, ShapeScene, draw_shape
+from .upscale import session
 
 MEASURES = ("foreground colour", "background colour", "shape", "count", "position", "binding", "landscape", "all")
 
@@ -190,12 +190,7 @@ class LandscapeJudge:
     """
 
     def __init__(self, path: Path = LANDSCAPE_JUDGE) -> None:
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} is missing; `python -m smallworld.judge_training` writes it")
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = session(path, "python -m smallworld.judge_training")
         facts = self._session.get_modelmeta().custom_metadata_map
         thresholds: dict[str, float] = json.loads(facts["thresholds"])
         self.names = tuple(thresholds)

@@ -51,7 +51,6 @@ COLOURED: dict[str, tuple[str, ...]] = {
 }
 NATURAL = {"lighthouse": "red", "snowman": "white", "mushroom": "red", "windmill": "white"}
 IN_GROUPS = ("tree", "pine", "cactus", "mushroom")
-HIGH = ("balloon",)  # they float, and leave the place below them free
 NAMES: tuple[str, ...] = (
     *("house", "boat", "tree", "pine", "cactus", "lighthouse", "tent", "snowman", "balloon"),
     *("car", "mushroom", "windmill"),
@@ -189,7 +188,8 @@ def _thing_phrase(rng: random.Random, thing: Thing) -> str:
     return f"{phrase} {_WHERE[thing.place]}" if rng.random() < 0.4 else phrase
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
     return " and ".join(names) if len(names) < 3 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
@@ -198,7 +198,7 @@ def caption(rng: random.Random, scene: Landscape) -> str:
     ground, sky_name = rng.choice(_GROUND_WORDS[scene.ground]), rng.choice(_SKY_NAMES[scene.time])
     sky = [rng.choice(_SKY_WORDS[name]) for name in scene.sky]
     rng.shuffle(sky)
-    in_sky = _listed(sky)
+    in_sky = listed(sky)
     when = "on a sunny day" if "sun" in scene.sky and scene.time == "day" else rng.choice(_TIME_WORDS[scene.time])
     spoken = [_thing_phrase(rng, thing) for thing in scene.things]
     rng.shuffle(spoken)

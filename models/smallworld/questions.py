@@ -111,6 +111,5 @@ def _landscape_wording(scene: Landscape) -> str:
     """Ground and time, then every other element by name; colours and places are left open."""
     rest = sorted(landscapes.elements(scene) - {scene.ground, scene.time})
     names = [PLAIN.get(name, name if name in UNCOUNTED else article(name)) for name in rest]
-    listed = " and ".join(names) if len(names) < 3 else ", ".join(names[:-1]) + " and " + names[-1]
     ground, time = GROUNDS.get(scene.ground, scene.ground), TIMES.get(scene.time, f"at {scene.time}")
-    return f"{ground} {time}, {listed}"
+    return f"{ground} {time}, {landscapes.listed(names)}"

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from . import pictures
 from .prompt import unknown_words
 from .sample import Drawing
+from .schedule import TURBO_STEPS
 
 try:
     # The SageMaker inference toolkit turns this class, and no other, into a response with its status.
@@ -47,7 +48,6 @@ MOST_IMAGES_PER_PROMPT = 8
 MOST_PROMPTS = 8
 MOST_IMAGES = 16
 LARGEST_SEED = 2**63 - 1
-TURBO_STEPS = 4
 MOST_NAMED = 20  # unknown words that one warning names
 FIELDS = frozenset(
     {

@@ -14,13 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort  # type: ignore[import-untyped]  # it ships no types
 from numpy.typing import NDArray
 from PIL import Image
 
 from .prompt import read, tokenize
-from .schedule import TURBO_STEPS, times
-from .upscale import BASE, MOST_ASPECT, Upscaler, full_size
+from .schedule import BASE, MOST_ASPECT, TURBO_STEPS, times
+from .upscale import Upscaler, full_size, session
 
 # Guidance acts while a picture's composition is decided; on the last stretch it would only make colours glaring.
 GUIDED_UNTIL = 0.25
@@ -86,8 +85,8 @@ class SmallWorld:
 
     def __init__(self, folder: Path, workers: int = 1, *, turbo: bool = False) -> None:
         self.workers, self.turbo = workers, turbo
-        self._text = _session(folder / "text_encoder.onnx")
-        self._denoiser = _session(folder / ("turbo.onnx" if turbo else "denoiser.onnx"))
+        self._text = session(folder / "text_encoder.onnx", "make train")
+        self._denoiser = session(folder / ("turbo.onnx" if turbo else "denoiser.onnx"), "make train")
         self._upscaler = Upscaler(folder / "upsampler.onnx")
 
     def draw(self, prompt: str, drawing: Drawing, count: int = 1) -> list[NDArray[np.uint8]]:
@@ -203,13 +202,3 @@ def _kept_of(drawing: Drawing) -> NDArray[np.bool_] | None:
     if drawing.mask is None:
         return None
     return _squeezed(Image.fromarray(drawing.mask.astype(np.uint8) * 255), drawing) < 128
-
-
-def _session(path: Path) -> ort.InferenceSession:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; `make train` writes it")
-    options = ort.SessionOptions()
-    # One thread a session: the sums then always have the same order, and pictures run beside each other instead.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

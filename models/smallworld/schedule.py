@@ -1,9 +1,12 @@
-"""The times at which the flow is integrated; numpy alone, because training and the endpoint share it."""
+"""What training and the endpoint agree on: the base picture, and the times at which the flow is integrated."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
+BASE = 64  # pixels along both sides of the base picture, whatever its aspect ratio
+MOST_ASPECT = 2.0  # the widest and (inverted) tallest pictures; beyond, a picture is made at this aspect ratio and cut
 
 # Times are bent toward the noise, where a picture's composition is decided: t -> s t / (1 + (s - 1) t).
 TIME_SHIFT = 2.0

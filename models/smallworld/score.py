@@ -27,11 +27,11 @@ from .judge import MEASURES, Picture, judge, landscape_judge
 from .landscapes import Landscape, elements
 from .questions import SCORED, SEED, Question, Scene, questions
 from .sample import Drawing, SmallWorld
+from .schedule import TURBO_STEPS
 from .sharpness import sharpness
 
 SIZE = 128  # pixels; the endpoint's usual size
 STEPS, GUIDANCE = 25, 4.0  # what the targets are about
-TURBO_STEPS = 4
 CEILING = 98.0
 TARGETS = {
     "foreground colour": 97,

@@ -30,6 +30,7 @@ from .model import build
 from .optimize import Schedule, follow, optimizers
 from .prompt import MAX_TOKENS, read, tokenize
 from .questions import held_out
+from .schedule import BASE
 
 FOLDER = Path(__file__).parent / ".train"
 
@@ -54,7 +55,7 @@ class Pool:
     def __init__(self, config: TrainConfig, device: torch.device, step: int, workers: int) -> None:
         self.config, self.device, self.portions = config, device, 0
         size = config.pool * config.fresh
-        self.pictures = torch.empty(size, 3, drawing.BASE, drawing.BASE, dtype=torch.uint8, device=device)
+        self.pictures = torch.empty(size, 3, BASE, BASE, dtype=torch.uint8, device=device)
         self.ids = torch.empty(size, MAX_TOKENS, dtype=torch.long, device=device)
         self.aspects = torch.empty(size, device=device)
         last = config.steps + config.head_start

@@ -37,8 +37,8 @@ from torch import Tensor, nn
 
 from . import drawing
 from .bundle import WEIGHTS
-from .drawing import BASE
 from .optimize import Schedule, optimizers
+from .schedule import BASE, MOST_ASPECT
 
 FOLDER = Path(__file__).parent / ".train"
 TOLERANCE = 1e-4
@@ -113,7 +113,7 @@ def random_aspect(rng: random.Random, scene: drawing.Scene, config: UpsamplerCon
     # Pixel art is drawn square only.
     if scene.style == "pixel art" or rng.random() >= config.squeezed:
         return 0.0
-    return rng.uniform(-1, 1) * math.log(drawing.MOST_ASPECT)
+    return rng.uniform(-1, 1) * math.log(MOST_ASPECT)
 
 
 def examples(config: UpsamplerConfig, step: int) -> list[Tensor]:

@@ -14,13 +14,35 @@ import onnxruntime as ort  # type: ignore[import-untyped]  # it ships no types
 from numpy.typing import NDArray
 from PIL import Image
 
-# Side of the base picture.
-BASE = 64
-# How far from square a picture may be: beyond, it is made at this aspect ratio and cut.
-MOST_ASPECT = 2.0
+from .schedule import MOST_ASPECT
+
 MOST_DOUBLINGS = 3
 
 Pixels = NDArray[np.float32]
+
+
+def session(path: Path, writer: str) -> ort.InferenceSession:
+    """A network, ready to run on one thread.
+
+    Parameters
+    ----------
+    path : Path
+        The ONNX file.
+    writer : str
+        The command that writes it, for the error.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the file is missing.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; `{writer}` writes it")
+    options = ort.SessionOptions()
+    # One thread a session: the sums then always have the same order, and pictures run beside each other instead.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 class Upscaler:
@@ -38,13 +60,7 @@ class Upscaler:
     """
 
     def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} is missing; `python -m smallworld.upsampler` writes it")
-        options = ort.SessionOptions()
-        # One thread: the sums then always have the same order.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = session(path, "python -m smallworld.upsampler")
 
     def enlarge(self, base: NDArray[np.uint8], width: int, height: int, *, soft: bool = False) -> NDArray[np.uint8]:
         """Make the picture of the size asked for.

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 from smallworld import drawing
 from smallworld.bundle import WEIGHTS
+from smallworld.schedule import BASE, MOST_ASPECT
 from smallworld.sharpness import sharpness
-from smallworld.upscale import BASE, MOST_ASPECT, Upscaler, doublings, full_size
+from smallworld.upscale import Upscaler, doublings, full_size
 
 FILE = WEIGHTS / "upsampler.onnx"
 
