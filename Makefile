@@ -58,7 +58,7 @@ bench: setup ## benchmarks against named peers
 	@.tools/train/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-train: .tools/train/ready ## train the embedded models again, from nothing (hours on a GPU-less machine; it resumes)
+train: .tools/train/ready ## train the embedded models again, from nothing (days without a GPU; it resumes)
 	@for stage in train distill upsampler export; do PYTHONPATH=models .tools/train/bin/python -m smallworld.$$stage || exit 1; done
 
 score: setup ## how well the embedded model follows prompts
