@@ -199,6 +199,7 @@ def test_a_stranger_needs_only_the_environment_that_the_command_prints(connectio
 import boto3, json
 name = {connection.names.endpoint!r}
 resource = f"endpoint/{{name}}/variant/AllTraffic"
+boto3.client("sagemaker").get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={{"Delay": 1}})
 scaling = boto3.client("application-autoscaling")
 targets = scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[resource])["ScalableTargets"]
 metrics = boto3.client("cloudwatch").list_metrics(
