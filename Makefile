@@ -24,9 +24,9 @@ lab: setup ## JupyterLab with the notebooks, on the local cloud (JUPYTER_ARGS="-
 notebooks: setup ## run all notebooks, build/notebooks/index.html (ARGS="03 -p 03.prompt=hello"; ARGS=99 cleans up)
 	@$(BIN)/python -m helpers.notebooks $(ARGS)
 
-test: setup ## run all tests
+test: setup ## run all tests, a file for each core at a time (TESTS=tests/helpers runs some)
 	@$(BIN)/python scripts/chromium.py --install
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 test-studio: setup ## unit tests and a notebook in an environment like SageMaker Studio's (downloads 2 GB)
 	@$(BIN)/python scripts/studio_environment.py $(ARGS)

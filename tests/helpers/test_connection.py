@@ -88,6 +88,23 @@ def test_builds_of_the_local_cloud_reach_the_registries_that_this_machine_reache
     assert "AWS_SECRET_ACCESS_KEY" not in variables
 
 
+@pytest.mark.parametrize(
+    ("environment", "cache"),
+    [
+        ({"HOME": "/h"}, "/h/.cache/uv"),
+        ({"HOME": "/h", "XDG_CACHE_HOME": "/x"}, "/x/uv"),
+        ({"HOME": "/h", "XDG_CACHE_HOME": "/x", "UV_CACHE_DIR": "/u"}, "/u"),
+    ],
+)
+def test_builds_of_the_local_cloud_use_the_cache_that_the_set_up_filled(local, monkeypatch, environment, cache):
+    for name in ("XDG_CACHE_HOME", "UV_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    connection.connect(LOCAL_SETTINGS)
+    assert local.started[0][1]["build_variables"]["UV_CACHE_DIR"] == cache
+
+
 def test_the_local_cloud_is_not_started_unasked(local):
     with pytest.raises(TargetError, match="does not run: start it with"):
         connection.connect(LOCAL_SETTINGS, start=False)

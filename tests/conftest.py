@@ -1,0 +1,19 @@
+"""The order of the tests: ``make test`` gives each worker one file after another, the long ones first."""
+
+from pathlib import PurePath
+
+import pytest
+
+LONG = ("browser/test_notebooks.py", "notebooks/test_run.py", "endtoend", "helpers/deployed", "browser")
+"""Files and folders that take minutes: nobody should wait for them at the end."""
+
+HERE = PurePath(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: rank(PurePath(item.path).relative_to(HERE)))
+
+
+def rank(file: PurePath) -> int:
+    """The place of ``file`` among the long ones, or after them."""
+    return next((place for place, long in enumerate(LONG) if file.is_relative_to(long)), len(LONG))
