@@ -1,5 +1,6 @@
 # The commands of the workshop; README.md says what each does, how long it takes and how large it is.
 PYTHON ?= python3
+WORKERS ?= 2
 BIN := .venv/bin
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -24,9 +25,9 @@ lab: setup ## JupyterLab with the notebooks, on the local cloud (JUPYTER_ARGS="-
 notebooks: setup ## run all notebooks, build/notebooks/index.html (ARGS="03 -p 03.prompt=hello"; ARGS=99 cleans up)
 	@$(BIN)/python -m helpers.notebooks $(ARGS)
 
-test: setup ## run all tests, a file for each core at a time (TESTS=tests/helpers runs some)
+test: setup ## run all tests (WORKERS=4: four files at a time, not two; TESTS=tests/helpers: some)
 	@$(BIN)/python scripts/chromium.py --install
-	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 test-studio: setup ## unit tests and a notebook in an environment like SageMaker Studio's (downloads 2 GB)
 	@$(BIN)/python scripts/studio_environment.py $(ARGS)
