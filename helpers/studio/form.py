@@ -151,14 +151,21 @@ class Form(Part):
                     setattr(self, name, str(values[name]))
             self.fresh_seed, self.heard = bool(fresh_seed), token
 
-    def take(self, request: Mapping[str, Any]) -> None:
-        """Fill the form with a request's parameters; what the request left open is left empty."""
+    def take(self, request: Mapping[str, Any]) -> list[str]:
+        """Fill the form with a request's parameters; what the request left open is left empty.
+
+        Returns
+        -------
+        list of str
+            Parameters of the request that the form has no field for, as ``image``.
+        """
         with self.changing():
             for name in LABELS:
                 value = request.get(name)
                 value = " / ".join(map(str, value)) if isinstance(value, list) else value
                 setattr(self, name, "" if value is None else str(value))
             self.fresh_seed = False  # whoever wants the same parameters wants the same picture
+        return [name for name, value in request.items() if name not in LABELS and value is not None]
 
     def _check(self, change: object = None) -> None:
         del change

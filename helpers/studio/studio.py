@@ -221,14 +221,18 @@ class Studio:
         self._empty_inspector()
 
     def use_again(self, inference_id: str) -> None:
-        """Fill the form with the parameters of a request that lies in S3.
+        """Fill the form with the parameters of a request that lies in S3; say which of them the form cannot hold.
 
         Raises
         ------
         ResultError
             Its request is not there any more.
         """
-        self.form.take(self._connection.resume(inference_id).request)
+        if left_out := self.form.take(self._connection.resume(inference_id).request):
+            self.details.complain(
+                f"The form has no field for {', '.join(left_out)}: Generate sends the request without. "
+                "In a notebook, connection.generate() takes every parameter."
+            )
 
     def inspect(self, picture: int = 0) -> ipywidgets.Widget:
         """Show a picture of the open request, counted from 0, in the pixel inspector; return that.

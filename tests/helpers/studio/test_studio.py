@@ -244,13 +244,21 @@ def test_everything_about_a_request(app, backend, until):
     assert app.gallery.view.chosen == job.id
     app.form.take({"prompt": "something else"})
     app.use_again(job.id)
-    assert (app.prompt.value, app.seed.value) == ("a red circle", 7)
+    assert (app.prompt.value, app.seed.value, app.details.problem) == ("a red circle", 7, "")
     inspector = app.inspect(0)
     assert inspector in app._inspector.children
     with pytest.raises(ResultError, match="picture 1"):
         app.inspect(1)
     app.close_details()
     assert (app.details.about, app._inspector.children) == ({}, ())
+
+
+def test_what_the_form_cannot_hold_is_named_and_not_dropped_in_silence(app, backend):
+    inference_id = ids.new_id()
+    backend.put(f"requests/{inference_id}.json", b'{"prompt": "a blue star", "image": "iVBOR", "strength": 0.5}')
+    app.use_again(inference_id)
+    assert app.prompt.value == "a blue star"
+    assert "no field for image, strength" in app.details.problem
 
 
 def test_what_the_model_ignored_is_shown_with_the_picture(app, backend, until):
