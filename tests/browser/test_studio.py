@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 import localcloud
@@ -149,6 +150,21 @@ def test_words_that_the_model_ignored_are_named_beside_the_picture(opened: Noteb
     ignored = page.get_by_role("list", name="What the model ignored")
     expect(ignored).to_have_text("unknown words in the prompt were ignored: zorblax")
     opened.shoot("studio-warning")
+
+
+def test_a_request_with_a_picture_is_taken_back_and_what_the_form_cannot_hold_is_named(
+    opened: Notebook, connection: Connection
+) -> None:
+    page, prompt = opened.page, "a blue heart on a white background"
+    start = Image.new("RGB", (64, 64), "white")
+    job = connection.generate(prompt, image=start, strength=0.9, **SMALL)
+    job.wait(SECONDS)
+    page.get_by_role("button", name="Refresh").click()
+    page.locator(f'[data-tile="{job.id}"]').click()
+    page.get_by_role("button", name="Use these parameters again").click()
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value(prompt)
+    expect(page.get_by_role("alert").filter(has_text="no field for image, strength")).to_be_visible()
+    opened.shoot("studio-taken-back")
 
 
 def test_invalid_values_are_explained_while_typing(opened: Notebook) -> None:
