@@ -14,16 +14,16 @@ setup: ## install everything the other commands need (they call it themselves)
 	@$(PYTHON) scripts/setup.py
 
 demo: setup ## from nothing to pictures: local cloud, stacks, prompts, build/demo/index.html
-	@$(BIN)/python -m helpers.demo
+	@$(BIN)/python -m helpers.commands.demo
 
 demo-pipeline: setup ## push to deploy: repository, pipeline, four pushes, build/demo-pipeline/times.json
-	@$(BIN)/python -m helpers.demo_pipeline
+	@$(BIN)/python -m helpers.commands.demo_pipeline
 
 lab: setup ## JupyterLab with the notebooks, on the local cloud (JUPYTER_ARGS="--port 8890"; Ctrl+C ends it)
-	@$(BIN)/python -m helpers.lab $(JUPYTER_ARGS)
+	@$(BIN)/python -m helpers.commands.lab $(JUPYTER_ARGS)
 
 notebooks: setup ## run all notebooks, build/notebooks/index.html (ARGS="03 -p 03.prompt=hello"; ARGS=99 cleans up)
-	@$(BIN)/python -m helpers.notebooks $(ARGS)
+	@$(BIN)/python -m helpers.commands.notebooks $(ARGS)
 
 test: setup ## run all tests (WORKERS=4: four files at a time, not two; TESTS=tests/helpers: some)
 	@$(BIN)/python scripts/chromium.py --install
@@ -41,10 +41,10 @@ synth: setup ## write the CloudFormation templates to build/cdk.out
 	@$(BIN)/python -m infra.app
 
 studio: setup ## the prompt studio as a web page of its own (its URL holds a token; Ctrl+C ends it)
-	@$(BIN)/python -m helpers.studio.page
+	@$(BIN)/python -m helpers.commands.studio_page
 
 local: setup ## start the local cloud and show how to reach it
-	@$(BIN)/python -c "from helpers.connection import connect; connect()"
+	@$(BIN)/python -c "from helpers.inference.connection import connect; connect()"
 	@$(BIN)/python -m localcloud status
 	@$(BIN)/python -m localcloud env
 
@@ -52,18 +52,19 @@ environment: setup ## write environment.yml (Studio, conda) from uv.lock
 	@$(BIN)/python scripts/environment_yml.py
 
 bench: setup ## benchmarks against named peers
-	@for file in bench/*.py; do echo "== $$file"; PYTHONPATH=.:models:lambdas $(BIN)/python "$$file" || exit 1; done
+	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
 
-.tools/train/ready: models/smallworld/requirements-train.txt
+.tools/train/ready: models/smallworld/training/requirements.txt
 	@$(PYTHON) -m venv .tools/train
 	@.tools/train/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@.tools/train/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 train: .tools/train/ready ## train the embedded models again, from nothing (days without a GPU; it resumes)
-	@for stage in train distill upsampler export; do PYTHONPATH=models .tools/train/bin/python -m smallworld.$$stage || exit 1; done
+	@for stage in train distill upsampler export; do .tools/train/bin/python -m smallworld.training.$$stage || exit 1; done
 
 score: setup ## how well the embedded model follows prompts
-	@PYTHONPATH=models $(BIN)/python -m smallworld.score
+	@$(BIN)/python -m smallworld.training.score
 
 clean: ## stop the local cloud and remove what was built (not the environments)
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m localcloud stop; fi

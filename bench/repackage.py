@@ -52,10 +52,10 @@ def prepare_shell(s3: Any, folder: Path) -> Callable[[], str]:
 
 
 def prepare_ours(s3: Any, folder: Path, variant: str) -> Callable[[], str]:
-    """The same by :mod:`helpers.repackage`."""
-    from helpers.jumpstart import Model
-    from helpers.repackage import facts, repackage
-    from helpers.repackage.sources import ObjectArtifact
+    """The same by :mod:`helpers.model.repackage`."""
+    from helpers.model.jumpstart import Model
+    from helpers.model.repackage import facts, repackage
+    from helpers.model.repackage.sources import ObjectArtifact
 
     uris = f"s3://{JUMPSTART}/{MODEL}", f"s3://{JUMPSTART}/{SCRIPT}"
     found = Model("model-bench", "1.0.0", *uris, "image", {}, False, ())
@@ -80,7 +80,7 @@ def prepare_ours(s3: Any, folder: Path, variant: str) -> Callable[[], str]:
 
 def child(variant: str, folder: Path) -> None:
     """Run one variant once, and print what it took."""
-    from helpers.connection import connect_inside
+    from helpers.inference.connection import connect_inside
 
     s3 = connect_inside().client("s3")
     task = prepare_shell(s3, folder) if variant == "shell" else prepare_ours(s3, folder, variant)
@@ -171,7 +171,7 @@ def cloud(folder: Path) -> Iterator[dict[str, str]]:
 
 def compare(size: int) -> dict[str, dict[str, Any]]:
     """Measure all variants on a model of ``size`` bytes."""
-    from helpers.connection import connect_inside
+    from helpers.inference.connection import connect_inside
 
     best: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as name, cloud(folder := Path(name)) as environment:

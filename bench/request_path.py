@@ -13,11 +13,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from helpers.connection import Connection, connect
-from helpers.deploy import deploy
-from helpers.errors import NotDeployedError
-from helpers.results import Result
-from helpers.timeline import wait_for_timelines
+from contract.errors import NotDeployedError
+from helpers.delivery.deployment import deploy
+from helpers.inference.connection import Connection, connect
+from helpers.inference.results import Result
+from helpers.inference.timeline import wait_for_timelines
 
 REQUEST = {"width": 128, "height": 128}
 WAIT_SECONDS = 600

@@ -1,4 +1,4 @@
 """What the notebooks import: settings, connection, JumpStart look-ups, inference client and deployment.
 
-The package itself imports nothing, so that ``helpers.settings`` costs no more than the standard library.
+The package itself imports nothing, so that ``contract.settings`` costs no more than the standard library.
 """

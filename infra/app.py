@@ -12,8 +12,8 @@ import infra  # noqa: F401 - first: it tells jsii where Node is
 # isort: split
 import aws_cdk as cdk
 
-from helpers.errors import SettingsError
-from helpers.settings import ROOT, Settings, load
+from contract.errors import SettingsError
+from contract.settings import ROOT, Settings, load
 from infra.application import BUNDLES, LAMBDAS, ApplicationStack
 from infra.bundling import bundling_failure
 from infra.errors import InfraError

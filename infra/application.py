@@ -10,7 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from helpers.settings import ROOT, Settings
+from contract.settings import ROOT, Settings
 from infra.async_endpoint import AsyncEndpoint
 from infra.autoscaling import BacklogScaling
 from infra.bundling import Interpreter, python_code

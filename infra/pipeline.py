@@ -11,7 +11,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from helpers.settings import Settings
+from contract.settings import Settings
 from infra.builds import Build
 from infra.deployments import Deployments
 from infra.failure_notice import FailureNotice

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import aws_cdk as cdk
 
-from helpers.settings import Settings
+from contract.settings import Settings
 from infra.builds import Build
 from infra.request_bucket import FAILURES, IMAGES, OUTPUT, REQUESTS, STATUS
 

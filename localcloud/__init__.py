@@ -4,6 +4,6 @@ Knows AWS's APIs and nothing of the workshop. ``localcloud.start()`` gives a :cl
 ``localcloud.running()`` the one that runs already; ``python -m localcloud`` does the same from a shell.
 """
 
-from localcloud.control import CloudError, Running, reset, running, start, stop
+from localcloud.process.control import CloudError, Running, reset, running, start, stop
 
 __all__ = ["CloudError", "Running", "reset", "running", "start", "stop"]

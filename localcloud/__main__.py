@@ -9,7 +9,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from localcloud import control
+from localcloud.process import control
 
 
 def _parser() -> argparse.ArgumentParser:

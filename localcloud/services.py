@@ -1,6 +1,6 @@
 """What a service of the local cloud is: operations on one side, CloudFormation types on the other.
 
-The front (``localcloud.front``) reads a request with botocore's service model, validates it, calls
+The front (``localcloud.http.front``) reads a request with botocore's service model, validates it, calls
 :meth:`Service.call` in a worker thread, validates the answer and writes it in the service's protocol. A service
 therefore sees and returns plain dictionaries in the shape that boto3 documents, and knows nothing of HTTP.
 """

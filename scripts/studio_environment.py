@@ -110,7 +110,7 @@ def main() -> None:
         "-m",
         "not cloud",
         "--deselect",
-        "tests/helpers/test_preflight.py::test_this_machine_is_ready",
+        "tests/helpers/preflight/test_preflight.py::test_this_machine_is_ready",
     ]
     run([*pytest, *unit], "the helpers' unit tests")
     run([*pytest, f"tests/notebooks/test_run.py::test_notebook[{chosen.notebook}]"], f"notebook {chosen.notebook}")

@@ -10,15 +10,15 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from helpers import ids
-from helpers.errors import JobFailed, WorkshopError
+from contract import ids
+from contract.errors import JobFailed, WorkshopError
+from helpers.inference.watching import LATE, CloseLook, EndpointWatch, ListingLook, Wait
 from helpers.studio import steps
 from helpers.studio.work import Complaint, Worker, said
-from helpers.watching import LATE, CloseLook, EndpointWatch, ListingLook, Wait
 
 if TYPE_CHECKING:
-    from helpers.connection import Connection
-    from helpers.jobs import Job
+    from helpers.inference.connection import Connection
+    from helpers.inference.jobs import Job
 
 FEW = 8
 """Up to so many requests are looked at key by key, more by listings."""

@@ -9,9 +9,9 @@ from typing import Any
 
 import traitlets
 
-from helpers.errors import ParameterError
-from helpers.jumpstart import SMALLWORLD_MODELS
-from helpers.parameters import Limits, checked_request
+from contract.errors import ParameterError
+from helpers.inference.parameters import Limits, checked_request
+from helpers.model.jumpstart import SMALLWORLD_MODELS
 from helpers.studio.parts import CSS, Part, module
 
 NOTHING_SENT = " Nothing was uploaded."
@@ -139,7 +139,7 @@ class Form(Part):
         Raises
         ------
         ParameterError
-            As :func:`helpers.parameters.checked_request`.
+            As :func:`helpers.inference.parameters.checked_request`.
         """
         return checked_request(self.prompt, self.parameters, limits=self._limits)
 

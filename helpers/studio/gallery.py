@@ -6,14 +6,14 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from helpers.errors import JobTimeoutError
+from contract.errors import JobTimeoutError
 from helpers.studio.shelf import Shelf, Tile
 from helpers.studio.views import GalleryView
 from helpers.studio.work import Worker
 
 if TYPE_CHECKING:
-    from helpers.connection import Connection
-    from helpers.jobs import Job
+    from helpers.inference.connection import Connection
+    from helpers.inference.jobs import Job
 
 PER_PAGE = 12
 BATCH = 4

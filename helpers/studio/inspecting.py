@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from helpers.errors import ResultError
-from helpers.results import Result
+from contract.errors import ResultError
+from helpers.inference.results import Result
 
 if TYPE_CHECKING:
-    from helpers.connection import Connection
+    from helpers.inference.connection import Connection
 
 
 def inspector_of(connection: Connection, about: Mapping[str, Any], picture: int) -> ipywidgets.Widget:
@@ -26,6 +26,6 @@ def inspector_of(connection: Connection, about: Mapping[str, Any], picture: int)
     pictures = about.get("pictures") or []
     if not 0 <= picture < len(pictures):
         raise ResultError(f"picture {picture}: the open request has {len(pictures)}; open one with pictures first.")
-    inspector = importlib.import_module("helpers.inspector")
+    inspector = importlib.import_module("helpers.show.inspector")
     made: ipywidgets.Widget = inspector.Inspector(Result(connection, about["id"]), picture)
     return made

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from helpers import ids
-from helpers.errors import ResultError
-from helpers.results import Result
-from helpers.timeline import Timeline, read_timeline
-from helpers.watching import failure_of, read_status
+from contract import ids
+from contract.errors import ResultError
+from helpers.inference.results import Result
+from helpers.inference.timeline import Timeline, read_timeline
+from helpers.inference.watching import failure_of, read_status
 
 if TYPE_CHECKING:
-    from helpers.connection import Connection
-    from helpers.jobs import Job
+    from helpers.inference.connection import Connection
+    from helpers.inference.jobs import Job
 
 SIDE = 256
 """Longest side of a small picture in pixels."""

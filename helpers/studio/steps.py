@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from helpers.settings import Settings
+    from contract.settings import Settings
 
 STEPS: Mapping[str, str] = {
     "uploaded": "Uploaded",

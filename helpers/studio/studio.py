@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from helpers import ids
-from helpers.errors import JobTimeoutError, ParameterError, ResultError
-from helpers.jobs import Job
+from contract import ids
+from contract.errors import JobTimeoutError, ParameterError, ResultError
+from helpers.inference.jobs import Job
 from helpers.studio import inspecting
 from helpers.studio.follow import Follower, Request
 from helpers.studio.form import Field, Form
@@ -25,7 +25,7 @@ from helpers.studio.views import DetailsView, Timeline
 from helpers.studio.work import Worker, said
 
 if TYPE_CHECKING:
-    from helpers.connection import Connection
+    from helpers.inference.connection import Connection
 
 WAIT_SECONDS = 900.0
 OPEN_SECONDS = 60.0

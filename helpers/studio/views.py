@@ -14,7 +14,7 @@ from helpers.studio.steps import LEGEND, STEPS, TEXTS, as_rows, progress, steps_
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from helpers.watching import EndpointWatch
+    from helpers.inference.watching import EndpointWatch
 
 MOST_ROWS = 8
 """Requests shown at a time; the others are counted."""

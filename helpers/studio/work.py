@@ -8,7 +8,7 @@ import time
 import weakref
 from collections.abc import Callable
 
-from helpers.errors import WorkshopError
+from contract.errors import WorkshopError
 
 Task = Callable[[], object]
 Complaint = Callable[[str], object]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from localcloud.coercion import api_parameters
+from localcloud.http.coercion import api_parameters
 from localcloud.services import ResourceType, ServiceError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from localcloud.coercion import api_parameters
-from localcloud.protocol import service_model
+from localcloud.http.coercion import api_parameters
+from localcloud.http.protocol import service_model
 from localcloud.services import ResourceType, ServiceError
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from localcloud import janitor, tied
 from localcloud.codebuild import supervisor
 from localcloud.codebuild.failures import BuildInterrupted
+from localcloud.process import janitor, tied
 
 CHUNK = 65536
 LONGEST_LINE = 100_000

@@ -1,7 +1,7 @@
 """The leader of a build's process group: starts the build's shell, and a new one when that ends.
 
 Runs as a process of its own (``python -I -S supervisor.py <lifeline> <status descriptor> <shell> <driver>``) that ends,
-with the whole group, when the local cloud does (:mod:`localcloud.tied`, whose text stands in front of this file).
+with the whole group, when the local cloud does (:mod:`localcloud.process.tied`, whose text stands in front of this file).
 Standard library only. The shell gets the requests on its standard input, and descriptor 3 for what it has to say.
 """
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from localcloud import janitor
 from localcloud.codebuild.buildspec import Buildspec
 from localcloud.codebuild.failures import PhaseFailed
+from localcloud.process import janitor
 from localcloud.sagemaker.process import HOST_VARIABLES
 from localcloud.services import Cloud
 

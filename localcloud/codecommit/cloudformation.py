@@ -10,7 +10,7 @@ from localcloud.codecommit.git import Git
 from localcloud.codecommit.records import FIRST_BRANCH, Record, Records
 from localcloud.codecommit.repositories import RepositoryOperations, check_tags
 from localcloud.codecommit.seed import seed
-from localcloud.coercion import api_parameters
+from localcloud.http.coercion import api_parameters
 from localcloud.services import Cloud, ServiceError
 
 KNOWN = ("RepositoryName", "RepositoryDescription", "Tags", "Code")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from localcloud.protocol import service_model
+from localcloud.http.protocol import service_model
 from localcloud.services import ServiceError
 
 

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from localcloud import janitor
+from localcloud.process import janitor
 from localcloud.services import ServiceError
 
 logger = logging.getLogger(__name__)

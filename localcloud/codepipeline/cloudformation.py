@@ -7,7 +7,7 @@ import secrets
 import string
 from typing import TYPE_CHECKING, Any
 
-from localcloud.coercion import api_parameters
+from localcloud.http.coercion import api_parameters
 from localcloud.services import ServiceError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
-from localcloud.deliveries import Deliveries, Outcome, Policy
+from localcloud.lambda_events import Deliveries, Outcome, Policy
 
 
 @contextlib.contextmanager

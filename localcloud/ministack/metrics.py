@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from localcloud.alarms import Decision, UnsupportedAlarmError, check_supported
+from localcloud.cloudwatch.alarms import Decision, UnsupportedAlarmError, check_supported
 from localcloud.ministack.functions import scope_of
 
 
 class Metrics:
-    """MiniStack's CloudWatch, whose alarms ``localcloud.watch`` evaluates."""
+    """MiniStack's CloudWatch, whose alarms ``localcloud.cloudwatch.alarm_watch`` evaluates."""
 
     def __init__(self, parts: Mapping[str, ModuleType]) -> None:
         self._alarms: Any = parts["cloudwatch"]
@@ -44,7 +44,7 @@ class Metrics:
         self._alarms._metrics.update(payload)
 
     def _take_over_alarms(self) -> None:
-        """Switch MiniStack's evaluation off (``localcloud.watch`` evaluates), and its clean-up at every request."""
+        """Switch MiniStack's evaluation off (``localcloud.cloudwatch.alarm_watch`` evaluates), and its clean-up at every request."""
         cloudwatch = self._alarms
         cloudwatch._evaluate_alarm = lambda alarm: None
         cloudwatch._evaluate_all_alarms = lambda: None

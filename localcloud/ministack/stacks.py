@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
-from localcloud.alarms import check_supported
+from localcloud.cloudwatch.alarms import check_supported
 from localcloud.ministack.change_sets import count_outputs
 from localcloud.services import ResourceType, ServiceError
 

@@ -11,7 +11,7 @@ import string
 import time
 from typing import TYPE_CHECKING, Any
 
-from localcloud.coercion import api_parameters
+from localcloud.http.coercion import api_parameters
 from localcloud.sagemaker.parts import invalid
 from localcloud.services import ResourceType, ServiceError
 

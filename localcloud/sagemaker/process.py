@@ -18,7 +18,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 from typing import Any
 
-from localcloud import janitor
+from localcloud.process import janitor
 
 logger = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value REAL NOT NULL);
 
 ANNOUNCED_SECONDS = 3.0
 """Real seconds for which an announced request is remembered: the receiver of its notification (a queue, say) may be in
-this same cloud, which writes that down a moment later (:mod:`localcloud.keeper`)."""
+this same cloud, which writes that down a moment later (:mod:`localcloud.process.keeper`)."""
 
 
 @dataclasses.dataclass(frozen=True)

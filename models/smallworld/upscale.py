@@ -60,7 +60,7 @@ class Upscaler:
     """
 
     def __init__(self, path: Path) -> None:
-        self._session = session(path, "python -m smallworld.upsampler")
+        self._session = session(path, "python -m smallworld.training.upsampler")
 
     def enlarge(self, base: NDArray[np.uint8], width: int, height: int, *, soft: bool = False) -> NDArray[np.uint8]:
         """Make the picture of the size asked for.

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from helpers import gallery
+from helpers.show import gallery
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 NOON = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)

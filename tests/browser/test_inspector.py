@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from helpers.inspector import Inspector, Subject
-from helpers.notebook_pages import write_page
+from helpers.commands.notebook_pages import write_page
+from helpers.show.inspector import Inspector, Subject
 from tests.browser.lab import Lab, shoot
 
 WIDTH, HEIGHT = 64, 48
@@ -182,8 +182,8 @@ def test_it_fits_a_phone(opened: Page, scheme: str) -> None:
 CELL = """
 import io, ipywidgets, numpy as np
 from PIL import Image
-from helpers.inspector import Inspector, Subject
-from helpers.notebook_pages import write_page
+from helpers.show.inspector import Inspector, Subject
+from helpers.commands.notebook_pages import write_page
 y, x = np.mgrid[:48, :64]
 array = np.stack([x * 4, y * 5, np.full_like(x, 9)], axis=2).astype(np.uint8)
 file = io.BytesIO(); Image.fromarray(array).save(file, "PNG")

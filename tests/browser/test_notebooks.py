@@ -35,7 +35,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
         def command(port: int) -> list[str]:
             options = ["--no-browser", f"--port={port}", "--ServerApp.port_retries=0"]
-            return [sys.executable, "-m", "helpers.lab", *options, "--LabApp.expose_app_in_browser=True"]
+            return [sys.executable, "-m", "helpers.commands.lab", *options, "--LabApp.expose_app_in_browser=True"]
 
         log = root / "lab.log"
         with serving(

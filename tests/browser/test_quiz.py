@@ -5,8 +5,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.lab import Lab
 
 CELL = """
-from helpers.checkpoint import checkpoint
-from helpers.quiz import quiz
+from helpers.show.checkpoints import checkpoint
+from helpers.show.quizzes import quiz
 checkpoint("the cell has run", True, "Run it.")
 quiz("Which alarm wakes the endpoint?", ["AlarmHigh", "HasBacklogWithoutCapacity"], 1,
      "It is 1 while something waits and nothing runs.", ["It has no data at zero instances.", ""])

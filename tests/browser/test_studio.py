@@ -12,10 +12,10 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 import localcloud
-from helpers import ids, settings
-from helpers.connection import Connection, connect
-from helpers.deploy import deploy
-from helpers.studio import page as studio_page
+from contract import ids, settings
+from helpers.delivery.deployment import deploy
+from helpers.inference.connection import Connection, connect
+from helpers.commands import studio_page
 from tests.browser.lab import Lab, Notebook, free_port, private_environment, serving, shoot, watch
 
 SECONDS = 120
@@ -24,8 +24,8 @@ expect.set_options(timeout=20_000)
 NAME = "studio-in-a-browser"
 CELL = """
 from pathlib import Path
-from helpers import settings
-from helpers.connection import connect
+from contract import settings
+from helpers.inference.connection import connect
 from helpers.studio import Studio
 
 connection = connect(settings.load(environ={overrides!r}), start=False, state=Path({state!r}))

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import localcloud
-from helpers import settings
-from helpers.connection import Connection, connect
-from helpers.deploy import deploy
+from contract import settings
+from helpers.delivery.deployment import deploy
+from helpers.inference.connection import Connection, connect
 
 
 def free_port() -> int:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from helpers import deploy, jumpstart
-from helpers.connection import Connection
-from helpers.errors import DeploymentError, ModelError
+from contract.errors import DeploymentError, ModelError
+from helpers.delivery import deployment
+from helpers.inference.connection import Connection
+from helpers.model import jumpstart
 
 BAD_KEY = "models/broken/model.tar.gz"
 
@@ -53,26 +54,28 @@ def test_small_world_is_not_published_to_aws(connection: Connection) -> None:
 
 
 @pytest.fixture
-def broken(connection: Connection, tmp_path: Path) -> Iterator[deploy.PackagedModel]:
+def broken(connection: Connection, tmp_path: Path) -> Iterator[deployment.PackagedModel]:
     """A packaged model without inference code."""
     config = tmp_path / "config.json"
     config.write_text(json.dumps({}))
     with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
         tar.add(config, "config.json")
-    bucket = deploy.stack_outputs(connection, connection.settings.models_stack)["ModelBucketName"]
+    bucket = deployment.stack_outputs(connection, connection.settings.models_stack)["ModelBucketName"]
     connection.client("s3").upload_file(str(tmp_path / "model.tar.gz"), bucket, BAD_KEY)
     image = jumpstart.look_up(connection, jumpstart.SMALLWORLD, "*", "ml.m5.large").image_uri
-    yield deploy.PackagedModel(bucket, BAD_KEY, "S3Object", image, jumpstart.SMALLWORLD, instance_type="ml.m5.large")
+    yield deployment.PackagedModel(
+        bucket, BAD_KEY, "S3Object", image, jumpstart.SMALLWORLD, instance_type="ml.m5.large"
+    )
     connection.client("s3").delete_object(Bucket=bucket, Key=BAD_KEY)
 
 
 def test_a_model_that_does_not_load_is_rolled_back_and_the_old_one_still_answers(
-    connection: Connection, broken: deploy.PackagedModel
+    connection: Connection, broken: deployment.PackagedModel
 ) -> None:
     said: list[str] = []
-    assembly = deploy.synthesise(connection, said.append)
+    assembly = deployment.synthesise(connection, said.append)
     with pytest.raises(DeploymentError, match=r"inference\.py"):
-        deploy._deploy_stack(
+        deployment._deploy_stack(
             connection, said.append, assembly, connection.settings.application_stack, broken.parameters()
         )
     job = connection.generate("a blue square on a white background", width=64, height=64, num_inference_steps=2)

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 import localcloud
-from helpers import settings
-from helpers.connection import Connection, connect
-from helpers.demo_pipeline import Demonstration, commit, copy_of_the_workshop, max_capacity
-from helpers.deploy import deploy_pipeline, destroy
-from helpers.errors import PipelineError
-from helpers.model_view import describe_model
-from helpers.pipeline import describe, executions, watch
-from helpers.pipeline_view import markup, text
-from helpers.settings import ROOT
-from helpers.source import push
+from contract import settings
+from contract.errors import PipelineError
+from contract.settings import ROOT
+from helpers.commands.demo_pipeline import Demonstration, commit, copy_of_the_workshop, max_capacity
+from helpers.delivery.deployment import deploy_pipeline, destroy
+from helpers.delivery.pipeline import describe, executions, watch
+from helpers.delivery.source import push
+from helpers.inference.connection import Connection, connect
+from helpers.model.model_view import describe_model
+from helpers.show.pipeline_view import markup, text
 
 from .conftest import free_port, until
 

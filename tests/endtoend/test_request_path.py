@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import ids
-from helpers.connection import Connection, connect
-from helpers.errors import JobFailed
-from helpers.jobs import Job
-from helpers.timeline import wait_for_timelines
+from contract import ids
+from contract.errors import JobFailed
+from helpers.inference.connection import Connection, connect
+from helpers.inference.jobs import Job
+from helpers.inference.timeline import wait_for_timelines
 from tests.endtoend.conftest import until
 
 SMALL = {"width": 64, "height": 64, "num_inference_steps": 4}

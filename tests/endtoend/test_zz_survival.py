@@ -5,8 +5,8 @@ import signal
 from pathlib import Path
 
 import localcloud
-from helpers.connection import Connection, connect
-from helpers.deploy import destroy
+from helpers.delivery.deployment import destroy
+from helpers.inference.connection import Connection, connect
 from tests.endtoend.conftest import until
 from tests.endtoend.test_request_path import SMALL, listing
 

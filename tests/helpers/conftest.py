@@ -16,12 +16,12 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from PIL import Image
 
-from helpers import ids, settings
-from helpers.connection import Connection
-from helpers.explain import Target
-from helpers.jobs import Job
-from helpers.targets import Access
-from helpers.watching import Timer
+from contract import ids, settings
+from helpers.inference.connection import Connection
+from helpers.inference.jobs import Job
+from helpers.inference.watching import Timer
+from helpers.target.explain import Target
+from helpers.target.targets import Access
 
 BUCKET, ENDPOINT = "workshop-bucket", "genai-async-endpoint"
 RECEIVED = dt.datetime(2026, 11, 22, 20, 45, 12, 345000, dt.UTC)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from helpers.settings import Bucket, Endpoint, Functions, Pipeline, Security, Settings, Workshop
+from contract.settings import Bucket, Endpoint, Functions, Pipeline, Security, Settings, Workshop
 from infra.app import build_app
 
 LAMBDA_PACKAGES = ("save_status", "extract_images")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.settings import ROOT
+from contract.settings import ROOT
 from infra import bundling, installer
 from infra.application import BUNDLES, LAMBDAS
 from infra.bundling import Interpreter, bundle, bundle_hash

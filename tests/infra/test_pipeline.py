@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from helpers.settings import ROOT
+from contract.settings import ROOT
 from infra.pipeline import PARAMETERS
 
 ARTIFACTS, READ, WRITE = "<Artifacts", "s3:GetObject", "s3:PutObject"

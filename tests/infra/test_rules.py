@@ -8,7 +8,7 @@ from pathlib import Path
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
-from helpers.settings import ROOT
+from contract.settings import ROOT
 from infra.app import build_app
 from tests.infra.conftest import VARIANTS
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from helpers.settings import Settings, Workshop
+from contract.settings import Settings, Workshop
 from infra.app import build_app
 from infra.errors import ConfigurationError
 from infra.network import Network

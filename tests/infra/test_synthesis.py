@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from helpers.settings import ROOT
+from contract.settings import ROOT
 
 
 def run_app(outdir, **environment):

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import localcloud
-from helpers import settings
-from helpers.demo_pipeline import copy_of_the_workshop
-from helpers.settings import ROOT
+from contract import settings
+from helpers.commands.demo_pipeline import copy_of_the_workshop
+from contract.settings import ROOT
 from tests.endtoend.conftest import free_port
 
 NAMES = (

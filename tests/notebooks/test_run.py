@@ -18,10 +18,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers import notebooks
-from helpers.connection import connect
-from helpers.notebook_pages import write_page
-from helpers.settings import ROOT, load
+from helpers.commands import notebooks
+from helpers.inference.connection import connect
+from helpers.commands.notebook_pages import write_page
+from contract.settings import ROOT, load
 
 from .copies import NAMES, SHORT
 

@@ -7,7 +7,7 @@ import sys
 import nbformat
 import pytest
 
-from helpers.settings import ROOT
+from contract.settings import ROOT
 
 from .copies import NAMES
 from .structure import problems
@@ -23,8 +23,8 @@ You will be able to
 
 **Time:** 2 minutes on either target. **Cost:** nothing. **Before:** nothing."""
 CONNECT = "import sys\nfrom pathlib import Path\n\nROOT = Path.cwd()\nsys.path.insert(0, str(ROOT))"
-QUIZ = "from helpers.quiz import quiz\n\nquiz('?', ['a', 'b'], 0, 'So.')"
-EXERCISE = "## Exercise\n\nTry.\n\n<details>\n\n```python\nfrom helpers.ids import new_id\n```\n\n</details>"
+QUIZ = "from helpers.show.quizzes import quiz\n\nquiz('?', ['a', 'b'], 0, 'So.')"
+EXERCISE = "## Exercise\n\nTry.\n\n<details>\n\n```python\nfrom contract.ids import new_id\n```\n\n</details>"
 
 
 def good():
@@ -40,7 +40,7 @@ def good():
         text("**Predict:** what will be shown?", id="predict"),
         code("a", id="show"),
         text("![a picture](picture.png)", id="shown"),
-        code("from helpers.checkpoint import checkpoint\n\ncheckpoint('a', a, 'Try again.')", id="check"),
+        code("from helpers.show.checkpoints import checkpoint\n\ncheckpoint('a', a, 'Try again.')", id="check"),
         text(EXERCISE, id="exercise"),
         code(QUIZ, id="quiz"),
         code(QUIZ, id="quiz-2"),
@@ -119,10 +119,10 @@ BROKEN = {
     "nothing asks the reader to predict": cell("predict", "What will be shown?"),
     "'check' follows cell 'show' without a word": drop("shown"),
     "cell 'show' is not Python: ": cell("show", "a ="),
-    "cell 'show': helpers.ids has no new_ids": cell("show", "from helpers.ids import new_ids"),
+    "cell 'show': contract.ids has no new_ids": cell("show", "from contract.ids import new_ids"),
     "cell 'show': helpers.idz cannot be imported": cell("show", "from helpers.idz import new_id"),
     "cell 'show': there is no module numpi": cell("show", "import numpi"),
-    "a piece of code in the text: helpers.ids has": cell("exercise", EXERCISE.replace("new_id", "old_id")),
+    "a piece of code in the text: contract.ids has": cell("exercise", EXERCISE.replace("new_id", "old_id")),
     "a cell sleeps": cell("show", "import time\ntime.sleep(1)"),
     "a cell asks for input": cell("show", "input('?')"),
     "the link 03_gone.ipynb leads nowhere": cell("predict", "**Predict** [x](03_gone.ipynb)"),

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from helpers.settings import ROOT
+from contract.settings import ROOT
 from scripts import environment_yml
 
 

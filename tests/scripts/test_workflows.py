@@ -7,7 +7,7 @@ import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 
-from helpers.settings import ROOT
+from contract.settings import ROOT
 
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 

@@ -1,8 +1,8 @@
 import pytest
 
-from helpers.errors import ParameterError
-from helpers.jumpstart import SMALLWORLD, SMALLWORLD_TURBO
-from helpers.parameters import limits_of
+from contract.errors import ParameterError
+from helpers.inference.parameters import limits_of
+from helpers.model.jumpstart import SMALLWORLD, SMALLWORLD_TURBO
 from helpers.studio.form import Field, Form, parsed
 
 

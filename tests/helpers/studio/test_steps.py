@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from helpers.settings import Settings
+from contract.settings import Settings
 from helpers.studio.steps import STEPS, TEXTS, progress, steps_of, waking_text
 
 

@@ -7,8 +7,8 @@ import weakref
 
 import pytest
 
-from helpers import ids
-from helpers.errors import JobTimeoutError, NotDeployedError, ParameterError, ResultError
+from contract import ids
+from contract.errors import JobTimeoutError, NotDeployedError, ParameterError, ResultError
 from helpers.studio import Studio
 
 SECONDS = 20

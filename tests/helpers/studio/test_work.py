@@ -2,7 +2,7 @@ import gc
 import threading
 import weakref
 
-from helpers.errors import TargetError
+from contract.errors import TargetError
 from helpers.studio.work import Worker
 
 SECONDS = 10

@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 import localcloud
-from localcloud.janitor import marked_processes
+from localcloud.process.janitor import marked_processes
 from tests.localcloud.platform.conftest import CloudUnderTest, wait_until
 
 from .conftest import MODULES, GitClient

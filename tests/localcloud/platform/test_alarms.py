@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from localcloud.alarms import UnsupportedAlarmError, check_supported, decide, evaluate
 from localcloud.clock import Clock
-from localcloud.watch import AlarmWatch
+from localcloud.cloudwatch.alarm_watch import AlarmWatch
+from localcloud.cloudwatch.alarms import UnsupportedAlarmError, check_supported, decide, evaluate
 
 # CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data": the two tables. 0 does not breach,
 # X does, - is missing; then the outcome for missing, ignore, breaching, notBreaching. "retain" keeps the state.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from localcloud.clock import Clock
-from localcloud.deliveries import RETRY_DELAYS, Deliveries, Outcome, Policy
+from localcloud.lambda_events import RETRY_DELAYS, Deliveries, Outcome, Policy
 
 from .conftest import wait_until
 

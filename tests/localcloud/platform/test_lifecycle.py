@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import localcloud
-from localcloud.janitor import marked_processes
+from localcloud.process.janitor import marked_processes
 
 from .conftest import CloudUnderTest, wait_until
 

@@ -17,8 +17,8 @@ from botocore.exceptions import ClientError
 from hypercorn.asyncio import serve
 from hypercorn.config import Config as ServerConfig
 
-from localcloud.constraints import compiled_pattern
-from localcloud.front import Front, Gate
+from localcloud.http.constraints import compiled_pattern
+from localcloud.http.front import Front, Gate
 from localcloud.services import ServiceError
 
 KEY = "LOCALCLOUDTESTTESTXX"
@@ -327,7 +327,7 @@ def test_java_patterns_of_the_models_are_understood(pattern: str, good: str, bad
 
 def test_nearly_every_pattern_of_our_services_is_checked() -> None:
     """Counted, so that a silently unchecked constraint shows."""
-    from localcloud.protocol import service_model
+    from localcloud.http.protocol import service_model
 
     unknown = [
         shape.metadata["pattern"]

@@ -19,7 +19,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from localcloud import control
+from localcloud.process import control
 
 SPEED = 600.0
 ROLE = "arn:aws:iam::000000000000:role/model"

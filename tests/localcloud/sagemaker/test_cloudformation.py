@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localcloud.coercion import api_parameters, coerce
-from localcloud.protocol import service_model
+from localcloud.http.coercion import api_parameters, coerce
+from localcloud.http.protocol import service_model
 from localcloud.sagemaker.cloudformation import physical_name
 from localcloud.services import ServiceError
 

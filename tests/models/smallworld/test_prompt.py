@@ -6,7 +6,6 @@ import zlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from smallworld import drawing
 from smallworld.prompt import (
     END,
     MAX_TOKENS,
@@ -22,6 +21,7 @@ from smallworld.prompt import (
     tokenize,
     unknown_words,
 )
+from smallworld.training import drawing
 
 
 def test_known_prompt_has_the_ids_that_the_weights_were_trained_with():

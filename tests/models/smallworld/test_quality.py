@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from smallworld import score
 from smallworld.palette import PALETTE
-from smallworld.questions import questions
 from smallworld.sample import Drawing
+from smallworld.training import score
+from smallworld.training.questions import questions
 
 
 @pytest.mark.parametrize(("color", "background"), [("red", "blue"), ("yellow", "black"), ("green", "white")])

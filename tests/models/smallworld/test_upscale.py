@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from PIL import Image
-from smallworld import drawing
 from smallworld.bundle import WEIGHTS
 from smallworld.schedule import BASE, MOST_ASPECT
-from smallworld.sharpness import sharpness
+from smallworld.training import drawing
+from smallworld.training.sharpness import sharpness
 from smallworld.upscale import Upscaler, doublings, full_size
 
 FILE = WEIGHTS / "upsampler.onnx"

@@ -1,0 +1,93 @@
+"""``make lab``: JupyterLab with the workshop's notebooks, on the configured target.
+
+The user's own Jupyter settings hold. Ours are the first notebook, the kernels' environment, a token, this machine
+only, and no news from elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+import urllib.parse
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from contract.errors import WorkshopError
+from contract.settings import ROOT, load
+from helpers.inference.connection import connect
+
+FIRST = "notebooks/00_start_here.ipynb"
+SETTINGS = ROOT / "build" / "lab"
+DEFAULTS = {
+    # Without these two JupyterLab asks at the first start whether it may fetch news.
+    "@jupyterlab/apputils-extension:notification": {"checkForUpdates": False, "fetchNews": "false"},
+}
+"""Defaults of JupyterLab's settings, in place of its own; what the user has set goes before them."""
+
+
+def write_defaults(folder: Path) -> Path:
+    """Write :data:`DEFAULTS` for JupyterLab, and return the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "overrides.json").write_text(json.dumps(DEFAULTS, indent=1), encoding="utf-8")
+    return folder
+
+
+def options(token: str, settings: Path) -> list[str]:
+    """What JupyterLab is started with; an option that is given again later wins."""
+    return [
+        "--ip=127.0.0.1",
+        f"--ServerApp.root_dir={ROOT}",
+        f"--LabApp.default_url=/lab/tree/{FIRST}",
+        f"--IdentityProvider.token={token}",
+        f"--LabApp.app_settings_dir={settings}",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--Application.log_level=WARN",
+        "--ServerApp.answer_yes=True",  # Ctrl+C ends it at once, in place of a question
+        *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
+    ]
+
+
+def environment(base: Mapping[str, str]) -> dict[str, str]:
+    """The kernels' environment: the helpers can be imported from any folder, and ``python3`` is this Python."""
+    path = os.pathsep.join(filter(None, (str(ROOT), base.get("PYTHONPATH"))))
+    return {**base, "PYTHONPATH": path, "JUPYTER_PREFER_ENV_PATH": "1"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Start the local cloud, when that is the target, and JupyterLab; return when it ends."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if load().workshop.target == "local":
+            cloud = connect()
+            sys.stdout.write(f"{cloud.target.described} is running\n")
+    except WorkshopError as problem:
+        sys.stdout.write(f"JupyterLab was not started: {problem}\n")
+        return 1
+    os.environ.update(environment(os.environ))
+    import voila  # noqa: F401 - an extension of the server, which shows Jupyter's own deprecations when it is imported
+    from jupyterlab.labapp import LabApp  # reads the environment when it is imported
+
+    # In this process, not as a command: command lines, and so the token, are seen by every user of the machine.
+    token = os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(24)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # among Jupyter's own parts
+        server = LabApp.initialize_server([*options(token, write_defaults(SETTINGS)), *given])
+    sys.stdout.write(f"JupyterLab: {address(server)}\nCtrl+C ends it; `make clean` ends the local cloud, too.\n")
+    sys.stdout.flush()
+    server.start()
+    return 0
+
+
+def address(server: Any) -> str:
+    """URL of a Jupyter server's first page, with its token."""
+    query = urllib.parse.urlencode({"token": server.identity_provider.token})
+    return f"http://127.0.0.1:{server.port}{server.base_url.rstrip('/')}/lab/tree/{FIRST}?{query}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""``make studio``: the prompt studio as a web page of its own.
+
+Voilà shows it, as an extension of a Jupyter server: Voilà by itself asks nobody for a token. The server listens on this
+machine only; each visit has a kernel of its own, which ends with the page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import nbformat
+
+from contract.errors import WorkshopError
+from contract.settings import ROOT
+from helpers.inference.connection import connect
+from helpers.studio.studio import Studio
+from helpers.target.targets import STATE
+
+FOLDER = ROOT / "build" / "studio"
+NOTEBOOK = "prompt-studio.ipynb"
+TEMPLATE = "prompt-studio"
+"""In ``voila/templates/``, where Jupyter looks for it below each folder of JUPYTER_PATH."""
+PORT = 8866
+IDLE_SECONDS = 3600
+"""A kernel whose page was closed without a word ends after so long."""
+
+
+def shown(state: str) -> Studio | ipywidgets.HTML:
+    """What the page shows: the studio, or why there is none."""
+    try:
+        return Studio(connect(state=Path(state)))
+    except WorkshopError as error:
+        message = ipywidgets.HTML()
+        message.value = f'<p role="alert"><strong>The studio cannot start.</strong> {_escaped(str(error))}</p>'
+        return message
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def write_notebook(folder: Path, state: Path) -> Path:
+    """Write the notebook that the page is made of, and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    cell = f"from helpers.commands.studio_page import shown\n\nstudio = shown({str(state)!r})\nstudio"
+    notebook: Any = nbformat.v4.new_notebook(  # type: ignore[no-untyped-call]
+        metadata={"title": "Prompt studio", "kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        cells=[nbformat.v4.new_code_cell(cell)],  # type: ignore[no-untyped-call]
+    )
+    nbformat.write(notebook, folder / NOTEBOOK)  # type: ignore[no-untyped-call]
+    return folder / NOTEBOOK
+
+
+def command(folder: Path, port: int) -> list[str]:
+    """The server's command line; the token is in :func:`environment`, where no other user of the machine sees it."""
+    return [
+        sys.executable,
+        *("-m", "jupyter", "server", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
+        *(f"--ServerApp.root_dir={folder}", "--ServerApp.terminals_enabled=False", "--ServerApp.answer_yes=True"),
+        *("--ServerApp.jpserver_extensions={'voila.server_extension': True}", "--ServerApp.log_level=WARN"),
+        f"--VoilaConfiguration.template={TEMPLATE}",
+        *(f"--MappingKernelManager.cull_idle_timeout={IDLE_SECONDS}", "--MappingKernelManager.cull_interval=60"),
+        *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
+    ]
+
+
+def environment(token: str, base: Mapping[str, str]) -> dict[str, str]:
+    """The server's environment: its token, and where it finds the template, and its kernels the helpers."""
+    path = os.pathsep.join(filter(None, (str(Path(__file__).parent), base.get("JUPYTER_PATH"))))
+    return {**base, "JUPYTER_TOKEN": token, "JUPYTER_PATH": path, "PYTHONPATH": str(ROOT)}
+
+
+def address(port: int, token: str) -> str:
+    """The page's URL."""
+    query = urllib.parse.urlencode({"token": token})
+    return f"http://127.0.0.1:{port}/voila/render/{NOTEBOOK}?{query}"
+
+
+def free_port(wanted: int) -> int:
+    """``wanted``, or any other that is free when somebody listens there."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve the page until Ctrl+C."""
+    parser = argparse.ArgumentParser(description="The prompt studio as a web page of its own.")
+    parser.add_argument("--port", type=int, default=PORT, help=f"by default {PORT}, or another when that is taken")
+    parser.add_argument("--state", type=Path, default=STATE, help="where the local cloud keeps its state")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the page's notebook is written")
+    chosen = parser.parse_args(arguments)
+    write_notebook(chosen.folder, chosen.state.resolve())
+    port, token = free_port(chosen.port), secrets.token_hex(16)
+    sys.stdout.write(f"Prompt studio: {address(port, token)}\nCtrl+C ends it.\n")
+    sys.stdout.flush()
+    server = subprocess.Popen(command(chosen.folder, port), env=environment(token, os.environ))
+    try:
+        return server.wait()
+    except KeyboardInterrupt:
+        return server.wait(30)
+    finally:
+        if server.poll() is None:
+            server.terminate()
+            server.wait(30)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

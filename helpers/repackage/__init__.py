@@ -1,6 +1,0 @@
-"""JumpStart's artifacts into one model for a SageMaker endpoint; see README.md beside this file."""
-
-from helpers.repackage.core import look_up, package, repackage
-from helpers.repackage.packaged import PackagedModel, Source, Stored
-
-__all__ = ["PackagedModel", "Source", "Stored", "look_up", "package", "repackage"]

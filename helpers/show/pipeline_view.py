@@ -1,0 +1,109 @@
+"""How an execution of the pipeline looks: HTML in a notebook, a table in a terminal, lines anywhere else."""
+
+from __future__ import annotations
+
+import html
+import importlib
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from helpers.delivery.pipeline import Action, Execution
+
+MARKS = {"Succeeded": "✓", "Failed": "✗", "InProgress": "…", "Waiting": "·", "Abandoned": "–"}
+"""A sign as well as a colour: not everybody sees both."""
+# Okabe and Ito's palette: told apart by colour-blind readers too, on light and on dark.
+COLOURS = {"Succeeded": "#009e73", "Failed": "#d55e00", "InProgress": "#0072b2"}
+
+
+def _row(action: Action) -> tuple[str, str, str, str, str]:
+    seconds = "" if action.seconds is None else f"{action.seconds:.0f} s"
+    return MARKS.get(action.status, "?"), action.stage, action.name, action.status, seconds
+
+
+def text(execution: Execution) -> str:
+    """The execution as a table of text."""
+    head = f"{execution.pipeline}: {execution.status}"
+    if execution.commit:
+        head += f", commit {execution.commit[:12]}"
+    rows = [_row(action) for action in execution.actions]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([head, *(f"  {line}" for line in lines)])
+
+
+def markup(execution: Execution) -> str:
+    """The execution as an HTML table that needs no style of its own and no network."""
+    rows = []
+    for action in execution.actions:
+        mark, stage, name, status, seconds = (html.escape(cell) for cell in _row(action))
+        colour = COLOURS.get(action.status, "inherit")
+        link = f' <a href="{html.escape(action.url)}">log</a>' if action.url.startswith("https://") else ""
+        reason = f"<br><small>{html.escape(action.message)}</small>" if action.status == "Failed" else ""
+        rows.append(
+            f'<tr><td style="text-align:left">{stage}</td><td style="text-align:left">{name}{reason}</td>'
+            f'<td style="text-align:left;color:{colour}">{mark} {status}{link}</td><td>{seconds}</td></tr>'
+        )
+    commit = f", commit <code>{html.escape(execution.commit[:12])}</code>" if execution.commit else ""
+    return (
+        f'<table role="status" aria-label="Pipeline execution"><caption style="text-align:left">'
+        f"<b>{html.escape(execution.pipeline)}</b>: {html.escape(execution.status)}{commit}</caption>"
+        "<thead><tr><th>Stage</th><th>Action</th><th>Status</th><th>Time</th></tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def live_view() -> Callable[[Execution], None]:
+    """What shows an execution here, each time in the same place where that is possible."""
+    notebook = _in_notebook()
+    if notebook is not None:
+        return notebook
+    return _terminal() if sys.stdout.isatty() else _lines()
+
+
+def _in_notebook() -> Callable[[Execution], None] | None:
+    """A view for a notebook's output cell; None outside of a kernel."""
+    ipython: Any = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is None or not hasattr(shell, "kernel"):
+        return None
+    display: Any = importlib.import_module("IPython.display").display
+    handle = display({"text/html": "", "text/plain": ""}, raw=True, display_id=True)
+
+    def show(execution: Execution) -> None:
+        handle.update({"text/html": markup(execution), "text/plain": text(execution)}, raw=True)
+
+    return show
+
+
+def _terminal() -> Callable[[Execution], None]:
+    """Redraws the table over the one before."""
+    height = 0
+
+    def show(execution: Execution) -> None:
+        nonlocal height
+        table = text(execution)
+        sys.stdout.write(f"\x1b[{height}A\x1b[J" if height else "")
+        sys.stdout.write(table + "\n")
+        sys.stdout.flush()
+        height = table.count("\n") + 1
+
+    return show
+
+
+def _lines() -> Callable[[Execution], None]:
+    """One line for each change, for logs."""
+    told: dict[tuple[str, str, str], str] = {}
+
+    def show(execution: Execution) -> None:
+        for action in execution.actions:
+            place = (execution.id, action.stage, action.name)
+            if action.status != told.get(place, "Waiting"):
+                told[place] = action.status
+                mark, stage, name, status, seconds = _row(action)
+                when = f" after {seconds}" if status not in ("InProgress", "Waiting") else ""
+                sys.stdout.write(f"  {mark} {stage} / {name}: {status}{when}\n")
+        sys.stdout.flush()
+
+    return show

@@ -1,0 +1,302 @@
+"""Asynchronous invocations of Lambda functions: durable, retried, and then handed to whoever is to hear of it.
+
+Follows the AWS Lambda Developer Guide: "How Lambda handles errors and retries with asynchronous invocation" (two more
+attempts, one minute after the first and two minutes after the second; throttled events return to the queue for up to
+six hours, from one second to five minutes apart), "Adding a dead-letter queue" and "Retaining records of asynchronous
+invocations" (destinations). The minutes pass on the cloud's clock.
+
+An event is written down before SNS's ``Publish`` or Lambda's ``Invoke`` answers, and struck off after its last
+attempt, so whatever kills the cloud loses none; one that was running then runs again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import logging
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from localcloud.clock import Clock
+
+logger = logging.getLogger("localcloud.lambda_events")
+
+RETRY_DELAYS = (60.0, 120.0)
+"""Cloud seconds before the second and before the third attempt."""
+_THROTTLE_DELAYS = (1.0, 300.0)
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS events (
+    id TEXT PRIMARY KEY, function TEXT NOT NULL, event TEXT NOT NULL, attempts INTEGER NOT NULL,
+    throttles INTEGER NOT NULL, accepted REAL NOT NULL, due REAL NOT NULL
+)"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """What a function's configuration says about asynchronous invocations. ARNs are empty when not configured."""
+
+    retries: int = 2
+    max_age: float = 21600.0
+    dead_letter: str = ""
+    on_success: str = ""
+    on_failure: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What one attempt came to. ``error`` is empty on success."""
+
+    payload: Any = None
+    error: str = ""
+    throttled: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class _Event:
+    id: str
+    function: str
+    event: str
+    attempts: int
+    throttles: int
+    accepted: float
+    due: float
+
+
+class Deliveries:
+    """The queue in front of the functions."""
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        *,
+        policy: Callable[[str], Policy | None],
+        invoke: Callable[[str, Any], Outcome],
+        client: Callable[[str], Any],
+        save: Callable[[], None],
+        concurrency: int,
+    ) -> None:
+        """Open the queue at ``path``.
+
+        Parameters
+        ----------
+        path : Path
+            The SQLite file.
+        clock : Clock
+        policy : callable
+            A function's policy by its ARN; None when there is no such function any more.
+        invoke : callable
+            Runs a function once; blocks.
+        client : callable
+            Gives boto3 clients, for dead-letter queues and destinations.
+        save : callable
+            Makes durable what was sent to a dead-letter queue or a destination; only then is the event forgotten.
+        concurrency : int
+            How many functions run at a time: each is a process on this machine.
+        """
+        self._clock = clock
+        self._policy = policy
+        self._invoke = invoke
+        self._client = client
+        self._save = save
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")  # survives the process's death; only a power cut may lose a write
+        self._db.execute(_SCHEMA)
+        self._lock = threading.Lock()
+        self._wake = threading.Condition(self._lock)
+        self._running: set[str] = set()
+        self._stopping = False
+        self._concurrency = concurrency
+        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="lambda-event")
+        self._thread = threading.Thread(target=self._dispatch, name="lambda-events", daemon=True)
+
+    def submit(self, function_arn: str, event: Any) -> None:
+        """Accept ``event`` for ``function_arn``. It is durable when this returns."""
+        now = time.time()
+        with self._wake:
+            self._db.execute(
+                "INSERT INTO events VALUES (?, ?, ?, 0, 0, ?, ?)",
+                (str(uuid.uuid4()), function_arn, json.dumps(event), now, now),
+            )
+            self._wake.notify()
+
+    def pending(self) -> int:
+        """How many events wait or run."""
+        with self._lock:
+            return int(self._db.execute("SELECT count(*) FROM events").fetchone()[0])
+
+    def start(self) -> None:
+        """Begin to deliver, what an earlier run left included."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Let what runs finish for at most ``timeout`` seconds; the rest waits for the next start."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self._thread.join(timeout)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        deadline = time.monotonic() + timeout
+        with self._wake:
+            while self._running and time.monotonic() < deadline:
+                self._wake.wait(0.05)
+            if not self._running:
+                self._db.close()
+
+    def _dispatch(self) -> None:
+        while True:
+            with self._wake:
+                if self._stopping:
+                    return
+                free = self._concurrency - len(self._running)
+                batch, wait = self._due(free) if free > 0 else ([], None)
+                if not batch:
+                    self._wake.wait(wait)
+                    continue
+                self._running.update(event.id for event in batch)
+            for event in batch:
+                self._pool.submit(self._attempt, event)
+
+    def _due(self, limit: int) -> tuple[list[_Event], float | None]:
+        """The next events to run, or how long to wait for one. The caller holds the lock."""
+        now = time.time()
+        batch: list[_Event] = []
+        for row in self._db.execute("SELECT * FROM events ORDER BY due"):
+            event = _Event(*row)
+            if event.id in self._running:
+                continue
+            if event.due > now:
+                return batch, min(event.due - now, 1.0)
+            batch.append(event)
+            if len(batch) == limit:
+                break
+        return batch, None
+
+    def _attempt(self, event: _Event) -> None:
+        try:
+            self._run(event)
+        except Exception:
+            logger.exception("event %s for %s: the delivery itself failed; again in a second", event.id, event.function)
+            self._postpone(event, event.attempts, event.throttles + 1, time.time() + 1)
+        finally:
+            with self._wake:
+                self._running.discard(event.id)
+                self._wake.notify_all()
+
+    def _run(self, event: _Event) -> None:
+        policy = self._policy(event.function)
+        if policy is None:
+            logger.warning("%s does not exist; an event for it is not delivered", event.function)
+            self._redrive(json.loads(event.event))
+            self._strike_off(event)
+            return
+        outcome = self._invoke(event.function, json.loads(event.event))
+        if outcome.throttled:
+            delay = min(_THROTTLE_DELAYS[0] * 2**event.throttles, _THROTTLE_DELAYS[1])
+            self._again_or_give_up(event, policy, outcome, event.attempts, event.throttles + 1, delay)
+            return
+        attempts = event.attempts + 1
+        if not outcome.error:
+            self._send_record(policy.on_success, event, outcome, "Success", attempts)
+            self._strike_off(event)
+        elif attempts > policy.retries:
+            self._give_up(event, policy, outcome, "RetriesExhausted", attempts)
+        else:
+            logger.info("%s failed (attempt %d): %s", event.function, attempts, outcome.error)
+            delay = RETRY_DELAYS[min(attempts, len(RETRY_DELAYS)) - 1]
+            self._again_or_give_up(event, policy, outcome, attempts, event.throttles, delay)
+
+    def _redrive(self, event: Any) -> None:
+        """Hand a notification whose function does not exist to its subscription's dead-letter queue.
+
+        Amazon SNS Developer Guide, "Amazon SNS dead-letter queues": a deleted endpoint is a client-side error, which
+        is not retried.
+        """
+        records = event.get("Records") if isinstance(event, dict) else None
+        if not records or records[0].get("EventSource") != "aws:sns":
+            return
+        arn = records[0]["EventSubscriptionArn"]
+        attributes = self._client("sns").get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+        policy = json.loads(attributes.get("RedrivePolicy") or "{}")
+        if "deadLetterTargetArn" in policy:
+            self._send(policy["deadLetterTargetArn"], json.dumps(records[0]["Sns"]), {})
+
+    def _again_or_give_up(
+        self, event: _Event, policy: Policy, outcome: Outcome, attempts: int, throttles: int, delay: float
+    ) -> None:
+        due = time.time() + self._clock.real(delay)
+        if due - event.accepted > self._clock.real(policy.max_age):
+            self._give_up(event, policy, outcome, "EventAgeExceeded", attempts)
+        else:
+            self._postpone(event, attempts, throttles, due)
+
+    def _give_up(self, event: _Event, policy: Policy, outcome: Outcome, condition: str, attempts: int) -> None:
+        logger.warning("%s: %s after %d attempts: %s", event.function, condition, attempts, outcome.error)
+        self._send_record(policy.on_failure, event, outcome, condition, attempts)
+        if policy.dead_letter:
+            attributes = {
+                "RequestID": {"DataType": "String", "StringValue": event.id},
+                "ErrorCode": {"DataType": "Number", "StringValue": "200"},
+                "ErrorMessage": {"DataType": "String", "StringValue": outcome.error[:1024] or "-"},
+            }
+            self._send(policy.dead_letter, event.event, attributes)
+        self._strike_off(event)
+
+    def _send_record(self, target: str, event: _Event, outcome: Outcome, condition: str, attempts: int) -> None:
+        """Send the invocation record of "Retaining records of asynchronous invocations" to a destination."""
+        if not target:
+            return
+        context: dict[str, Any] = {"statusCode": 200, "executedVersion": "$LATEST"}
+        if outcome.error:
+            context["functionError"] = "Unhandled"
+        record = {
+            "version": "1.0",
+            "timestamp": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "requestContext": {
+                "requestId": event.id,
+                "functionArn": f"{event.function}:$LATEST",
+                "condition": condition,
+                "approximateInvokeCount": attempts,
+            },
+            "requestPayload": json.loads(event.event),
+            "responseContext": context,
+            "responsePayload": outcome.payload,
+        }
+        self._send(target, json.dumps(record), {})
+
+    def _send(self, target: str, body: str, attributes: dict[str, Any]) -> None:
+        service, name = target.split(":")[2], target.rpartition(":")[2]
+        try:
+            if service == "sqs":
+                sqs = self._client("sqs")
+                url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+                sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=attributes)
+            elif service == "sns":
+                self._client("sns").publish(TopicArn=target, Message=body, MessageAttributes=attributes)
+            elif service == "lambda":
+                self.submit(target, json.loads(body))
+            else:
+                logger.error("%s is no destination that the local cloud knows (sqs, sns, lambda)", target)
+            self._save()
+        except Exception:
+            # Lambda, too, drops the event then and counts it in the metric DeadLetterErrors.
+            logger.exception("cannot deliver to %s: the event is lost, as on AWS", target)
+
+    def _strike_off(self, event: _Event) -> None:
+        with self._lock:
+            self._db.execute("DELETE FROM events WHERE id = ?", (event.id,))
+
+    def _postpone(self, event: _Event, attempts: int, throttles: int, due: float) -> None:
+        with self._lock:
+            self._db.execute(
+                "UPDATE events SET attempts = ?, throttles = ?, due = ? WHERE id = ?",
+                (attempts, throttles, due, event.id),
+            )
