@@ -15,8 +15,7 @@ from collections.abc import Callable
 
 from localcloud.codecommit.git import Git, GitMissing
 from localcloud.codecommit.records import Record, Records
-from localcloud.http.front import basic_user
-from localcloud.http.protocol import Request
+from localcloud.http.messages import Request, basic_user
 from localcloud.services import Receive, Scope, Send
 
 logger = logging.getLogger(__name__)

@@ -1,145 +1,31 @@
-"""The one door of the local cloud: who may enter, and which service answers.
+"""The one door of the local cloud: an ASGI application that finds the service that answers.
 
-An ASGI application. It refuses what a browser or another machine's name could send (a request with an ``Origin``, a
-foreign ``Host``) and any access key that this cloud did not issue; it answers the services of ``localcloud.registry``
-itself and leaves the rest to MiniStack.
+:mod:`localcloud.http.gate` decides who may enter. The services of :mod:`localcloud.registry` are answered here, and the
+rest is left to MiniStack.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import logging
 import urllib.parse
 from collections.abc import Callable, Iterable, MutableMapping
 from concurrent.futures import Executor
 from typing import Any
-from xml.sax.saxutils import escape
 
-from localcloud.http.protocol import (
-    CredentialScope,
-    JsonProtocol,
-    Request,
-    Response,
-    RestJsonProtocol,
-    credential_scope,
-    protocol_for,
-)
+from localcloud.http.gate import LIVENESS_PATH, Gate
+from localcloud.http.messages import CredentialScope, Request, Response, credential_scope
+from localcloud.http.protocol import JsonProtocol, RestJsonProtocol, protocol_for
 from localcloud.http.shapes import ShapeError
 from localcloud.services import Application, Receive, Scope, Send, Service, ServiceError
 
 logger = logging.getLogger("localcloud.http.front")
 
-LIVENESS_PATH = "/_localcloud/health"
 STATUS_PATH = "/_localcloud/status"
-_LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 # A request for one of our services is small: the largest is InvokeEndpointAsync's body (128 kB) and, in the JSON
 # services, a CodeCommit file (6 MB, base64).
 _MAX_BODY_BYTES = 16 * 1024 * 1024
-
-
-class Gate:
-    """Decides whether a request may enter."""
-
-    def __init__(
-        self,
-        access_key: str,
-        *,
-        issued: Callable[[str], bool],
-        callback: Callable[[str], bool],
-        mounted: Callable[[str], bool] = lambda path: False,
-    ) -> None:
-        """Admit ``access_key``.
-
-        Parameters
-        ----------
-        access_key : str
-            The access key of this cloud.
-        issued : callable
-            Whether this cloud itself issued a key (STS sessions, which the CDK works with; IAM users).
-        callback : callable
-            Whether a path is one that this cloud gave out unsigned, with a secret in it (CloudFormation's ResponseURL).
-        mounted : callable
-            Whether a path is for clients that know HTTP Basic authentication and no AWS signature (Git).
-        """
-        self._access_key = access_key
-        self._issued = issued
-        self._callback = callback
-        self._mounted = mounted
-
-    def refusal(self, request: Request) -> Response | None:
-        """The refusal, or None when the request may enter."""
-        if "origin" in request.headers:
-            return _refused(request, "AccessDenied", "The local cloud answers no browser: this request has an Origin.")
-        if not _is_local(request.headers.get("host", "")):
-            host = request.headers.get("host", "")
-            return _refused(request, "AccessDenied", f"The local cloud is not {host!r}; it answers to 127.0.0.1 only.")
-        if request.path == LIVENESS_PATH or self._callback(request.path):
-            return None
-        if self._mounted(request.path):
-            return self._challenge(request)
-        scope = credential_scope(request)
-        if scope is None:
-            return _refused(request, "MissingAuthenticationToken", "Request is missing Authentication Token")
-        if not self._known(scope.access_key):
-            return _refused(request, "InvalidClientTokenId", _foreign(scope.access_key))
-        if request.path.startswith(("/_ministack/", "/_localstack/", "/_aws/")):
-            return _refused(request, "AccessDenied", f"{request.path} is MiniStack's own and not part of this cloud.")
-        return None
-
-    def _known(self, access_key: str) -> bool:
-        return access_key == self._access_key or self._issued(access_key)
-
-    def _challenge(self, request: Request) -> Response | None:
-        """Ask for HTTP Basic credentials; the password is a signature, which is not verified here either."""
-        access_key = basic_user(request)
-        if access_key is None:
-            challenge = {"www-authenticate": 'Basic realm="local cloud"', "content-type": "text/plain"}
-            return Response(401, challenge, b"The local cloud asks for an access key as user name.\n")
-        if not self._known(access_key):
-            return Response(403, {"content-type": "text/plain"}, _foreign(access_key).encode() + b"\n")
-        return None
-
-
-def _foreign(access_key: str) -> str:
-    return (
-        f"The access key {access_key!r} is not the one of this local cloud: "
-        'take it from `eval "$(python -m localcloud env)"`.'
-    )
-
-
-def basic_user(request: Request) -> str | None:
-    """The access key in HTTP Basic credentials, without the session token that ``%`` may join to it; None if absent."""
-    kind, _, encoded = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() != "basic":
-        return None
-    try:
-        user = base64.b64decode(encoded, validate=True).decode().partition(":")[0]
-    except ValueError:
-        return None
-    return user.partition("%")[0]
-
-
-def _is_local(host: str) -> bool:
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    return name in _LOCAL_NAMES or name.endswith(".localhost")
-
-
-def _refused(request: Request, code: str, message: str) -> Response:
-    """403 in the protocol that the client speaks, so that it shows the message and not a parser's complaint."""
-    scope = credential_scope(request)
-    if scope is not None and scope.service == "s3":
-        body = f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
-        return Response(403, {"content-type": "application/xml"}, body.encode())
-    if "x-www-form-urlencoded" in request.headers.get("content-type", ""):
-        body = (
-            f"<ErrorResponse><Error><Type>Sender</Type><Code>{escape(code)}</Code>"
-            f"<Message>{escape(message)}</Message></Error></ErrorResponse>"
-        )
-        return Response(403, {"content-type": "text/xml"}, body.encode())
-    body = json.dumps({"__type": code, "message": message})
-    return Response(403, {"content-type": "application/json", "x-amzn-errortype": code}, body.encode())
 
 
 class Front:
@@ -307,7 +193,7 @@ def _without_cors(send: Send) -> Send:
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
-    """Say yes to the server's start and stop: ``localcloud.process.server`` does the work of both itself, in its order."""
+    """Say yes to start and stop: :mod:`localcloud.process.server` does the work of both, in its own order."""
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})

@@ -6,7 +6,6 @@ Auto Scaling, CodeCommit, CodePipeline, CodeBuild) and ``rest-json`` (method, pa
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import re
@@ -19,28 +18,9 @@ import botocore.session
 from botocore.model import ListShape, OperationModel, ServiceModel, Shape, StructureShape
 
 from localcloud.http.constraints import validation_message
+from localcloud.http.messages import Request, Response, credential_scope
 from localcloud.http.shapes import ShapeError, from_json, from_text, to_json
 from localcloud.services import ServiceError
-
-
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """One HTTP request. ``path`` is as sent (still percent-encoded), header names are lower-case."""
-
-    method: str
-    path: str
-    query: Mapping[str, list[str]]
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclasses.dataclass(frozen=True)
-class Response:
-    """One HTTP response."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 @functools.lru_cache(maxsize=1)
@@ -253,32 +233,3 @@ def _header_text(shape: Shape, value: Any) -> str:
     if shape.type_name == "boolean":
         return "true" if value else "false"
     return str(value)
-
-
-@dataclasses.dataclass(frozen=True)
-class CredentialScope:
-    """Who signed a request, and for which region and service."""
-
-    access_key: str
-    region: str
-    service: str
-
-
-_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
-_PRESIGNED = re.compile(r"([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
-
-
-def credential_scope(request: Request) -> CredentialScope | None:
-    """The signature's scope: ``Authorization`` header, or a presigned URL's ``X-Amz-Credential``; None if unsigned."""
-    authorization = request.headers.get("authorization", "")
-    if authorization.startswith("AWS4-HMAC-SHA256"):
-        match = _CREDENTIAL.search(authorization)
-        return CredentialScope(*match.groups()) if match else None
-    if "X-Amz-Credential" in request.query:
-        match = _PRESIGNED.fullmatch(request.query["X-Amz-Credential"][-1])
-        return CredentialScope(*match.groups()) if match else None
-    if authorization.startswith("AWS ") and ":" in authorization:  # S3's old signature
-        return CredentialScope(authorization[4:].partition(":")[0], "", "s3")
-    if "AWSAccessKeyId" in request.query:  # S3's old presigned URLs, which botocore still makes by default
-        return CredentialScope(request.query["AWSAccessKeyId"][-1], "", "s3")
-    return None

@@ -44,7 +44,10 @@ class Metrics:
         self._alarms._metrics.update(payload)
 
     def _take_over_alarms(self) -> None:
-        """Switch MiniStack's evaluation off (``localcloud.cloudwatch.alarm_watch`` evaluates), and its clean-up at every request."""
+        """Switch off MiniStack's evaluation, which :mod:`localcloud.cloudwatch.alarm_watch` does, and its clean-up.
+
+        MiniStack would clean up at every request.
+        """
         cloudwatch = self._alarms
         cloudwatch._evaluate_alarm = lambda alarm: None
         cloudwatch._evaluate_all_alarms = lambda: None

@@ -28,7 +28,7 @@ from localcloud.process.prerequisites import StartError, bind, clients, runtime_
 if TYPE_CHECKING:
     import types
 
-    from localcloud.http.protocol import CredentialScope, Request
+    from localcloud.http.messages import CredentialScope, Request
     from localcloud.services import Cloud, Service
 
 logger = logging.getLogger("localcloud.process.server")
@@ -134,7 +134,8 @@ class Server:
 
     def _assemble(self) -> None:
         from localcloud.cloudwatch.alarm_watch import AlarmWatch
-        from localcloud.http.front import Front, Gate
+        from localcloud.http.front import Front
+        from localcloud.http.gate import Gate
         from localcloud.lambda_events import Deliveries
         from localcloud.ministack import MiniStack
         from localcloud.process.keeper import StateKeeper

@@ -18,7 +18,8 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config as ServerConfig
 
 from localcloud.http.constraints import compiled_pattern
-from localcloud.http.front import Front, Gate
+from localcloud.http.front import Front
+from localcloud.http.gate import Gate
 from localcloud.services import ServiceError
 
 KEY = "LOCALCLOUDTESTTESTXX"
