@@ -10,10 +10,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from localcloud.clock import Clock
+from localcloud.clock import Clock
 
 
 class ServiceError(Exception):
@@ -151,6 +150,7 @@ class Service(Protocol):
     name: str
     """botocore's name: ``sagemaker``, ``sagemaker-runtime``, ``application-autoscaling``."""
     resource_types: tuple[ResourceType, ...]
+    """Set by ``create_services`` once the service exists: its types call it."""
 
     def start(self) -> None:
         """Load durable state and start background work; the cloud answers requests by now."""
@@ -167,9 +167,6 @@ class Service(Protocol):
             As AWS would answer; an operation that is not offered here raises ``UnsupportedOperation`` saying so.
         """
 
-
-ServiceFactory = Callable[[Cloud], list[Service]]
-"""``create_services(cloud)`` of a module that ``localcloud.registry`` names."""
 
 Operation = Callable[[dict[str, Any]], dict[str, Any]]
 """One operation of a service: parameters in, answer out."""

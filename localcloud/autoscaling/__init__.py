@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 def create_services(cloud: Cloud) -> list[Service]:
     """The service ``application-autoscaling`` of ``cloud``."""
+    from localcloud.autoscaling.cloudformation import resource_types
     from localcloud.autoscaling.service import ApplicationAutoScaling
 
-    return [ApplicationAutoScaling(cloud)]
+    service = ApplicationAutoScaling(cloud)
+    service.resource_types = resource_types(service)
+    return [service]

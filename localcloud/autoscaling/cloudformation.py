@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from localcloud.autoscaling.service import ApplicationAutoScaling
 from localcloud.http.coercion import api_parameters
 from localcloud.services import ResourceType, ServiceError
-
-if TYPE_CHECKING:
-    from localcloud.autoscaling.service import ApplicationAutoScaling
 
 SERVICE = "application-autoscaling"
 TARGET_KEYS = ("ResourceId", "ScalableDimension", "ServiceNamespace")

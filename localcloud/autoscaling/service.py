@@ -53,6 +53,7 @@ class ApplicationAutoScaling:
     """Register, deregister and describe targets; put, delete and describe policies; describe activities; tags."""
 
     name = "application-autoscaling"
+    resource_types: tuple[ResourceType, ...] = ()
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -72,9 +73,6 @@ class ApplicationAutoScaling:
             "UntagResource": self._untag,
             "ListTagsForResource": self._list_tags,
         }
-        from localcloud.autoscaling.cloudformation import resource_types
-
-        self.resource_types: tuple[ResourceType, ...] = resource_types(self)
 
     def start(self) -> None:
         """Listen to alarms and watch activities."""

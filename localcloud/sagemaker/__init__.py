@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 def create_services(cloud: Cloud) -> list[Service]:
     """The services ``sagemaker`` and ``sagemaker-runtime`` of ``cloud``."""
-    from localcloud.sagemaker.service import build
+    from localcloud.sagemaker.cloudformation import resource_types
+    from localcloud.sagemaker.runtime import Runtime
+    from localcloud.sagemaker.service import SageMaker
 
-    return build(cloud)
+    control = SageMaker(cloud)
+    control.resource_types = resource_types(control)
+    return [control, Runtime(control)]

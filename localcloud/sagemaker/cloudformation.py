@@ -9,14 +9,12 @@ from __future__ import annotations
 import secrets
 import string
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from localcloud.http.coercion import api_parameters
 from localcloud.sagemaker.parts import invalid
+from localcloud.sagemaker.service import SageMaker
 from localcloud.services import ResourceType, ServiceError
-
-if TYPE_CHECKING:
-    from localcloud.sagemaker.service import SageMaker
 
 LONGEST_NAME = 63
 POLL = 0.1

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from localcloud.sagemaker.endpoints import ACCEPTING, Endpoint
+from localcloud.sagemaker.service import SageMaker
 from localcloud.services import Operation, ResourceType, ServiceError, dispatch
-
-if TYPE_CHECKING:
-    from localcloud.sagemaker.service import SageMaker
 
 
 class Runtime:

@@ -14,8 +14,7 @@ from localcloud.sagemaker.metrics import Gauge, Metrics
 from localcloud.sagemaker.parts import Parts, invalid, not_offered, resource_arn
 from localcloud.sagemaker.process import Spawner
 from localcloud.sagemaker.requests import QUEUE, RequestQueue
-from localcloud.sagemaker.runtime import Runtime
-from localcloud.services import Cloud, Operation, ResourceType, Service, ServiceError, dispatch
+from localcloud.services import Cloud, Operation, ResourceType, ServiceError, dispatch
 from localcloud.store import Store
 
 INSTANCE_QUOTA = 20
@@ -26,6 +25,7 @@ class SageMaker:
     """Models, endpoint configurations, endpoints and tags."""
 
     name = "sagemaker"
+    resource_types: tuple[ResourceType, ...] = ()
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -57,9 +57,6 @@ class SageMaker:
             "ListTags": tags.list,
             "DeleteTags": tags.delete,
         }
-        from localcloud.sagemaker.cloudformation import resource_types
-
-        self.resource_types: tuple[ResourceType, ...] = resource_types(self)
 
     # Life of the service -----------------------------------------------------------------------------------------
 
@@ -293,9 +290,3 @@ def _check_deployment_config(parameters: dict[str, Any]) -> None:
     routing = settings.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
     if routing and routing["Type"] != "ALL_AT_ONCE":
         raise not_offered(f"traffic routing {routing['Type']}", "Updates are blue/green, all at once.")
-
-
-def build(cloud: Cloud) -> list[Service]:
-    """Both services, sharing one state."""
-    control = SageMaker(cloud)
-    return [control, Runtime(control)]
