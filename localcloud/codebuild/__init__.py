@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from localcloud.services import Cloud, Service
+from localcloud.codebuild.cloudformation import resource_types
+from localcloud.codebuild.service import CodeBuild
+from localcloud.services import Cloud, Service
 
 
 def create_services(cloud: Cloud) -> list[Service]:
-    """The service ``codebuild`` of ``cloud``."""
-    from localcloud.codebuild.service import CodeBuild
-
-    return [CodeBuild(cloud)]
+    """The service ``codebuild`` of ``cloud``, with its CloudFormation types."""
+    service = CodeBuild(cloud)
+    service.resource_types = resource_types(service)
+    return [service]

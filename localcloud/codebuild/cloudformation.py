@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import secrets
 import string
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
+from localcloud.codebuild.service import CodeBuild
 from localcloud.http.coercion import api_parameters
 from localcloud.http.protocol import service_model
 from localcloud.services import ResourceType, ServiceError
-
-if TYPE_CHECKING:
-    from localcloud.codebuild.service import CodeBuild
 
 LONGEST_NAME = {"project": 150, "report group": 128}
 

@@ -26,6 +26,7 @@ class CodeBuild:
     """Projects, builds, reports."""
 
     name = "codebuild"
+    resource_types: tuple[ResourceType, ...] = ()
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -46,9 +47,6 @@ class CodeBuild:
             "ListBuilds": self._list_builds,
             "ListBuildsForProject": self._list_builds_of_project,
         }
-        from localcloud.codebuild.cloudformation import resource_types
-
-        self.resource_types: tuple[ResourceType, ...] = resource_types(self)
 
     def start(self) -> None:
         """Take up what was queued; builds that ran when the cloud died are found at fault."""

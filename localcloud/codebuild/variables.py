@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,8 +11,7 @@ from botocore.exceptions import ClientError
 
 from localcloud.codebuild.buildspec import Buildspec
 from localcloud.codebuild.failures import PhaseFailed
-from localcloud.process import janitor
-from localcloud.sagemaker.process import HOST_VARIABLES
+from localcloud.process.environment import inherited
 from localcloud.services import Cloud
 
 RESERVED = "CODEBUILD_"
@@ -36,12 +34,9 @@ class Resolved:
 
 def base(cloud: Cloud, home: str, temporary: str) -> dict[str, str]:
     """What stands for the build image, and the way to this cloud; nothing else of the host."""
-    found = {name: os.environ[name] for name in HOST_VARIABLES if name in os.environ}
+    found = inherited()
     found |= {str(name): str(value) for name, value in (cloud.options.get("build_variables") or {}).items()}
-    found |= {"HOME": home, "TMPDIR": temporary} | dict(cloud.environment)
-    if janitor.MARK in os.environ:
-        found[janitor.MARK] = os.environ[janitor.MARK]
-    return found
+    return found | {"HOME": home, "TMPDIR": temporary} | dict(cloud.environment) | inherited(())
 
 
 def resolve(cloud: Cloud, spec: Buildspec, project: list[dict[str, Any]]) -> Resolved:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from localcloud.services import Cloud, Service
+from localcloud.codecommit.cloudformation import resource_types
+from localcloud.codecommit.service import CodeCommit
+from localcloud.services import Cloud, Service
 
 
 def create_services(cloud: Cloud) -> list[Service]:
-    """The service ``codecommit`` of ``cloud``."""
-    from localcloud.codecommit.service import CodeCommit
-
-    return [CodeCommit(cloud)]
+    """The service ``codecommit`` of ``cloud``, with its CloudFormation types."""
+    service = CodeCommit(cloud)
+    service.resource_types = resource_types(service)
+    return [service]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from localcloud.codecommit.announcements import Announcements
 from localcloud.codecommit.branches import check_branch
-from localcloud.codecommit.git import Git
-from localcloud.codecommit.records import FIRST_BRANCH, Record, Records
-from localcloud.codecommit.repositories import RepositoryOperations, check_tags
+from localcloud.codecommit.records import FIRST_BRANCH, Record
+from localcloud.codecommit.repositories import check_tags
 from localcloud.codecommit.seed import seed
+from localcloud.codecommit.service import CodeCommit
 from localcloud.http.coercion import api_parameters
-from localcloud.services import Cloud, ServiceError
+from localcloud.services import ResourceType, ServiceError
 
 KNOWN = ("RepositoryName", "RepositoryDescription", "Tags", "Code")
 REFUSED = {
@@ -26,14 +25,12 @@ class RepositoryType:
     name = "AWS::CodeCommit::Repository"
     replacing: tuple[str, ...] = ()
 
-    def __init__(
-        self, cloud: Cloud, git: Git, records: Records, announcements: Announcements, operations: RepositoryOperations
-    ) -> None:
-        self._cloud = cloud
-        self._git = git
-        self._records = records
-        self._announcements = announcements
-        self._operations = operations
+    def __init__(self, control: CodeCommit) -> None:
+        self._cloud = control.cloud
+        self._git = control.git
+        self._records = control.records
+        self._announcements = control.announcements
+        self._operations = control.repositories
 
     def create(self, logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
         """CreateRepository, then the first commit from ``Code``."""
@@ -113,3 +110,8 @@ def _check_code(code: dict[str, Any]) -> None:
     missing = [name for name in ("Bucket", "Key") if not source.get(name)]
     if missing:
         raise ServiceError("InvalidRequest", f"Code.S3 lacks {' and '.join(missing)}.")
+
+
+def resource_types(control: CodeCommit) -> tuple[ResourceType, ...]:
+    """The one type."""
+    return (RepositoryType(control),)

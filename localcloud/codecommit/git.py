@@ -9,13 +9,11 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from localcloud.process import janitor
+from localcloud.process.environment import inherited
 from localcloud.services import ServiceError
 
 logger = logging.getLogger(__name__)
 
-HOST_VARIABLES = ("PATH", janitor.MARK)
-"""What git needs of the host to run at all, and the janitor's mark."""
 COMMAND_SECONDS = 120.0
 
 
@@ -50,7 +48,7 @@ class Git:
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         """The whole environment of a git process."""
-        variables = {name: os.environ[name] for name in HOST_VARIABLES if name in os.environ}
+        variables = inherited(("PATH",))
         variables |= {
             "HOME": str(self._home),
             "LC_ALL": "C.UTF-8",

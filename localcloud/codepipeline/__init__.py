@@ -5,14 +5,13 @@ It sees CodeCommit, CodeBuild, CloudFormation, S3 and SNS through their public A
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from localcloud.services import Cloud, Service
+from localcloud.codepipeline.cloudformation import resource_types
+from localcloud.codepipeline.service import CodePipeline
+from localcloud.services import Cloud, Service
 
 
 def create_services(cloud: Cloud) -> list[Service]:
-    """The service ``codepipeline`` of ``cloud``."""
-    from localcloud.codepipeline.service import CodePipeline
-
-    return [CodePipeline(cloud)]
+    """The service ``codepipeline`` of ``cloud``, with its CloudFormation types."""
+    service = CodePipeline(cloud)
+    service.resource_types = resource_types(service)
+    return [service]

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import secrets
 import string
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from localcloud.codepipeline.service import CodePipeline
 from localcloud.http.coercion import api_parameters
-from localcloud.services import ServiceError
-
-if TYPE_CHECKING:
-    from localcloud.codepipeline.service import CodePipeline
+from localcloud.services import ResourceType, ServiceError
 
 LONGEST_NAME = 100
 OWN_PROPERTIES = ("DisableInboundStageTransitions", "RestartExecutionOnUpdate", "Tags")
@@ -127,3 +125,8 @@ class PipelineType:
         if new and new != old:
             tags = [{"key": key, "value": value} for key, value in new.items()]
             self._control.call("TagResource", {"resourceArn": arn, "tags": tags})
+
+
+def resource_types(control: CodePipeline) -> tuple[ResourceType, ...]:
+    """The one type."""
+    return (PipelineType(control),)

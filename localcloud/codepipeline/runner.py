@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.codepipeline.action_types import key_of
+from localcloud.codepipeline.actions import PROVIDERS
 from localcloud.codepipeline.actions.job import ActionError, Job, Outcome, UnwantedError
 from localcloud.codepipeline.artifacts import Artifact, ArtifactError, ArtifactStore
 from localcloud.codepipeline.records import Action, Execution, Records
@@ -110,8 +111,6 @@ class Runner:
         )
 
     def _run(self, job: Job, execution: Execution, action: Action) -> None:
-        from localcloud.codepipeline.actions import PROVIDERS
-
         try:
             outcome = PROVIDERS[key_of({"actionTypeId": action["Type"]})](job)
             changes = _succeeded(outcome, action["External"])

@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 from localcloud.codepipeline import controls, structure, views
-from localcloud.codepipeline.cloudformation import PipelineType
 from localcloud.codepipeline.engine import Engine, source_actions
 from localcloud.codepipeline.polling import Polling
 from localcloud.codepipeline.records import Execution, Records
@@ -34,6 +33,7 @@ class CodePipeline:
     """Pipelines, their executions, approvals and tags."""
 
     name = "codepipeline"
+    resource_types: tuple[ResourceType, ...] = ()
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -62,7 +62,6 @@ class CodePipeline:
             "UntagResource": self._tags.untag,
             "ListTagsForResource": self._tags.list,
         }
-        self.resource_types: tuple[ResourceType, ...] = (PipelineType(self),)
 
     def start(self) -> None:
         """Take executions up again, poll sources, and be a target of EventBridge's rules."""

@@ -18,14 +18,11 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 from typing import Any
 
-from localcloud.process import janitor
+from localcloud.process.environment import inherited
 
 logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parents[2]
-HOST_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", janitor.MARK)
-"""What a process needs of the host to run at all, and the janitor's mark; nothing else of the host's environment
-reaches a model."""
 
 
 class ContainerFailed(Exception):  # noqa: N818 - named for what happened
@@ -77,7 +74,7 @@ class ContainerSpec:
     def variables(self) -> dict[str, str]:
         """The container's whole environment; paths below /opt/ml/model become this instance's folder."""
         home = self.folder / "home"
-        merged = {name: os.environ[name] for name in HOST_VARIABLES if name in os.environ}
+        merged = inherited()
         merged |= {"HOME": str(home), "TMPDIR": str(home), "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)}
         # SageMaker Developer Guide, "Environment variables used by SageMaker containers" (SM_MODEL_DIR and the like).
         merged |= {
