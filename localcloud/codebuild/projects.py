@@ -6,8 +6,8 @@ import re
 import time
 from typing import Any
 
+from localcloud.codebuild.files.sources import TYPES, is_inline
 from localcloud.codebuild.listing import invalid, missing, page, sorted_by, tagged
-from localcloud.codebuild.sources import TYPES, is_inline
 from localcloud.services import Cloud, Operation, ServiceError
 from localcloud.store import Store
 

@@ -8,12 +8,12 @@ import time
 from typing import Any
 
 from localcloud.codebuild import plans
+from localcloud.codebuild.builds.record import BUILD, PLAN
+from localcloud.codebuild.builds.scheduler import Scheduler
+from localcloud.codebuild.files.places import remove_tree
 from localcloud.codebuild.listing import invalid, missing, page, sorted_by
-from localcloud.codebuild.places import remove_tree
 from localcloud.codebuild.projects import Projects
-from localcloud.codebuild.record import BUILD, PLAN
-from localcloud.codebuild.reports import Reports
-from localcloud.codebuild.scheduler import Scheduler
+from localcloud.codebuild.reports.operations import Reports
 from localcloud.services import Cloud, Operation, ResourceType, ServiceError, dispatch
 from localcloud.store import Store
 

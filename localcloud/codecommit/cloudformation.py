@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from localcloud.codecommit.branches import check_branch
+from localcloud.codecommit.operations.branches import check_branch
+from localcloud.codecommit.operations.repositories import check_tags
 from localcloud.codecommit.records import FIRST_BRANCH, Record
-from localcloud.codecommit.repositories import check_tags
 from localcloud.codecommit.seed import seed
 from localcloud.codecommit.service import CodeCommit
 from localcloud.http.coercion import api_parameters

@@ -10,8 +10,8 @@ import zipfile
 from pathlib import Path
 from typing import IO, Any
 
-from localcloud.codecommit.changes import check_path
 from localcloud.codecommit.git import Git, GitFailed
+from localcloud.codecommit.operations.changes import check_path
 from localcloud.codecommit.repository import HEADS
 from localcloud.services import ServiceError
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from localcloud.codecommit.announcements import Announcements
-from localcloud.codecommit.branches import BranchOperations
-from localcloud.codecommit.commits import CommitOperations
-from localcloud.codecommit.contents import ContentOperations
 from localcloud.codecommit.git import Git, GitMissing
+from localcloud.codecommit.operations.branches import BranchOperations
+from localcloud.codecommit.operations.commits import CommitOperations
+from localcloud.codecommit.operations.contents import ContentOperations
+from localcloud.codecommit.operations.repositories import RepositoryOperations
 from localcloud.codecommit.records import Records
-from localcloud.codecommit.repositories import RepositoryOperations
 from localcloud.codecommit.smart_http import PREFIX, SmartHttp
 from localcloud.services import Application, Cloud, Operation, ResourceType, dispatch
 from localcloud.store import Store

@@ -14,8 +14,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.codepipeline.actions import codecommit, s3
-from localcloud.codepipeline.engine import Engine, source_actions
-from localcloud.codepipeline.records import ENDED
+from localcloud.codepipeline.executions.engine import Engine, source_actions
+from localcloud.codepipeline.executions.records import ENDED
 from localcloud.services import Cloud, ServiceError
 
 logger = logging.getLogger(__name__)

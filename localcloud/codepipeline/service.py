@@ -7,10 +7,11 @@ import logging
 import time
 from typing import Any
 
-from localcloud.codepipeline import controls, structure, views
-from localcloud.codepipeline.engine import Engine, source_actions
+from localcloud.codepipeline import structure, views
+from localcloud.codepipeline.executions import controls
+from localcloud.codepipeline.executions.engine import Engine, source_actions
+from localcloud.codepipeline.executions.records import Execution, Records
 from localcloud.codepipeline.polling import Polling
-from localcloud.codepipeline.records import Execution, Records
 from localcloud.codepipeline.tags import Tags
 from localcloud.services import Cloud, Operation, ResourceType, ServiceError, dispatch
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localcloud.codepipeline.engine import Engine
+from localcloud.codepipeline.executions.engine import Engine
 from localcloud.services import Cloud, ServiceError
 
 MOST = 50

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from localcloud.codepipeline.engine import disabled_reason
-from localcloud.codepipeline.records import INSIDE, WAITING, Action, Execution
+from localcloud.codepipeline.executions.engine import disabled_reason
+from localcloud.codepipeline.executions.records import INSIDE, WAITING, Action, Execution
 
 LONGEST_SUMMARY = 2048
 

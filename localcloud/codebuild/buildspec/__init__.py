@@ -1,0 +1,1 @@
+"""Buildspecs: read, checked, and refused with the line, before anything runs."""

@@ -1,0 +1,1 @@
+"""Report groups and reports: what a build's tests said."""

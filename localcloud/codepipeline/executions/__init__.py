@@ -1,0 +1,1 @@
+"""Executions: the state machine, its records, and the threads that run actions."""
