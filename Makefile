@@ -32,9 +32,11 @@ test: setup ## run all tests (WORKERS=4: four files at a time, not two; TESTS=te
 test-studio: setup ## unit tests and a notebook in an environment like SageMaker Studio's (downloads 2 GB)
 	@$(BIN)/python scripts/studio_environment.py $(ARGS)
 
-lint: setup ## format, style and types
+lint: setup ## format, style, layers, dead names and types
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/vulture
 	@$(BIN)/mypy
 
 synth: setup ## write the CloudFormation templates to build/cdk.out
@@ -44,7 +46,7 @@ studio: setup ## the prompt studio as a web page of its own (its URL holds a tok
 	@$(BIN)/python -m helpers.commands.studio_page
 
 local: setup ## start the local cloud and show how to reach it
-	@$(BIN)/python -c "from helpers.inference.connection import connect; connect()"
+	@$(BIN)/python -c "from helpers import connect; connect()"
 	@$(BIN)/python -m localcloud status
 	@$(BIN)/python -m localcloud env
 

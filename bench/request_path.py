@@ -16,8 +16,7 @@ from pathlib import Path
 from contract.errors import NotDeployedError
 from helpers.delivery.deployment import deploy
 from helpers.inference.connection import Connection, connect
-from helpers.inference.results import Result
-from helpers.inference.timeline import wait_for_timelines
+from helpers.inference.results import Result, wait_for_timelines
 
 REQUEST = {"width": 128, "height": 128}
 WAIT_SECONDS = 600

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from helpers.delivery.pipeline import Execution
-    from helpers.inference.jobs import Job
+from typing import Any
 
 
 class WorkshopError(Exception):
@@ -47,7 +43,7 @@ class PipelineError(WorkshopError):
         How far it came.
     """
 
-    def __init__(self, message: str, execution: Execution | None = None) -> None:
+    def __init__(self, message: str, execution: Any = None) -> None:
         super().__init__(message)
         self.execution = execution
 
@@ -79,7 +75,7 @@ class SubmissionError(TargetError):
         Those that run, and those that do not; ``job.submit()`` tries one of the latter again.
     """
 
-    def __init__(self, message: str, accepted: Sequence[Job], refused: Sequence[Job]) -> None:
+    def __init__(self, message: str, accepted: Sequence[Any], refused: Sequence[Any]) -> None:
         super().__init__(message)
         self.accepted, self.refused = list(accepted), list(refused)
 

@@ -12,12 +12,13 @@ import secrets
 import threading
 import time
 
+from contract import names
 from contract.errors import ParameterError
 
-PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+PATTERN = re.compile(names.INFERENCE_ID)
 """What every part of the workshop takes for an inference id."""
 
-REQUESTS, STATUS, IMAGES = "requests/", "status/", "images/"
+REQUESTS, STATUS, IMAGES = f"{names.REQUESTS}/", f"{names.STATUS}/", f"{names.IMAGES}/"
 """Prefixes in the bucket, each followed by an inference id."""
 
 _LOCK = threading.Lock()

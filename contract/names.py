@@ -25,7 +25,7 @@ INFERENCE_ID = r"[A-Za-z0-9._-]{1,64}"
 TAG = "workshop"
 """A tag on every resource of the workshop, with the workshop's name as its value."""
 VARIANT = "AllTraffic"
-"""The only production variant of the endpoint."""
+"""The only production variant of the endpoint. Once an endpoint scales, UpdateEndpoint cannot rename its variant."""
 MODEL_PARAMETERS = ("ModelBucket", "ModelKey", "ModelDataType", "ImageUri", "InstanceType", "ModelId", "AcceptEula")
 """Parameters of the application stack that say which model it deploys; keys of ``model.json`` in the pipeline."""
 MODEL_BUCKET_OUTPUT = "ModelBucketName"

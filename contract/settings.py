@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from contract.errors import SettingsError
+from contract.names import SMALLWORLD
 
 ROOT = Path(__file__).resolve().parent.parent
 """The repository's root, where ``workshop.toml`` and ``cdk.json`` lie."""
@@ -73,7 +74,7 @@ class Workshop:
 class Model:
     """``[model]``: which JumpStart model, on which instance."""
 
-    id: str = _key(matching(r"[a-z0-9][A-Za-z0-9.-]{0,127}", "a JumpStart model id"), "model-txt2img-smallworld")
+    id: str = _key(matching(r"[a-z0-9][A-Za-z0-9.-]{0,127}", "a JumpStart model id"), SMALLWORLD)
     version: str = _key(matching(r"\*|\d+(\.\d+|\.\*)*", '"*" or a version such as 1.0.0'), "*")
     instance_type: str = _key(
         matching(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "a SageMaker instance type, such as ml.m5.large"), "ml.m5.large"

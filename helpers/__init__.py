@@ -1,4 +1,9 @@
-"""What the notebooks import: settings, connection, JumpStart look-ups, inference client and deployment.
+"""The workshop's client: what notebooks, commands and builds import, a room for each purpose.
 
-The package itself imports nothing, so that ``contract.settings`` costs no more than the standard library.
+Each room has a face, its ``__init__``: what it offers to others is listed in the ``__init__.pyi`` beside it and loaded
+when it is asked for, so that a name costs no more than the modules behind it.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,1 @@
+"""What ``make`` starts, each with ``python -m helpers.commands.<name>``; nothing imports from here."""

@@ -20,7 +20,7 @@ from contract.errors import ResultError, WorkshopError
 from contract.settings import ROOT
 from helpers.delivery.deployment import deploy
 from helpers.inference.connection import connect
-from helpers.inference.timeline import wait_for_timelines
+from helpers.inference.results import wait_for_timelines
 from helpers.show import gallery
 
 if TYPE_CHECKING:

@@ -16,18 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 from contract import settings
 from contract.errors import PipelineError, WorkshopError
+from contract.names import MODEL_BUCKET_OUTPUT, VARIANT
 from contract.settings import ROOT
 from helpers.commands.demo import Clock
-from helpers.delivery.deployment import deploy_pipeline, stack_outputs
+from helpers.delivery.deployment import deploy_pipeline
 from helpers.delivery.pipeline import watch
 from helpers.delivery.source import push
 from helpers.inference.connection import connect
+from helpers.target.stacks import stack_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from helpers.delivery.pipeline import Execution
     from helpers.inference.connection import Connection
+    from helpers.show.pipeline_view import Execution
 
 FOLDER = ROOT / "build" / "demo-pipeline"
 PROMPT = "a yellow star on a purple background"
@@ -78,7 +80,7 @@ def endpoint_of(connection: Connection) -> tuple[str, str]:
 def packaging(connection: Connection) -> str:
     """What the newest build of the model said of it."""
     s3 = connection.client("s3")
-    bucket = (stack_outputs(connection, connection.settings.models_stack) or {})["ModelBucketName"]
+    bucket = (stack_outputs(connection, connection.settings.models_stack) or {})[MODEL_BUCKET_OUTPUT]
     times = {
         str(item["Key"]): str(item["LastModified"])
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="models/")
@@ -91,7 +93,7 @@ def max_capacity(connection: Connection) -> int:
     """The upper bound of the endpoint's scaling."""
     name = connection.names.endpoint
     found = connection.client("application-autoscaling").describe_scalable_targets(
-        ServiceNamespace="sagemaker", ResourceIds=[f"endpoint/{name}/variant/AllTraffic"]
+        ServiceNamespace="sagemaker", ResourceIds=[f"endpoint/{name}/variant/{VARIANT}"]
     )
     return int(found["ScalableTargets"][0]["MaxCapacity"])
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import html
 import mimetypes
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import nbformat
 from nbconvert import HTMLExporter
-
-if TYPE_CHECKING:
-    from helpers.commands.notebooks import Outcome
 
 HERE = Path(__file__).parent
 TEMPLATE = "notebook_page"
@@ -58,6 +56,33 @@ $problem
 </body>
 </html>
 """)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a notebook went.
+
+    Attributes
+    ----------
+    name : str
+        Its file's name without the ending.
+    title : str
+        Its first heading.
+    status : str
+        ``passed``, ``failed``, or ``not run``, since one before it failed.
+    minutes : float or None
+    page : Path or None
+        The HTML page.
+    error : str
+        What went wrong, with the cell's source.
+    """
+
+    name: str
+    title: str
+    status: str = "not run"
+    minutes: float | None = None
+    page: Path | None = None
+    error: str = ""
 
 
 def write_page(executed: Path, page: Path, folder: Path) -> None:

@@ -42,33 +42,6 @@ START_SECONDS = 120
 Say = Callable[[str], None]
 
 
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """How a notebook went.
-
-    Attributes
-    ----------
-    name : str
-        Its file's name without the ending.
-    title : str
-        Its first heading.
-    status : str
-        ``passed``, ``failed``, or ``not run``, since one before it failed.
-    minutes : float or None
-    page : Path or None
-        The HTML page.
-    error : str
-        What went wrong, with the cell's source.
-    """
-
-    name: str
-    title: str
-    status: str = "not run"
-    minutes: float | None = None
-    page: Path | None = None
-    error: str = ""
-
-
 def find(folder: Path = NOTEBOOKS, only: Sequence[str] = ()) -> list[Path]:
     """The notebooks of a folder, in order; with ``only``, those whose names begin so.
 
@@ -201,7 +174,7 @@ def run(
     minutes: float,
     say: Say,
     lead: str,
-) -> list[Outcome]:
+) -> list[notebook_pages.Outcome]:
     """Run notebooks one after another until one fails; write each, its page, and ``index.html``.
 
     Parameters
@@ -223,7 +196,7 @@ def run(
         check_parameters(path, parameters.get(path.stem, {}))
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
-    outcomes = [Outcome(path.stem, notebook_pages.title(_read(path))) for path in paths]
+    outcomes = [notebook_pages.Outcome(path.stem, notebook_pages.title(_read(path))) for path in paths]
     for number, path in enumerate(paths):
         executed, page = output / path.name, output / f"{path.stem}.html"
         began, error = time.monotonic(), ""
@@ -287,7 +260,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _finish(outcomes: Sequence[Outcome], output: Path, settings: Settings) -> int:
+def _finish(outcomes: Sequence[notebook_pages.Outcome], output: Path, settings: Settings) -> int:
     total = sum(outcome.minutes or 0 for outcome in outcomes)
     _say(f"{total:6.1f} min  in all; open {os.path.relpath(output / 'index.html')}")
     failed = [outcome for outcome in outcomes if outcome.error]

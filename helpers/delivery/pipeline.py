@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -10,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from contract.errors import NotDeployedError, PipelineError
-from helpers.show.pipeline_view import live_view
+from contract.names import PIPELINE_NAME, ssm_parameter
+from helpers.show.pipeline_view import Action, Execution, live_view
 from helpers.target.explain import code_of, explained
 
 if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
+    from helpers.target.handle import Handle
 
 START_SECONDS = 180
 """Within which a push must have started the pipeline: EventBridge needs seconds, CodePipeline starts at once."""
@@ -22,62 +22,9 @@ EXCERPT_LINES = 20
 ENDED = frozenset(("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"))
 
 
-@dataclasses.dataclass(frozen=True)
-class Action:
-    """One action of an execution.
-
-    Attributes
-    ----------
-    status : str
-        ``Waiting``, ``InProgress``, ``Succeeded``, ``Failed`` or ``Abandoned``.
-    seconds : float or None
-        How long it took, or has been running.
-    message : str
-        Why it failed, in the service's words.
-    build : str
-        The CodeBuild build that it ran, empty for others.
-    url : str
-        Where the console shows more.
-    """
-
-    stage: str
-    name: str
-    status: str = "Waiting"
-    seconds: float | None = None
-    message: str = ""
-    build: str = ""
-    url: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Execution:
-    """One run of the pipeline.
-
-    Attributes
-    ----------
-    status : str
-        CodePipeline's: ``InProgress``, ``Succeeded``, ``Failed``, ``Stopped``, ``Superseded``, ``Cancelled`` …
-    commit : str
-        Id of the commit that it runs on; empty until the source action is done.
-    actions : tuple of Action
-        In the order of the pipeline, those that wait included.
-    """
-
-    pipeline: str
-    id: str
-    status: str
-    commit: str
-    actions: tuple[Action, ...]
-
-    @property
-    def failed(self) -> Action | None:
-        """The first action that failed."""
-        return next((action for action in self.actions if action.status == "Failed"), None)
-
-
-def pipeline_name(connection: Connection) -> str:
+def pipeline_name(connection: Handle) -> str:
     """Name of the workshop's pipeline, from its SSM parameter."""
-    path = f"/{connection.settings.workshop.name}/pipeline-name"
+    path = ssm_parameter(connection.settings.workshop.name, PIPELINE_NAME)
     try:
         with explained(f"reading the SSM parameter {path}", connection.target):
             return str(connection.client("ssm").get_parameter(Name=path)["Parameter"]["Value"])
@@ -85,12 +32,12 @@ def pipeline_name(connection: Connection) -> str:
         if isinstance(error.__cause__, ClientError) and code_of(error.__cause__) == "ParameterNotFound":
             raise NotDeployedError(
                 f"the pipeline of workshop {connection.settings.workshop.name!r} is not deployed on "
-                f"{connection.target.described}: run helpers.delivery.deployment.deploy_pipeline(connection) first."
+                f"{connection.target.described}: run helpers.delivery.deploy_pipeline(connection) first."
             ) from error
         raise
 
 
-def executions(connection: Connection, limit: int = 20) -> list[Execution]:
+def executions(connection: Handle, limit: int = 20) -> list[Execution]:
     """The newest executions, newest first, without their actions."""
     name = pipeline_name(connection)
     with explained(f"listing executions of {name}", connection.target):
@@ -105,7 +52,7 @@ def _revision(revisions: Any) -> str:
     return next((str(item["revisionId"]) for item in revisions if item.get("revisionId")), "")
 
 
-def describe(connection: Connection, execution_id: str) -> Execution:
+def describe(connection: Handle, execution_id: str) -> Execution:
     """One execution with all its actions, as it stands."""
     name, client = pipeline_name(connection), connection.client("codepipeline")
     with explained(f"describing execution {execution_id} of {name}", connection.target):
@@ -147,7 +94,7 @@ def _action(detail: dict[str, Any]) -> Action:
 
 
 def watch(
-    connection: Connection,
+    connection: Handle,
     commit: str | None = None,
     *,
     timeout: float = 5400.0,
@@ -201,7 +148,7 @@ def watch(
         connection.timer.sleep(2 if connection.target.name == "aws" else 0.3)
 
 
-def _find(connection: Connection, commit: str | None, known: set[str]) -> str:
+def _find(connection: Handle, commit: str | None, known: set[str]) -> str:
     """Id of the newest execution (of a commit) that is none of ``known``, waiting for it to start."""
     deadline = connection.timer.now() + START_SECONDS
     while True:
@@ -217,7 +164,7 @@ def _find(connection: Connection, commit: str | None, known: set[str]) -> str:
         connection.timer.sleep(2 if connection.target.name == "aws" else 0.2)
 
 
-def explain(connection: Connection, execution: Execution) -> str:
+def explain(connection: Handle, execution: Execution) -> str:
     """Why an execution did not succeed: the action, its reason, where to look, and the end of its log."""
     failed = execution.failed
     if failed is None:
@@ -234,7 +181,7 @@ def explain(connection: Connection, execution: Execution) -> str:
     return "\n".join(lines)
 
 
-def log_excerpt(connection: Connection, build_id: str, lines: int = EXCERPT_LINES) -> list[str]:
+def log_excerpt(connection: Handle, build_id: str, lines: int = EXCERPT_LINES) -> list[str]:
     """The last commands of a build and what they printed."""
     with explained(f"reading the log of build {build_id}", connection.target):
         builds = connection.client("codebuild").batch_get_builds(ids=[build_id])["builds"]

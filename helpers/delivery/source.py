@@ -17,10 +17,9 @@ from botocore.exceptions import ClientError
 from contract.errors import NotDeployedError, SourceError
 from contract.settings import ROOT
 from helpers.target.explain import code_of, explained
-from helpers.target.targets import child_environment
 
 if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
+    from helpers.target.handle import Handle
 
 CREDENTIALS = Path(__file__).with_name("credentials.py")
 SNAPSHOT = "Workshop-Snapshot: true"
@@ -105,12 +104,12 @@ def _uncommitted(git: _Git, folder: Path) -> tuple[str, ...]:
     return tuple(line for line in git("status", "--porcelain", "--untracked-files=all").splitlines() if line)
 
 
-def push(connection: Connection, folder: Path = ROOT, *, include_uncommitted: bool = False) -> Pushed:
+def push(connection: Handle, folder: Path = ROOT, *, include_uncommitted: bool = False) -> Pushed:
     """Push a folder's newest commit to the workshop's repository, which starts the pipeline.
 
     Parameters
     ----------
-    connection : Connection
+    connection : Handle
         Where the repository stack is deployed.
     folder : Path
         A Git repository; by default the one that this code lies in. Its branches, index and files stay as they are.
@@ -126,7 +125,7 @@ def push(connection: Connection, folder: Path = ROOT, *, include_uncommitted: bo
         The repository stack is not there.
     """
     branch, url = connection.settings.pipeline.branch, clone_url(connection)
-    git = _Git(folder, child_environment(connection))
+    git = _Git(folder, connection.child_environment())
     changes = _uncommitted(git, folder)
     if changes and not include_uncommitted:
         raise SourceError(
@@ -143,7 +142,7 @@ def push(connection: Connection, folder: Path = ROOT, *, include_uncommitted: bo
     return Pushed(commit, changes, changed=True)
 
 
-def clone_url(connection: Connection) -> str:
+def clone_url(connection: Handle) -> str:
     """Where Git finds the workshop's repository."""
     settings = connection.settings
     if settings.pipeline.source != "codecommit":

@@ -5,64 +5,25 @@ Nothing here knows the local cloud but by its URL and keys: the same calls go to
 
 from __future__ import annotations
 
-import dataclasses
-import datetime as dt
 import functools
-import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack, overload
+from typing import Any, Unpack, overload
 
 from contract import ids
-from contract.errors import NotDeployedError, ParameterError
+from contract.errors import ParameterError, WorkshopError
 from contract.settings import Settings, load
 from helpers.inference import jobs
+from helpers.inference.jobs import Job
 from helpers.inference.parameters import NESTED_RGB, Limits, Parameters, checked_request, limits_of
-from helpers.inference.watching import AWS, LOCAL, Timer
-from helpers.target.explain import explained
-from helpers.target.store import Store
-from helpers.target.targets import STATE, Access, ambient_region, open_ambient, open_aws, open_local, region_hint
-
-if TYPE_CHECKING:
-    from contract.errors import WorkshopError
-    from helpers.inference.jobs import Job
-    from helpers.inference.results import Result
-    from helpers.inference.watching import OnChange
+from helpers.inference.results import Result
+from helpers.inference.watching import OnChange
+from helpers.target.handle import Handle, inside
+from helpers.target.targets import STATE, open_aws, open_local
 
 REQUEST_TTL_SECONDS = (60, 21_600)
 INVOCATION_TIMEOUT_SECONDS = (1, 3600)
 """Bounds of InvokeEndpointAsync, SageMaker Runtime API Reference."""
-
-LOG_PAGES = 10
-"""FilterLogEvents answers page by page, some of them empty; a line that is not on the first ones is not waited for."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Names:
-    """What the deployed application stack is called, from SSM parameters."""
-
-    bucket: str
-    endpoint: str
-    success_topic_arn: str
-    error_topic_arn: str
-    model: str
-
-
-PARAMETERS = {
-    "bucket": "bucket-name",
-    "endpoint": "endpoint-name",
-    "success_topic_arn": "success-topic-arn",
-    "error_topic_arn": "error-topic-arn",
-    "model": "model",
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Identity:
-    """Who we are on the target."""
-
-    account: str
-    arn: str
 
 
 def connect(settings: Settings | None = None, start: bool = True, state: Path = STATE) -> Connection:
@@ -102,90 +63,19 @@ def connect_inside(settings: Settings | None = None) -> Connection:
     SettingsError, TargetError
         As :func:`connect`; see :func:`helpers.target.targets.open_ambient`.
     """
-    chosen = load() if settings is None else settings
-    workshop = dataclasses.replace(chosen.workshop, region=ambient_region(chosen))
-    return Connection(dataclasses.replace(chosen, workshop=workshop), open_ambient(chosen))
+    return Connection(*inside(settings))
 
 
-class Connection:
-    """A target, and the workshop that is deployed there.
+class Connection(Handle):
+    """A target, the workshop that is deployed there, and jobs.
 
     Made by :func:`connect` or :func:`connect_inside`. Safe to use from several threads.
-
-    Attributes
-    ----------
-    settings : Settings
-        As loaded.
-    environment : dict
-        Environment variables with which a child process (CDK, AWS CLI) reaches this target.
-    target : Target
-        For error messages.
-    pace : Pace
-        How often waits look.
-    timer : Timer
-        Where waits get the time from.
     """
 
-    def __init__(self, settings: Settings, access: Access, timer: Timer | None = None) -> None:
-        self.settings, self.target, self._access = settings, access.target, access
-        self.environment = dict(access.environment)
-        self.pace, self.timer = (LOCAL if self.target.name == "local" else AWS), timer or Timer()
-        self._clients: dict[str, Any] = {}
-        self._lock = threading.Lock()
-
-    def __repr__(self) -> str:
-        return f"<Connection to {self.target.described}>"
-
-    def client(self, service: str) -> Any:
-        """The boto3 client of ``service`` for this target; made once, safe for use from several threads."""
-        with self._lock:  # a session is not safe to make clients with from several threads
-            if service not in self._clients:
-                self._clients[service] = self._access.client(service)
-            return self._clients[service]
-
-    @functools.cached_property
-    def identity(self) -> Identity:
-        """Account and ARN of the credentials; the first call that proves them."""
-        with explained("checking credentials", self.target):
-            answer = self.client("sts").get_caller_identity()
-        return Identity(answer["Account"], answer["Arn"])
-
-    @functools.cached_property
-    def names(self) -> Names:
-        """What the application stack deployed, from the SSM parameters ``/<workshop>/…``.
-
-        Raises
-        ------
-        NotDeployedError
-            Some are not there; the message says which, and how to deploy.
-        """
-        if self.target.name == "aws":
-            _ = self.identity  # an expired login is said here, not as a missing parameter
-        paths = {field: f"/{self.settings.workshop.name}/{name}" for field, name in PARAMETERS.items()}
-        with explained("reading the workshop's SSM parameters", self.target):
-            found = self.client("ssm").get_parameters(Names=list(paths.values()))["Parameters"]
-        values = {parameter["Name"]: parameter["Value"] for parameter in found}
-        missing = [path for path in paths.values() if path not in values]
-        if missing:
-            raise NotDeployedError(self._not_deployed(missing))
-        return Names(**{field: values[path] for field, path in paths.items()})
-
-    def _not_deployed(self, missing: list[str]) -> str:
-        usual = "" if self.target.name == "local" else region_hint(self.settings.workshop.region)
-        return (
-            f"the workshop {self.settings.workshop.name!r} is not deployed on {self.target.described}: SSM parameter "
-            f"{', '.join(missing)} is missing. Run `make demo`, or helpers.delivery.deployment.deploy(connection){usual}."
-        )
-
     def refresh(self) -> None:
-        """Forget names and bucket, after a deployment has changed them."""
-        for name in ("names", "store", "limits"):
-            self.__dict__.pop(name, None)
-
-    @functools.cached_property
-    def store(self) -> Store:
-        """The workshop's bucket."""
-        return Store(self.client("s3"), self.names.bucket, self.target)
+        """Forget names, bucket and limits, after a deployment has changed them."""
+        super().refresh()
+        self.__dict__.pop("limits", None)
 
     @functools.cached_property
     def limits(self) -> Limits:
@@ -220,7 +110,7 @@ class Connection:
         ParameterError
             A parameter is not what the model accepts; nothing was uploaded.
         NotDeployedError, TargetError
-            See :meth:`names` and :meth:`Job.submit`.
+            See :meth:`Handle.names` and :meth:`Job.submit`.
         """
         options = _options(accept, request_ttl_seconds, invocation_timeout_seconds)
         request = checked_request(prompt, parameters, limits=self.limits, accept=accept)
@@ -348,41 +238,6 @@ class Connection:
             Nothing of such a job is in the bucket.
         """
         return jobs.resume(self, inference_id)
-
-    def invoke(self, inference_id: str, input_location: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """InvokeEndpointAsync for a stored request; for :class:`Job`."""
-        with explained(f"invoking endpoint {self.names.endpoint}", self.target):
-            answer: dict[str, Any] = self.client("sagemaker-runtime").invoke_endpoint_async(
-                EndpointName=self.names.endpoint,
-                InputLocation=input_location,
-                InferenceId=inference_id,
-                ContentType="application/json",
-                **options,
-            )
-        return answer
-
-    def describe_endpoint(self) -> dict[str, Any]:
-        """DescribeEndpoint of the workshop's endpoint."""
-        with explained(f"describing endpoint {self.names.endpoint}", self.target):
-            answer: dict[str, Any] = self.client("sagemaker").describe_endpoint(EndpointName=self.names.endpoint)
-        return answer
-
-    def log_messages(self, group: str, pattern: str, since: dt.datetime) -> list[tuple[str, str]]:
-        """Stream and message of the log lines that match ``pattern``, from ``since`` on, oldest first."""
-        arguments = {
-            "logGroupName": group,
-            "filterPattern": pattern,
-            "startTime": int(since.timestamp() * 1000),
-        }
-        found: list[tuple[str, str]] = []
-        with explained(f"reading log group {group}", self.target):
-            for _ in range(LOG_PAGES):
-                answer = self.client("logs").filter_log_events(**arguments)
-                found += [(event["logStreamName"], event["message"]) for event in answer.get("events", [])]
-                if found or not answer.get("nextToken"):
-                    break
-                arguments["nextToken"] = answer["nextToken"]
-        return found
 
 
 def _options(accept: str, ttl: int | None, timeout: int | None) -> dict[str, Any]:

@@ -8,16 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal, overload
 
 from contract import ids
 from contract.errors import ResultError, SubmissionError, TargetError, WorkshopError
 from helpers.inference.results import Result
 from helpers.inference.watching import CloseLook, ListingLook, OnChange, Sight, Wait, read_status, state_in
-
-if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
-    from helpers.target.store import Store
+from helpers.target.handle import Handle
+from helpers.target.store import Store
 
 STATES = ("created", "uploaded", "queued", "waking", "generated", "notified", "done", "failed")
 """created: only here. uploaded: its request lies in S3. queued: the endpoint has accepted it. waking: queued, and the
@@ -51,7 +49,7 @@ class Job:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: Handle,
         inference_id: str,
         request: dict[str, Any] | None = None,
         *,
@@ -185,7 +183,7 @@ def _stored_options(store: Store, key: str) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name in INVOKE_OPTIONS}
 
 
-def _key_in(location: object, connection: Connection) -> str:
+def _key_in(location: object, connection: Handle) -> str:
     """The key of an answer's location; empty when the endpoint writes elsewhere or says nothing."""
     try:
         return connection.store.key_of(location)
@@ -226,7 +224,7 @@ def _error_of(action: Callable[[], object]) -> WorkshopError | None:
 
 @overload
 def wait_all(
-    connection: Connection,
+    connection: Handle,
     jobs: Iterable[Job],
     timeout: float,
     on_change: OnChange | None = None,
@@ -237,7 +235,7 @@ def wait_all(
 
 @overload
 def wait_all(
-    connection: Connection,
+    connection: Handle,
     jobs: Iterable[Job],
     timeout: float,
     on_change: OnChange | None = None,
@@ -247,7 +245,7 @@ def wait_all(
 
 
 def wait_all(
-    connection: Connection,
+    connection: Handle,
     jobs: Iterable[Job],
     timeout: float,
     on_change: OnChange | None = None,
@@ -273,7 +271,7 @@ def wait_all(
     return results
 
 
-def jobs_in(connection: Connection, limit: int | None = None) -> list[Job]:
+def jobs_in(connection: Handle, limit: int | None = None) -> list[Job]:
     """All jobs of which something lies in the bucket, newest first; see :meth:`Connection.jobs`."""
     found: dict[str, set[str]] = {}
     for prefix, suffix in ((ids.REQUESTS, ".json"), (ids.STATUS, ".json"), (ids.IMAGES, "/manifest.json")):
@@ -287,7 +285,7 @@ def jobs_in(connection: Connection, limit: int | None = None) -> list[Job]:
         return [Job(connection, item, state=state) for item, state in zip(newest, states, strict=True)]
 
 
-def _state_of(connection: Connection, inference_id: str, prefixes: set[str]) -> str:
+def _state_of(connection: Handle, inference_id: str, prefixes: set[str]) -> str:
     """A notification without images may report either; only then is it read."""
     status = None
     if ids.STATUS in prefixes and ids.IMAGES not in prefixes:
@@ -298,7 +296,7 @@ def _state_of(connection: Connection, inference_id: str, prefixes: set[str]) -> 
     return state_in(Sight(images=ids.IMAGES in prefixes, status=status)) or "uploaded"
 
 
-def resume(connection: Connection, inference_id: str) -> Job:
+def resume(connection: Handle, inference_id: str) -> Job:
     """The job ``inference_id`` from what lies in the bucket; see :meth:`Connection.resume`."""
     job = Job(connection, inference_id, state="uploaded")
     known = [ids.request_key(job.id), ids.status_key(job.id), ids.manifest_key(job.id)]

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from contract.errors import ParameterError
+from contract.names import MAX_RESPONSE_BYTES, SMALLWORLD_MODELS, SMALLWORLD_TURBO
 from helpers.inference.picture_parameters import IMAGE, MASK, PictureError, image_file, mask_file, size_of
-from helpers.model.jumpstart import SMALLWORLD_MODELS, SMALLWORLD_TURBO
 
 NESTED_RGB = "application/json"
 BASE64_JPEG = "application/json;jpeg"
@@ -113,7 +113,7 @@ class Limits:
     largest_guidance: float = 100.0
     longest_prompt: int = 2000
     accept: tuple[str, ...] = (NESTED_RGB, BASE64_JPEG)
-    response_bytes: int = 20_000_000
+    response_bytes: int = MAX_RESPONSE_BYTES
     ignored: tuple[str, ...] = ()
     takes_pictures: bool = False
 

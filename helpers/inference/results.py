@@ -9,7 +9,8 @@ import hashlib
 import html
 import io
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +20,11 @@ from PIL import Image
 from contract import ids
 from contract.errors import ResultError
 from helpers.inference.timeline import Timeline, read_timeline
+from helpers.target.handle import Handle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from helpers.inference.connection import Connection
-
-__all__ = ["Output", "Result", "Timeline"]
 
 READERS = 4
 """Threads that fetch the pictures of one result."""
@@ -69,7 +68,7 @@ class Result:
     Everything is read once, on first use; every error is a :class:`ResultError` that names the key.
     """
 
-    def __init__(self, connection: Connection, inference_id: str) -> None:
+    def __init__(self, connection: Handle, inference_id: str) -> None:
         self.id = ids.checked(inference_id)
         self._connection = connection
         self._manifest: dict[str, Any] | None = None
@@ -280,3 +279,16 @@ def _array(image: Any, where: str) -> NDArray[np.uint8]:
     if array.min() < 0 or array.max() > 255:
         raise ResultError(f"{where} has values from {array.min()} to {array.max()}; expected were 0 to 255.")
     return array.astype(np.uint8)
+
+
+def wait_for_timelines(results: Iterable[Result], seconds: float) -> bool:
+    """Wait until every step of every result has its time; False when some still lack one after ``seconds``.
+
+    The endpoint writes its log in batches, so the line that tells ``started`` comes after the pictures.
+    """
+    deadline, waiting = time.monotonic() + seconds, list(results)
+    while waiting := [result for result in waiting if not result.timeline.complete]:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True

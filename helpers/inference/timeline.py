@@ -14,17 +14,13 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import re
-import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from contract import ids
+from contract import ids, names
 from contract.errors import ResultError, TargetError
 from helpers.inference.watching import read_status
-
-if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
-    from helpers.inference.results import Result
+from helpers.target.handle import Handle
 
 UNITS = {"us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0}
 MEASURE = r"\b{name}\b\"?\s*[:=]?\s*\"?(\d+(?:\.\d+)?)\s*(us|µs|μs|ms|s)\b"
@@ -118,21 +114,21 @@ def measure_in(lines: Iterable[str], inference_id: str, name: str) -> dt.timedel
     return dt.timedelta(seconds=float(found[1]) * UNITS[found[2]])
 
 
-def data_log_lines(connection: Connection, inference_id: str, since: dt.datetime, endpoint: str) -> list[str]:
+def data_log_lines(connection: Handle, inference_id: str, since: dt.datetime, endpoint: str) -> list[str]:
     """The lines about ``inference_id`` in the endpoint's data-log streams; none when the log cannot be read.
 
     CloudWatch Logs may keep them from us (no permission, a group that expired) without harm to the pictures.
     """
     try:
         messages = connection.log_messages(
-            f"/aws/sagemaker/Endpoints/{endpoint}", pattern=f'"{inference_id}"', since=since - dt.timedelta(minutes=1)
+            names.endpoint_log_group(endpoint), pattern=f'"{inference_id}"', since=since - dt.timedelta(minutes=1)
         )
     except TargetError:
         return []
     return [message for stream, message in messages if stream.endswith("data-log")]
 
 
-def read_timeline(connection: Connection, inference_id: str) -> Timeline:
+def read_timeline(connection: Handle, inference_id: str) -> Timeline:
     """The timeline of a request, from its status, its objects' times and the endpoint's log.
 
     Raises
@@ -163,23 +159,10 @@ def read_timeline(connection: Connection, inference_id: str) -> Timeline:
     )
 
 
-def _output_time(connection: Connection, status: dict[str, Any]) -> dt.datetime | None:
+def _output_time(connection: Handle, status: dict[str, Any]) -> dt.datetime | None:
     try:
         key = connection.store.key_of((status.get("responseParameters") or {}).get("outputLocation"))
     except ResultError:
         return None
     entry = connection.store.look(key)
     return entry.last_modified.astimezone(dt.UTC) if entry else None
-
-
-def wait_for_timelines(results: Iterable[Result], seconds: float) -> bool:
-    """Wait until every step of every result has its time; False when some still lack one after ``seconds``.
-
-    The endpoint writes its log in batches, so the line that tells ``started`` comes after the pictures.
-    """
-    deadline, waiting = time.monotonic() + seconds, list(results)
-    while waiting := [result for result in waiting if not result.timeline.complete]:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True

@@ -7,52 +7,35 @@ to 1000 objects instead of several calls for each job.
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from contract import ids
+from contract import ids, names
 from contract.errors import JobFailed, JobTimeoutError, ResultError, TargetError, WorkshopError
+from helpers.target.handle import Handle
 
-if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
-    from helpers.inference.jobs import Job
-
-OnChange = Callable[["Job", str], object]
+OnChange = Callable[[Any, str], object]
 """Called with a job and its new state, once for each change; an exception in it ends the wait."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Pace:
-    """How often to look; all in seconds.
+class Watched(Protocol):
+    """What a wait needs to know of a job.
 
     Attributes
     ----------
-    first, longest, growth : float
-        Intervals start at ``first``, grow by ``growth`` to ``longest``, and start again after each change.
-    endpoint : float
-        How often to ask for the endpoint's instances, and how long to wait before the first time.
-    grace : float
-        How long after a failure's output appeared to wait for the notification that gives the reason.
+    id, state : str
+        The inference id, and the last state that was seen.
+    output_key, failure_key : str
+        Where the model's answer, or its error, will be stored; empty when that is not known.
     """
 
-    first: float
-    longest: float
-    growth: float
-    endpoint: float
-    grace: float
+    id: str
+    state: str
+    output_key: str
+    failure_key: str
 
-
-LOCAL = Pace(first=0.05, longest=1.0, growth=1.25, endpoint=1.0, grace=2.0)
-AWS = Pace(first=0.5, longest=3.0, growth=1.5, endpoint=20.0, grace=15.0)
-
-
-@dataclasses.dataclass(frozen=True)
-class Timer:
-    """Where time comes from; tests bring their own."""
-
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], object] = time.sleep
+    def move_to(self, state: str, on_change: OnChange | None = None) -> None:
+        """Note that ``state`` was seen, and tell ``on_change`` when that is news."""
 
 
 class EndpointWatch:
@@ -69,7 +52,7 @@ class EndpointWatch:
         What the endpoint said last, for messages.
     """
 
-    def __init__(self, connection: Connection, every: float) -> None:
+    def __init__(self, connection: Handle, every: float) -> None:
         self._connection, self._every, self._timer = connection, every, connection.timer
         self._next = self._timer.now() + every
         self._at_zero = False
@@ -120,7 +103,7 @@ def state_in(sight: Sight) -> str | None:
     return "generated" if sight.output else None
 
 
-def read_status(connection: Connection, inference_id: str) -> dict[str, Any] | None:
+def read_status(connection: Handle, inference_id: str) -> dict[str, Any] | None:
     """The stored notification, checked; None when there is none yet.
 
     Raises
@@ -146,10 +129,10 @@ def read_status(connection: Connection, inference_id: str) -> dict[str, Any] | N
 class CloseLook:
     """Looks at each job key by key: up to four calls for each."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Handle) -> None:
         self._connection = connection
 
-    def __call__(self, jobs: Sequence[Job]) -> dict[str, Sight | ResultError]:
+    def __call__(self, jobs: Sequence[Watched]) -> dict[str, Sight | ResultError]:
         seen: dict[str, Sight | ResultError] = {}
         for job in jobs:
             try:
@@ -158,7 +141,7 @@ class CloseLook:
                 seen[job.id] = error
         return seen
 
-    def _one(self, job: Job) -> Sight:
+    def _one(self, job: Watched) -> Sight:
         store, sight = self._connection.store, Sight()
         sight.images = store.exists(ids.manifest_key(job.id))
         if sight.images:
@@ -178,12 +161,12 @@ class ListingLook:
     ``failures_every`` seconds: they matter when a notification was lost.
     """
 
-    def __init__(self, connection: Connection, failures_every: float) -> None:
+    def __init__(self, connection: Handle, failures_every: float) -> None:
         self._connection, self._every = connection, failures_every
         self._next = connection.timer.now() + failures_every
         self._statuses: dict[str, dict[str, Any] | None] = {}
 
-    def __call__(self, jobs: Sequence[Job]) -> dict[str, Sight | ResultError]:
+    def __call__(self, jobs: Sequence[Watched]) -> dict[str, Sight | ResultError]:
         wanted = {job.id for job in jobs}
         images = self._ids(ids.IMAGES, "/manifest.json", wanted)
         notified = self._ids(ids.STATUS, ".json", wanted)
@@ -210,7 +193,7 @@ class ListingLook:
         )
         return {inference_id for inference_id in found if inference_id in wanted}
 
-    def _failures(self, jobs: Sequence[Job]) -> set[str]:
+    def _failures(self, jobs: Sequence[Watched]) -> set[str]:
         if self._connection.timer.now() < self._next:
             return set()
         self._next = self._connection.timer.now() + self._every
@@ -223,7 +206,7 @@ class Wait:
 
     Parameters
     ----------
-    connection : Connection
+    connection : Handle
         Where the jobs run.
     look : callable
         Gives what lies in the bucket for each of some jobs.
@@ -235,8 +218,8 @@ class Wait:
 
     def __init__(
         self,
-        connection: Connection,
-        look: Callable[[Sequence[Job]], dict[str, Sight | ResultError]],
+        connection: Handle,
+        look: Callable[[Sequence[Watched]], dict[str, Sight | ResultError]],
         on_change: OnChange | None = None,
         endpoint: EndpointWatch | None = None,
     ) -> None:
@@ -245,7 +228,7 @@ class Wait:
         self._endpoint = endpoint or EndpointWatch(connection, self._pace.endpoint)
         self._failure_seen: dict[str, float] = {}
 
-    def until_settled(self, jobs: Sequence[Job], timeout: float) -> dict[str, WorkshopError | None]:
+    def until_settled(self, jobs: Sequence[Watched], timeout: float) -> dict[str, WorkshopError | None]:
         """Look until each job is done, has failed, or the deadline has passed.
 
         Parameters
@@ -277,7 +260,7 @@ class Wait:
             outcomes[job.id] = self._late(job, timeout)
         return outcomes
 
-    def look(self, pending: Sequence[Job]) -> dict[str, WorkshopError | None]:
+    def look(self, pending: Sequence[Watched]) -> dict[str, WorkshopError | None]:
         """Look once; return the outcomes, as :meth:`until_settled` does, of those jobs that are settled now."""
         outcomes: dict[str, WorkshopError | None] = {}
         seen = self._look(pending)
@@ -285,7 +268,7 @@ class Wait:
             self._take_in(job, seen[job.id], outcomes)
         return outcomes
 
-    def _take_in(self, job: Job, sight: Sight | ResultError, outcomes: dict[str, WorkshopError | None]) -> None:
+    def _take_in(self, job: Watched, sight: Sight | ResultError, outcomes: dict[str, WorkshopError | None]) -> None:
         if isinstance(sight, ResultError):
             outcomes[job.id] = sight
             return
@@ -303,7 +286,7 @@ class Wait:
         if state is not None:
             job.move_to(state, self._on_change)
 
-    def _late(self, job: Job, timeout: float) -> WorkshopError:
+    def _late(self, job: Watched, timeout: float) -> WorkshopError:
         if job.id in self._failure_seen:  # its output is there, and only the notification is late
             job.move_to("failed", self._on_change)
             return failure_of(self._connection, job, None)
@@ -334,12 +317,12 @@ LATE = {
 """What a state means when time is up."""
 
 
-def failure_of(connection: Connection, job: Job, status: dict[str, Any] | None) -> JobFailed:
+def failure_of(connection: Handle, job: Watched, status: dict[str, Any] | None) -> JobFailed:
     """The error for a failed job: the notification's reason, and what the model said when that was stored."""
     reason = str((status or {}).get("failureReason") or "")
     stored = connection.store.read(job.failure_key) if job.failure_key else None
     said = stored.body.decode("utf-8", "replace").strip()[:2000] if stored else ""
     whole = "; the model said: ".join(part for part in (reason, said) if part) or "no reason was given"
     where = f" ({connection.store.uri(job.failure_key)})" if stored else ""
-    group = f"/aws/sagemaker/Endpoints/{connection.names.endpoint}"
+    group = names.endpoint_log_group(connection.names.endpoint)
     return JobFailed(f"{job.id} failed: {whole.rstrip('.')}{where}. See the log group {group}.", whole)

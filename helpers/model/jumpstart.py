@@ -21,16 +21,12 @@ from typing import TYPE_CHECKING, Any
 import botocore.exceptions
 
 from contract.errors import ModelError, TargetError
+from contract.names import MAX_RESPONSE_BYTES, SMALLWORLD, SMALLWORLD_MODELS, jumpstart_bucket
 from contract.settings import ROOT
-from helpers.target.targets import child_environment
 
 if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
+    from helpers.target.handle import Handle
 
-SMALLWORLD = "model-txt2img-smallworld"
-SMALLWORLD_TURBO = "model-txt2img-smallworld-turbo"
-SMALLWORLD_MODELS = (SMALLWORLD, SMALLWORLD_TURBO)
-"""The ids of all that models/smallworld makes, as its ``bundle.MODELS`` has them."""
 SMALLWORLD_VERSION = "1.0.0"
 PYTORCH, PYTORCH_PYTHON = "2.6.0", "py312"
 INSTANCE_TYPES = ("ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge", "ml.c6i.large", "ml.c6i.xlarge")
@@ -66,14 +62,9 @@ class Model:
     needs_eula: bool = False
 
 
-def content_bucket(region: str) -> str:
-    """JumpStart's bucket in a region."""
-    return f"jumpstart-cache-prod-{region}"
-
-
-def _ask(connection: Connection, *question: str) -> Any:
+def _ask(connection: Handle, *question: str) -> Any:
     environment = {
-        **child_environment(connection),
+        **connection.child_environment(),
         "SAGEMAKER_USER_CONFIG_OVERRIDE": str(Path(__file__).with_name("sagemaker_config.yaml")),
         "PYTHONPATH": str(ROOT),
     }
@@ -99,7 +90,7 @@ class _RefusedError(Exception):
     """The SDK answered with an error: its class name and message."""
 
 
-def look_up(connection: Connection, model_id: str, version: str, instance_type: str) -> Model:
+def look_up(connection: Handle, model_id: str, version: str, instance_type: str) -> Model:
     """Look a model up in JumpStart with the SageMaker SDK (about 5 s).
 
     Raises
@@ -117,7 +108,7 @@ def look_up(connection: Connection, model_id: str, version: str, instance_type: 
     return Model(**{**found, "instance_types": tuple(found["instance_types"])})
 
 
-def known(connection: Connection) -> list[str]:
+def known(connection: Handle) -> list[str]:
     """Ids of all text-to-image models that JumpStart has in the region (about 5 s)."""
     try:
         found: list[str] = _ask(connection, "known", connection.settings.workshop.region)
@@ -127,7 +118,7 @@ def known(connection: Connection) -> list[str]:
     return found
 
 
-def look_up_specification(connection: Connection, model_id: str, version: str) -> dict[str, Any]:
+def look_up_specification(connection: Handle, model_id: str, version: str) -> dict[str, Any]:
     """JumpStart's specification of a model, as JSON: everything that :func:`look_up` takes its answers from.
 
     Raises
@@ -145,7 +136,7 @@ def look_up_specification(connection: Connection, model_id: str, version: str) -
 
 
 def _explain(
-    connection: Connection, model_id: str, version: str, instance_type: str, refusal: _RefusedError
+    connection: Handle, model_id: str, version: str, instance_type: str, refusal: _RefusedError
 ) -> ModelError | TargetError:
     kind, message = refusal.args
     region = connection.settings.workshop.region
@@ -170,7 +161,7 @@ def _explain(
     )
 
 
-def pytorch_image(connection: Connection, instance_type: str) -> str:
+def pytorch_image(connection: Handle, instance_type: str) -> str:
     """URI of AWS's PyTorch inference image (CPU or GPU) for an instance type."""
     region = connection.settings.workshop.region
     try:
@@ -223,7 +214,7 @@ def specification(region: str, keys: Mapping[str, str], model_id: str = SMALLWOR
                 ("SAGEMAKER_PROGRAM", "inference.py"),
                 ("SAGEMAKER_SUBMIT_DIRECTORY", "/opt/ml/model/code"),
                 ("SAGEMAKER_CONTAINER_LOG_LEVEL", "20"),
-                ("MMS_MAX_RESPONSE_SIZE", "20000000"),
+                ("MMS_MAX_RESPONSE_SIZE", str(MAX_RESPONSE_BYTES)),
             )
         ],
         "default_inference_instance_type": INSTANCE_TYPES[0],
@@ -262,7 +253,7 @@ def _json(document: object) -> bytes:
     return json.dumps(document, indent=1).encode()
 
 
-def publish_smallworld(connection: Connection) -> bool:
+def publish_smallworld(connection: Handle) -> bool:
     """Publish Small World to the local cloud in JumpStart's layout; return False when all of it was there already.
 
     Raises
@@ -273,7 +264,7 @@ def publish_smallworld(connection: Connection) -> bool:
     if connection.settings.workshop.target != "local":
         raise ModelError("Small World is published to the local cloud only: JumpStart's bucket on AWS belongs to AWS.")
     region, s3 = connection.settings.workshop.region, connection.client("s3")
-    bucket = content_bucket(region)
+    bucket = jumpstart_bucket(region)
     if bucket not in {item["Name"] for item in s3.list_buckets()["Buckets"]}:
         s3.create_bucket(Bucket=bucket)
     bodies = _published(region)

@@ -12,14 +12,15 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from contract.errors import ModelError
-from helpers.delivery.deployment import stack_outputs
+from contract.names import MODEL_BUCKET_OUTPUT
 from helpers.model import jumpstart
 from helpers.model.repackage.packaged import PackagedModel
 from helpers.model.repackage.sources import ObjectArtifact, parse
 from helpers.target.explain import explained
+from helpers.target.stacks import stack_outputs
 
 if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
+    from helpers.target.handle import Handle
 
 LISTED_BYTES = 512 << 20
 """A larger tarball is not read for its list of members: that would download all of it."""
@@ -128,7 +129,7 @@ class ModelView:
         )
 
 
-def describe_model(connection: Connection, model_id: str | None = None, version: str | None = None) -> ModelView:
+def describe_model(connection: Handle, model_id: str | None = None, version: str | None = None) -> ModelView:
     """Open a model up: JumpStart's entry, its artifacts, and the packaged model when there is one.
 
     Parameters
@@ -154,13 +155,13 @@ def describe_model(connection: Connection, model_id: str | None = None, version:
     return ModelView(specification, model, before, after, packaged)
 
 
-def newest_package(connection: Connection, model_id: str) -> PackagedModel | None:
+def newest_package(connection: Handle, model_id: str) -> PackagedModel | None:
     """The record of the model that was packaged last, None when there is none."""
     with explained("looking for packaged models", connection.target):
         outputs = stack_outputs(connection, connection.settings.models_stack)
         if outputs is None:
             return None
-        s3, bucket = connection.client("s3"), outputs["ModelBucketName"]
+        s3, bucket = connection.client("s3"), outputs[MODEL_BUCKET_OUTPUT]
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"models/{model_id}/", Delimiter="/")
         records = [item for page in pages for item in page.get("Contents", ()) if item["Key"].endswith(".json")]
         if not records:
@@ -169,7 +170,7 @@ def newest_package(connection: Connection, model_id: str) -> PackagedModel | Non
         return PackagedModel.from_json(s3.get_object(Bucket=bucket, Key=newest["Key"])["Body"].read())
 
 
-def contents(connection: Connection, uri: str, *, code: bool = False) -> Contents:
+def contents(connection: Handle, uri: str, *, code: bool = False) -> Contents:
     """What an artifact in S3 holds.
 
     Parameters

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError, WaiterError
 
 from contract.errors import WorkshopError
+from contract.names import endpoint_log_group
 from contract.settings import ROOT
 from helpers.delivery import deployment
 from helpers.operations import costs, inventory
 from helpers.show.checks import Check, Report, State
 from helpers.target.explain import explained
+from helpers.target.stacks import BOOTSTRAP_STACK
 
 if TYPE_CHECKING:
     from helpers.inference.connection import Connection
@@ -46,7 +48,7 @@ class _Before:
         for stack in self.stacks.values():
             prefixes.append(f"/aws/lambda/{stack.name}-")
             if endpoint := stack.outputs.get("EndpointName"):
-                prefixes.append(f"/aws/sagemaker/Endpoints/{endpoint}")
+                prefixes.append(endpoint_log_group(endpoint))
             prefixes += [f"/aws/codebuild/{name}" for name in stack.resources.get("AWS::CodeBuild::Project", ())]
         return prefixes
 
@@ -259,13 +261,13 @@ def _stays(connection: Connection) -> list[Check]:
                 "When you no longer need the pictures, empty and delete it in the S3 console.",
             )
         )
-    toolkit = inventory.find_stack(connection, deployment.BOOTSTRAP_STACK)
+    toolkit = inventory.find_stack(connection, BOOTSTRAP_STACK)
     if toolkit is not None:
         bucket = toolkit.outputs.get("BucketName", "")
         size, _ = _size(connection, bucket) if bucket else (0, 0)
         rows.append(
             Check(
-                f"Stays: {deployment.BOOTSTRAP_STACK}",
+                f"Stays: {BOOTSTRAP_STACK}",
                 "ok",
                 f"serves every CDK application of the account in this region; {size / 1e6:.1f} MB of code, about "
                 f"{costs.usd(size / 1e9 * price)} a month",

@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contract.settings import ROOT, Settings
+from contract.settings import Settings
 from helpers.show.tables import html_table, text_table
 
 PRICES = Path(__file__).with_name("prices.toml")
@@ -190,7 +190,8 @@ def instance_price(settings: Settings, *, pricing: Any = None, prices: Prices | 
         return InstancePrice(table.instance_hour[kind], source)
     return InstancePrice(
         None,
-        f"the price of {kind} is not in helpers/operations/prices.toml. Look it up at {table.source} (region {region}, Hosting) "
+        f"the price of {kind} is not in helpers/operations/prices.toml. Look it up at {table.source} "
+        f"(region {region}, Hosting) "
         f"and add it there.{said}",
     )
 

@@ -1,7 +1,7 @@
-"""Look after a running workshop: logs, metrics, alarms, the dashboard; dead letters and versions have their own files.
+"""Look at a running workshop: logs, metrics, alarms, the dashboard. Everything here reads.
 
-Everything here reads. What changes something is in :mod:`helpers.operations.dead_letters` and :mod:`helpers.operations.model_versions`, whose
-functions are offered here, too.
+What changes something has modules of its own: :mod:`helpers.operations.dead_letters` and
+:mod:`helpers.operations.model_versions`.
 """
 
 from __future__ import annotations
@@ -16,51 +16,17 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from contract.errors import NotDeployedError
-from helpers.delivery.deployment import stack_outputs
+from contract.names import VARIANT, endpoint_log_group
 from helpers.inference.timeline import moment_of
 from helpers.inference.watching import read_status
-from helpers.operations.dead_letters import (
-    Function,
-    Letter,
-    broken,
-    functions,
-    letters,
-    mend,
-    purge,
-    redrive,
-    wait_for_letters,
-    waiting,
-)
-from helpers.operations.model_versions import BadVersion, Version, roll_back, try_bad_version, versions
+from helpers.operations.dead_letters import functions
 from helpers.show.tables import Listing
 from helpers.target.explain import code_of, explained
+from helpers.target.stacks import stack_outputs
 
 if TYPE_CHECKING:
     from helpers.inference.connection import Connection
 
-__all__ = [
-    "BadVersion",
-    "Function",
-    "Letter",
-    "Version",
-    "alarms",
-    "broken",
-    "dashboard",
-    "functions",
-    "letters",
-    "mend",
-    "metrics",
-    "purge",
-    "redrive",
-    "request_log",
-    "roll_back",
-    "try_bad_version",
-    "versions",
-    "wait_for_letters",
-    "waiting",
-]
-
-VARIANT = "AllTraffic"
 MARGIN = dt.timedelta(seconds=2)
 LONGEST_LINE = 2000
 """Characters of a log line that are shown; a container may print a whole picture."""
@@ -173,7 +139,7 @@ def request_log(connection: Connection, inference_id: str) -> Listing[LogLine]:
     endpoint = (status.get("requestParameters") or {}).get("endpointName") or connection.names.endpoint
     began = moment_of(status.get("receivedTime")) or _made(inference_id)
     ended = moment_of(status.get("eventTime")) or dt.datetime.now(dt.UTC)
-    group, about = f"/aws/sagemaker/Endpoints/{endpoint}", f'"{inference_id}"'
+    group, about = endpoint_log_group(endpoint), f'"{inference_id}"'
     lines: list[LogLine] = []
     streams: set[str] = set()
     for stream, moment, text in _events(connection, group, began - MARGIN, filterPattern=about):

@@ -11,39 +11,16 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from contract.names import VARIANT
+from helpers.inference.records import Activity
 from helpers.target.explain import explained
 
 if TYPE_CHECKING:
     from helpers.inference.connection import Connection
 
-VARIANT = "AllTraffic"
 METRICS = {"ApproximateBacklogSize": "Average", "HasBacklogWithoutCapacity": "Maximum"}
 PERIODS = 10
 """How many periods CloudWatch is asked for: on AWS a datapoint is there some minutes after its time."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Activity:
-    """A change of the number of instances.
-
-    Attributes
-    ----------
-    seconds : float
-        When it began, since the observation did.
-    what, cause, status : str
-        In the words of Application Auto Scaling.
-    """
-
-    seconds: float
-    what: str
-    cause: str
-    status: str
-
-    @property
-    def policy(self) -> str:
-        """The policy that asked for it, when the cause ends with its name; else empty."""
-        before, _, name = self.cause.rpartition("policy ")
-        return name.strip(" .") if before else ""
 
 
 @dataclasses.dataclass(frozen=True)

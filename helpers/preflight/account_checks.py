@@ -14,12 +14,14 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contract.errors import ModelError, WorkshopError
+from contract.names import SMALLWORLD, SMALLWORLD_MODELS
 from contract.settings import Settings
-from helpers.delivery.deployment import BOOTSTRAP_STACK
-from helpers.inference.connection import Connection, Identity, connect
+from helpers.inference.connection import Connection, connect
 from helpers.model import jumpstart
 from helpers.show.checks import State
 from helpers.target.explain import DENIED, code_of, translated
+from helpers.target.handle import Identity
+from helpers.target.stacks import BOOTSTRAP_STACK
 
 Result = tuple[State, str, str]
 
@@ -208,17 +210,17 @@ class Account:
     def model(self) -> Result:
         """Whether JumpStart has the model here, for the instance type, with its licence accepted."""
         chosen = self.settings.model
-        if self.local and chosen.id not in jumpstart.SMALLWORLD_MODELS:
+        if self.local and chosen.id not in SMALLWORLD_MODELS:
             return (
                 "fail",
-                f"{chosen.id} is not in the local cloud, which has {' and '.join(jumpstart.SMALLWORLD_MODELS)} alone",
-                f'Set [model] id = "{jumpstart.SMALLWORLD}" in workshop.toml, or [workshop] target = "aws".',
+                f"{chosen.id} is not in the local cloud, which has {' and '.join(SMALLWORLD_MODELS)} alone",
+                f'Set [model] id = "{SMALLWORLD}" in workshop.toml, or [workshop] target = "aws".',
             )
         return self._look(f"looking {chosen.id} up in JumpStart", self._model)
 
     def _model(self, connection: Connection) -> Result:
         chosen = self.settings.model
-        if chosen.id in jumpstart.SMALLWORLD_MODELS:
+        if chosen.id in SMALLWORLD_MODELS:
             return self._smallworld(connection)
         try:
             found = jumpstart.look_up(connection, chosen.id, chosen.version, chosen.instance_type)

@@ -17,8 +17,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from contract.settings import ROOT, Settings
-from helpers.delivery.deployment import CDK
 from helpers.show.checks import State
+from helpers.target.stacks import CDK
+from helpers.target.targets import running_local_cloud
 
 if TYPE_CHECKING:
     from helpers.preflight.account_checks import Account
@@ -176,14 +177,10 @@ def _idle_minutes(sagemaker: Any, domain: str, space: str) -> int | None:
     return int(minutes) if minutes else None
 
 
-def _running(state: Path) -> Any:
-    return importlib.import_module("localcloud").running(state)
-
-
 def local_cloud(settings: Settings, account: Account, state: Path) -> Result:
     """The cloud on this machine runs, or its port is free."""
     try:
-        cloud = _running(state)
+        cloud = running_local_cloud(state)
     except ImportError as error:
         return "fail", f"the local cloud cannot be imported: {error}", SET_UP
     if cloud is not None:
@@ -207,7 +204,7 @@ def local_cloud(settings: Settings, account: Account, state: Path) -> Result:
 
 def clock(settings: Settings, state: Path, account: Account) -> Result:
     """How fast the local cloud's minutes pass: they are not the machine's."""
-    wanted, cloud = settings.local.speed, _running(state)
+    wanted, cloud = settings.local.speed, running_local_cloud(state)
     speed = wanted if cloud is None else float(cloud.speed)
     if account.given is not None and (cloud is None or cloud.endpoint_url != account.given.target.where):
         return "ok", f"workshop.toml says {wanted:g} times AWS's pace", ""

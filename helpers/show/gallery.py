@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from helpers.show.inspector import Subject, hosting, plain_png
 
 if TYPE_CHECKING:
-    from helpers.inference.results import Timeline
+    from helpers.inference.timeline import Timeline
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 # Okabe and Ito's palette: told apart by colour-blind readers too.

@@ -2,19 +2,70 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import importlib
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from helpers.delivery.pipeline import Action, Execution
+from typing import Any
 
 MARKS = {"Succeeded": "✓", "Failed": "✗", "InProgress": "…", "Waiting": "·", "Abandoned": "–"}
 """A sign as well as a colour: not everybody sees both."""
 # Okabe and Ito's palette: told apart by colour-blind readers too, on light and on dark.
 COLOURS = {"Succeeded": "#009e73", "Failed": "#d55e00", "InProgress": "#0072b2"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Action:
+    """One action of an execution.
+
+    Attributes
+    ----------
+    status : str
+        ``Waiting``, ``InProgress``, ``Succeeded``, ``Failed`` or ``Abandoned``.
+    seconds : float or None
+        How long it took, or has been running.
+    message : str
+        Why it failed, in the service's words.
+    build : str
+        The CodeBuild build that it ran, empty for others.
+    url : str
+        Where the console shows more.
+    """
+
+    stage: str
+    name: str
+    status: str = "Waiting"
+    seconds: float | None = None
+    message: str = ""
+    build: str = ""
+    url: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Execution:
+    """One run of the pipeline.
+
+    Attributes
+    ----------
+    status : str
+        CodePipeline's: ``InProgress``, ``Succeeded``, ``Failed``, ``Stopped``, ``Superseded``, ``Cancelled`` …
+    commit : str
+        Id of the commit that it runs on; empty until the source action is done.
+    actions : tuple of Action
+        In the order of the pipeline, those that wait included.
+    """
+
+    pipeline: str
+    id: str
+    status: str
+    commit: str
+    actions: tuple[Action, ...]
+
+    @property
+    def failed(self) -> Action | None:
+        """The first action that failed."""
+        return next((action for action in self.actions if action.status == "Failed"), None)
 
 
 def _row(action: Action) -> tuple[str, str, str, str, str]:

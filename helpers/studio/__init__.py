@@ -1,5 +1,5 @@
-"""The prompt studio: a form, the requests on their way, and the pictures, in a notebook or on a page of its own."""
+"""The prompt studio: a form, the requests on their way, and a gallery, as widgets."""
 
-from helpers.studio.studio import Studio
+import lazy_loader
 
-__all__ = ["Studio"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -10,8 +10,8 @@ from typing import Any
 import traitlets
 
 from contract.errors import ParameterError
+from contract.names import SMALLWORLD_MODELS
 from helpers.inference.parameters import Limits, checked_request
-from helpers.model.jumpstart import SMALLWORLD_MODELS
 from helpers.studio.parts import CSS, Part, module
 
 NOTHING_SENT = " Nothing was uploaded."

@@ -14,7 +14,8 @@ import ipywidgets
 from contract import ids
 from contract.errors import JobTimeoutError, ParameterError, ResultError
 from helpers.inference.jobs import Job
-from helpers.studio import inspecting
+from helpers.inference.results import Result
+from helpers.show.inspector import Inspector
 from helpers.studio.follow import Follower, Request
 from helpers.studio.form import Field, Form
 from helpers.studio.gallery import Gallery
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from helpers.inference.connection import Connection
 
 WAIT_SECONDS = 900.0
-OPEN_SECONDS = 60.0
 SHOW_SECONDS = 2.0
 """How long showing the studio may wait for the first pictures, which a static copy of the notebook keeps."""
 
@@ -202,7 +202,7 @@ class Studio:
         """List the bucket again, for what others have made; returns at once."""
         self.gallery.refresh()
 
-    def open(self, inference_id: str, seconds: float = OPEN_SECONDS) -> Mapping[str, Any]:
+    def open(self, inference_id: str) -> Mapping[str, Any]:
         """Show everything about one request; return what is shown.
 
         Raises
@@ -242,7 +242,10 @@ class Studio:
         ResultError
             No request with pictures is open.
         """
-        made = inspecting.inspector_of(self._connection, self.details.about, picture)
+        pictures = self.details.about.get("pictures") or []
+        if not 0 <= picture < len(pictures):
+            raise ResultError(f"picture {picture}: the open request has {len(pictures)}; open one with pictures first.")
+        made = Inspector(Result(self._connection, self.details.about["id"]), picture)
         self._empty_inspector()
         self._inspector.children = (made,)
         self.details.mark_inspected(picture)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import os
 import sys
 import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import boto3
 import botocore.session
@@ -19,9 +18,6 @@ from botocore.exceptions import BotoCoreError, ProfileNotFound
 from contract import settings
 from contract.errors import TargetError
 from helpers.target.explain import Target, explained, no_credentials
-
-if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
 
 STATE = settings.ROOT / ".localcloud"
 """Where the local cloud keeps its state."""
@@ -65,6 +61,14 @@ class LocalCloud(Protocol):
     @property
     def endpoint_url(self) -> str:
         """``http://127.0.0.1:<port>``."""
+
+    @property
+    def pid(self) -> int:
+        """Of its server process."""
+
+    @property
+    def speed(self) -> float:
+        """How many seconds of its clock a second takes."""
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -119,6 +123,13 @@ def _isolated_session(environment: Mapping[str, str], region: str) -> boto3.Sess
     )
 
 
+def running_local_cloud(state: Path) -> LocalCloud | None:
+    """The local cloud that runs with its state in ``state``, or None."""
+    import localcloud
+
+    return localcloud.running(state)
+
+
 def find_local_cloud(chosen: settings.Settings, state: Path, start: bool) -> LocalCloud:
     """The local cloud with its state in ``state``, started when it does not run and ``start`` says so.
 
@@ -127,8 +138,9 @@ def find_local_cloud(chosen: settings.Settings, state: Path, start: bool) -> Loc
     TargetError
         It does not run, or does not start.
     """
-    localcloud = importlib.import_module("localcloud")  # only this target needs it, and it brings a server along
-    cloud: LocalCloud | None = localcloud.running(state)
+    import localcloud  # here: only this target needs it
+
+    cloud = running_local_cloud(state)
     if cloud is not None:
         return cloud
     if not start:
@@ -138,7 +150,7 @@ def find_local_cloud(chosen: settings.Settings, state: Path, start: bool) -> Loc
         )
     local = chosen.local
     try:
-        started: LocalCloud = localcloud.start(
+        return localcloud.start(
             state,
             port=local.port,
             speed=local.speed,
@@ -151,7 +163,6 @@ def find_local_cloud(chosen: settings.Settings, state: Path, start: bool) -> Loc
             f"the local cloud did not start on port {local.port}: {error}; [local] port in "
             "workshop.toml chooses another port."
         ) from error
-    return started
 
 
 def build_variables() -> dict[str, str]:
@@ -237,15 +248,23 @@ def ambient_region(chosen: settings.Settings) -> str:
     return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or chosen.workshop.region
 
 
-def child_environment(connection: Connection) -> dict[str, str]:
-    """The environment of a program that shall reach the target: ours, with the target's endpoint and our settings."""
+def child_environment(chosen: settings.Settings, reaching: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a program that should reach the target: ours, with the target's endpoint and our settings.
+
+    Parameters
+    ----------
+    chosen : Settings
+        What the program should load.
+    reaching : mapping
+        The variables with which it reaches the target; see :attr:`Access.environment`.
+    """
     environment = dict(os.environ)
-    if connection.settings.workshop.target == "local":
+    if chosen.workshop.target == "local":
         for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN"):
             environment.pop(name, None)
         # A proxy for the internet must not see 127.0.0.1.
         environment |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
-    return {**environment, **connection.environment, **settings.as_environment(connection.settings)}
+    return {**environment, **reaching, **settings.as_environment(chosen)}
 
 
 def region_hint(region: str) -> str:

@@ -85,3 +85,20 @@ def test_another_process_loads_the_same_settings(tmp_path):
     text += 'subnet_ids = ["subnet-01234567"]\nsecurity_group_ids = ["sg-01234567", "sg-89abcdef"]\n'
     loaded = load(tmp_path, text, WORKSHOP_LOCAL_SPEED="7.5")
     assert settings.load(environ=settings.as_environment(loaded)) == loaded
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ('[lambda]\narchitecture = "riscv"', ["[lambda] architecture", "'riscv'", '"x86_64" or "arm64"']),
+        ("[lambda]\nlog_retention_days = 10", ["[lambda] log_retention_days", "10", "7, 14, 30"]),
+        ("[pipeline]\nlog_retention_days = 10", ["[pipeline] log_retention_days", "10", "7, 14, 30"]),
+        ('[security]\nsubnet_ids = ["subnet-01234567"]', ["[security]", "vpc_id = ''", "all three, or none"]),
+        ('[security]\nsecurity_group_ids = ["sg-01234567"]', ["[security]", "subnet_ids = []", "all three, or none"]),
+    ],
+)
+def test_what_the_constructs_rely_on_is_checked_here(tmp_path, text, parts):
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, text)
+    for part in parts:
+        assert part in str(caught.value)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from contract.errors import DeploymentError, ModelError
+from contract.names import SMALLWORLD, SMALLWORLD_MODELS
 from helpers.delivery import deployment
 from helpers.inference.connection import Connection
 from helpers.model import jumpstart
@@ -16,7 +17,7 @@ from helpers.model import jumpstart
 BAD_KEY = "models/broken/model.tar.gz"
 
 
-@pytest.mark.parametrize("model_id", jumpstart.SMALLWORLD_MODELS)
+@pytest.mark.parametrize("model_id", SMALLWORLD_MODELS)
 def test_the_sdk_finds_small_world_as_it_finds_any_model(connection: Connection, model_id: str) -> None:
     found = jumpstart.look_up(connection, model_id, "*", "ml.m5.large")
     assert found.model_id == model_id
@@ -29,7 +30,7 @@ def test_the_sdk_finds_small_world_as_it_finds_any_model(connection: Connection,
 
 
 def test_the_sdk_lists_both(connection: Connection) -> None:
-    assert jumpstart.known(connection) == sorted(jumpstart.SMALLWORLD_MODELS)
+    assert jumpstart.known(connection) == sorted(SMALLWORLD_MODELS)
 
 
 def test_an_unknown_id_is_answered_with_the_nearest(connection: Connection) -> None:
@@ -39,7 +40,7 @@ def test_an_unknown_id_is_answered_with_the_nearest(connection: Connection) -> N
 
 def test_an_instance_type_without_an_image_is_named(connection: Connection) -> None:
     with pytest.raises(ModelError, match=r"ml\.p4d\.24xlarge"):
-        jumpstart.look_up(connection, jumpstart.SMALLWORLD, "*", "ml.p4d.24xlarge")
+        jumpstart.look_up(connection, SMALLWORLD, "*", "ml.p4d.24xlarge")
 
 
 def test_publishing_twice_uploads_nothing(connection: Connection) -> None:
@@ -62,10 +63,8 @@ def broken(connection: Connection, tmp_path: Path) -> Iterator[deployment.Packag
         tar.add(config, "config.json")
     bucket = deployment.stack_outputs(connection, connection.settings.models_stack)["ModelBucketName"]
     connection.client("s3").upload_file(str(tmp_path / "model.tar.gz"), bucket, BAD_KEY)
-    image = jumpstart.look_up(connection, jumpstart.SMALLWORLD, "*", "ml.m5.large").image_uri
-    yield deployment.PackagedModel(
-        bucket, BAD_KEY, "S3Object", image, jumpstart.SMALLWORLD, instance_type="ml.m5.large"
-    )
+    image = jumpstart.look_up(connection, SMALLWORLD, "*", "ml.m5.large").image_uri
+    yield deployment.PackagedModel(bucket, BAD_KEY, "S3Object", image, SMALLWORLD, instance_type="ml.m5.large")
     connection.client("s3").delete_object(Bucket=bucket, Key=BAD_KEY)
 
 

@@ -19,8 +19,8 @@ from PIL import Image
 from contract import ids, settings
 from helpers.inference.connection import Connection
 from helpers.inference.jobs import Job
-from helpers.inference.watching import Timer
 from helpers.target.explain import Target
+from helpers.target.pace import Timer
 from helpers.target.targets import Access
 
 BUCKET, ENDPOINT = "workshop-bucket", "genai-async-endpoint"

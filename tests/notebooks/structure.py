@@ -22,7 +22,9 @@ OPENING = {
     "its cost": r"\*\*Cost:?\*\*:? \S",
     "what must be there before": r"\*\*Before:?\*\*:? \S",
 }
-IDIOM = "sys.path.insert(0, str(ROOT))"
+IDIOM = "from helpers import connect"
+FACES = re.compile(r"helpers(\.[a-z]+)?|contract(\.[a-z]+)?|(?!helpers|contract|localcloud|infra)[\w.]+")
+"""What a notebook may import: the face of a room, what all parts agree on, and what is not the workshop's."""
 FORBIDDEN = {
     r"%store": "hands something on through %store",
     r"\binput\(": "asks for input",
@@ -33,7 +35,7 @@ FORBIDDEN = {
 
 def problems(path: Path) -> list[str]:
     """What is wrong with the structure of a notebook; nothing when all is well."""
-    # Not with nbformat.read, which silently mends some of what is looked for here.
+    # Not with nbformat.read, which silently repairs some of what is looked for here.
     notebook: Any = nbformat.from_dict(json.loads(path.read_text(encoding="utf-8")))
     for cell in notebook.cells:
         cell.source = cell.source if isinstance(cell.source, str) else "".join(cell.source)
@@ -84,7 +86,7 @@ def _cells(notebook: Any, path: Path) -> Iterator[str]:
     if tagged != [0]:
         yield "the first code cell, and no other, must be tagged 'parameters'"
     if len(code) < 2 or IDIOM not in code[1].source:
-        yield f"the second code cell must make the helpers importable: {IDIOM}"
+        yield f"the second code cell must connect: {IDIOM}"
 
 
 def _opening(notebook: Any, path: Path) -> Iterator[str]:
@@ -136,6 +138,8 @@ def _imports(tree: ast.AST) -> Iterator[str]:
                 if importlib.util.find_spec(alias.name.partition(".")[0]) is None:
                     yield f"there is no module {alias.name}"
         elif isinstance(node, ast.ImportFrom) and node.module:
+            if not FACES.fullmatch(node.module):
+                yield f"{node.module} is inside of a room; import from its face, such as helpers.show"
             try:
                 module = importlib.import_module(node.module)
             except ImportError as error:

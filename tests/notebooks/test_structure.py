@@ -22,8 +22,8 @@ You will be able to
 - do more.
 
 **Time:** 2 minutes on either target. **Cost:** nothing. **Before:** nothing."""
-CONNECT = "import sys\nfrom pathlib import Path\n\nROOT = Path.cwd()\nsys.path.insert(0, str(ROOT))"
-QUIZ = "from helpers.show.quizzes import quiz\n\nquiz('?', ['a', 'b'], 0, 'So.')"
+CONNECT = "from helpers import connect\n\nconnect"
+QUIZ = "from helpers.show import quiz\n\nquiz('?', ['a', 'b'], 0, 'So.')"
 EXERCISE = "## Exercise\n\nTry.\n\n<details>\n\n```python\nfrom contract.ids import new_id\n```\n\n</details>"
 
 
@@ -40,7 +40,7 @@ def good():
         text("**Predict:** what will be shown?", id="predict"),
         code("a", id="show"),
         text("![a picture](picture.png)", id="shown"),
-        code("from helpers.show.checkpoints import checkpoint\n\ncheckpoint('a', a, 'Try again.')", id="check"),
+        code("from helpers.show import checkpoint\n\ncheckpoint('a', a, 'Try again.')", id="check"),
         text(EXERCISE, id="exercise"),
         code(QUIZ, id="quiz"),
         code(QUIZ, id="quiz-2"),
@@ -107,7 +107,8 @@ BROKEN = {
     "cell 'show' is empty": cell("show", " "),
     "cell 'show' holds an output": call(lambda n: n.cells[4].update(execution_count=3)),
     "tagged 'parameters'": call(lambda n: n.cells[4].metadata.update(tags=["parameters"])),
-    "must make the helpers importable": cell("connect", "import sys"),
+    "the second code cell must connect": cell("connect", "import sys"),
+    "helpers.show.tables is inside of a room": cell("show", "from helpers.show.tables import Listing"),
     "the opening lacks a title": cell("intro", OPENING[1:]),
     "the opening lacks “You": cell("intro", OPENING.replace("- do that,\n", "")),
     "the opening lacks its minutes": cell("intro", OPENING.replace("minutes", "")),

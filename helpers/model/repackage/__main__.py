@@ -14,10 +14,10 @@ from types import FrameType
 
 from contract import settings
 from contract.errors import SettingsError, WorkshopError
-from helpers.inference.connection import connect_inside
 from helpers.model.repackage import look_up, package
 from helpers.model.repackage.facts import sized
 from helpers.target.explain import explained
+from helpers.target.handle import handle_inside
 
 
 class Stopped(BaseException):
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     began = time.monotonic()
     if not arguments.output.parent.is_dir():
         raise SettingsError(f"--output {arguments.output}: there is no folder {arguments.output.parent}.")
-    connection = connect_inside(settings.load(arguments.settings))
+    connection = handle_inside(settings.load(arguments.settings))
     model = connection.settings.model
     with explained(f"looking for models in s3://{arguments.bucket}", connection.target):
         # First of all, because it takes no time, and the look-up seconds.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import ClientError
 
 from contract.errors import ModelError
+from contract.names import SMALLWORLD_MODELS
 from contract.settings import ROOT
 from helpers.model import jumpstart
 from helpers.model.repackage.additions import Additions
@@ -26,7 +27,7 @@ from helpers.model.repackage.upload import abort_stale, base64_crc
 from helpers.target.explain import code_of
 
 if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
+    from helpers.target.handle import Handle
 
 RECIPE = 1
 """Part of each key. Raise it when the same inputs make another package, so that nobody goes on with the old one."""
@@ -190,7 +191,7 @@ def _packed(model: PackagedModel, job: Job, source: Artifact, additions: Additio
     )  # fmt: skip
 
 
-def look_up(connection: Connection) -> jumpstart.Model | None:
+def look_up(connection: Handle) -> jumpstart.Model | None:
     """What JumpStart says of the model in the settings; None for Small World on AWS, which comes from this repository.
 
     Raises
@@ -199,13 +200,13 @@ def look_up(connection: Connection) -> jumpstart.Model | None:
         See :func:`helpers.model.jumpstart.look_up`.
     """
     model = connection.settings.model
-    if connection.settings.workshop.target == "aws" and model.id in jumpstart.SMALLWORLD_MODELS:
+    if connection.settings.workshop.target == "aws" and model.id in SMALLWORLD_MODELS:
         return None
     return jumpstart.look_up(connection, model.id, model.version, model.instance_type)
 
 
 def package(
-    connection: Connection,
+    connection: Handle,
     bucket: str,
     found: jumpstart.Model | None,
     *,
@@ -234,7 +235,7 @@ def package(
         )
 
 
-def _smallworld(connection: Connection, folder: Path) -> jumpstart.Model:
+def _smallworld(connection: Handle, folder: Path) -> jumpstart.Model:
     """Small World as JumpStart would describe it, with its files in ``folder``."""
     model_id, region = connection.settings.model.id, connection.settings.workshop.region
     files = jumpstart.build_smallworld(folder, model_id)

@@ -124,5 +124,6 @@ class PackagedModel:
             )
         except (ValueError, KeyError, TypeError, AttributeError) as problem:
             raise ModelError(
-                f"this is no model.json ({type(problem).__name__}: {problem}): run python -m helpers.model.repackage again."
+                f"this is not a model.json ({type(problem).__name__}: {problem}): "
+                "run python -m helpers.model.repackage again."
             ) from None

@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 from PIL import Image
 
 from contract.errors import ResultError
+from contract.names import MAX_RESPONSE_BYTES
 from helpers.show.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION, Described, new_figure, styled
 from helpers.show.inspector.subject import text_length
 
@@ -119,8 +120,6 @@ def sizes(weights: Mapping[str, int], title: str) -> Described:
 
 JPEG_QUALITY = 95
 """As Small World writes JPEGs; JumpStart does not document its own."""
-RESPONSE_BYTES = 20_000_000
-"""MMS_MAX_RESPONSE_SIZE of JumpStart's containers."""
 
 
 def encoded_sizes(picture: Image.Image) -> dict[str, int]:
@@ -135,7 +134,9 @@ def encoded_sizes(picture: Image.Image) -> dict[str, int]:
     }
 
 
-def fitting(picture: Image.Image, sides: Iterable[int] = (512, 768, 1024), limit: int = RESPONSE_BYTES) -> Described:
+def fitting(
+    picture: Image.Image, sides: Iterable[int] = (512, 768, 1024), limit: int = MAX_RESPONSE_BYTES
+) -> Described:
     """What a picture weighs when it is larger, and how many such pictures fit into one response.
 
     Parameters

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from helpers.operations.observe import Record
+    from helpers.inference.records import Record
 
 PHASES = {"asleep": GREY, "waking": ORANGE, "working": GREEN, "idle": PURPLE}
 """Colours of the shades; each is named as well where there is room."""

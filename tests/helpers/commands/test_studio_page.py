@@ -2,8 +2,8 @@ import socket
 
 import nbformat
 
-from helpers.inference.connection import Connection
 from helpers.commands import studio_page
+from helpers.inference.connection import Connection
 
 
 def test_the_token_is_in_no_argument_and_the_server_listens_here_only(tmp_path):

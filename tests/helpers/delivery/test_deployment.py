@@ -1,3 +1,4 @@
+import os
 import types
 
 import pytest
@@ -6,7 +7,7 @@ from contract import settings
 from contract.errors import DeploymentError
 from helpers.delivery import deployment
 
-CONNECTION = types.SimpleNamespace(settings=settings.Settings(), environment={})
+CONNECTION = types.SimpleNamespace(settings=settings.Settings(), child_environment=lambda: dict(os.environ))
 
 
 @pytest.fixture
@@ -16,13 +17,13 @@ def cli(monkeypatch, tmp_path):
     def put(script: str) -> None:
         program = tmp_path / "cdk.js"
         program.write_text(script)
-        monkeypatch.setattr(deploy, "CDK", program)
+        monkeypatch.setattr(deployment, "CDK", program)
 
     return put
 
 
 def test_a_cdk_that_hangs_is_ended_and_says_how_far_it_came(cli, monkeypatch):
-    monkeypatch.setattr(deploy, "CDK_SECONDS", 1)
+    monkeypatch.setattr(deployment, "CDK_SECONDS", 1)
     cli("console.log('waiting for CloudFormation'); setInterval(() => {}, 1000)")
     with pytest.raises(DeploymentError, match=r"cdk deploy app did not end within 1 s:\nwaiting for CloudFormation"):
         deployment._cdk(CONNECTION, print, "deploy", "app")

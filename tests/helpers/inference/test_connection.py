@@ -9,9 +9,10 @@ import pytest
 from contract import settings
 from contract.errors import NotDeployedError, SettingsError, TargetError
 from helpers.inference import connection
-from helpers.inference.watching import AWS, LOCAL
 from helpers.target import targets
 from helpers.target.explain import Target
+from helpers.target.handle import Identity, Names
+from helpers.target.pace import AWS, LOCAL
 
 LOCAL_SETTINGS = settings.Settings()
 AWS_SETTINGS = settings.Settings(workshop=settings.Workshop(target="aws", region="eu-west-1"))
@@ -226,7 +227,7 @@ def test_on_aws_the_identity_is_asked_for_once_and_late(backend):
     found = on_aws(backend, sts)
     assert sts.asked == 0
     assert found.names.bucket == "workshop-bucket"
-    assert found.identity == connection.Identity("123456789012", "arn:aws:iam::123456789012:user/me")
+    assert found.identity == Identity("123456789012", "arn:aws:iam::123456789012:user/me")
     assert sts.asked == 1
 
 
@@ -242,7 +243,7 @@ def test_an_expired_token_is_said_before_anything_else(backend, refuse, code):
 
 
 def test_names_come_from_ssm(backend):
-    assert backend.connection.names == connection.Names(
+    assert backend.connection.names == Names(
         bucket="workshop-bucket",
         endpoint="genai-async-endpoint",
         success_topic_arn="arn:aws:sns:us-east-1:123456789012:success",
@@ -308,7 +309,7 @@ def test_log_messages_go_through_empty_pages(backend):
 def test_a_program_on_aws_keeps_the_users_credentials_and_gets_the_region(nobody):
     for name, value in (("AWS_ACCESS_KEY_ID", "AKIAMINE"), ("AWS_SECRET_ACCESS_KEY", "mine"), ("HOME", "/home/me")):
         nobody.setenv(name, value)
-    environment = targets.child_environment(connection.connect(AWS_SETTINGS))
+    environment = connection.connect(AWS_SETTINGS).child_environment()
     assert (environment["AWS_ACCESS_KEY_ID"], environment["HOME"]) == ("AKIAMINE", "/home/me")
     assert (environment["AWS_REGION"], environment["WORKSHOP_WORKSHOP_TARGET"]) == ("eu-west-1", "aws")
     assert "AWS_ENDPOINT_URL" not in environment
@@ -318,7 +319,7 @@ def test_a_program_on_the_local_target_gets_its_keys_and_no_profile(local, monke
     local.cloud = Cloud()
     monkeypatch.setenv("AWS_PROFILE", "mine")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "mine")
-    environment = targets.child_environment(connection.connect(LOCAL_SETTINGS))
+    environment = connection.connect(LOCAL_SETTINGS).child_environment()
     assert {name: environment[name] for name in ENVIRONMENT} == ENVIRONMENT
     assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN"} & environment.keys()
     assert "127.0.0.1" in environment["NO_PROXY"]
@@ -344,7 +345,7 @@ def test_inside_a_build_of_the_local_cloud_the_environment_leads_there(local, in
     assert (s3.meta.endpoint_url, s3.meta.region_name) == ("http://127.0.0.1:4566", "eu-central-1")
     assert s3._request_signer._credentials.access_key == "AKIALOCAL"
     assert found.settings.workshop.region == "eu-central-1"
-    assert targets.child_environment(found)["AWS_ENDPOINT_URL"] == ENVIRONMENT["AWS_ENDPOINT_URL"]
+    assert found.child_environment()["AWS_ENDPOINT_URL"] == ENVIRONMENT["AWS_ENDPOINT_URL"]
     assert local.started == []
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from contract.errors import ParameterError, WorkshopError
+from contract.names import SMALLWORLD, SMALLWORLD_MODELS, SMALLWORLD_TURBO
 from helpers.inference.parameters import BASE64_JPEG, Limits, checked_request, limits_of, response_bytes
-from helpers.model.jumpstart import SMALLWORLD, SMALLWORLD_MODELS, SMALLWORLD_TURBO
 
 SMALL = limits_of(SMALLWORLD)
 GENERAL = Limits()

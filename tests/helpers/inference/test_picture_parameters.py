@@ -11,9 +11,9 @@ from smallworld import pictures
 from smallworld.request import DEFAULT, check
 
 from contract.errors import ParameterError
+from contract.names import SMALLWORLD, SMALLWORLD_MODELS, SMALLWORLD_TURBO
 from helpers.inference import picture_parameters
 from helpers.inference.parameters import Limits, checked_request, limits_of
-from helpers.model.jumpstart import SMALLWORLD, SMALLWORLD_MODELS, SMALLWORLD_TURBO
 
 SMALL = limits_of(SMALLWORLD)
 PIXELS = np.random.default_rng(1).integers(0, 256, (16, 24, 3), np.uint8)

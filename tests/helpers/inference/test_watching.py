@@ -185,7 +185,7 @@ def test_a_target_that_goes_away_ends_the_wait(backend, monkeypatch):
 
 
 def test_in_real_time_with_a_back_end_of_its_own(backend):
-    from helpers.inference.watching import Timer
+    from helpers.target.pace import Timer
 
     backend.connection.timer = Timer()
     job = backend.connection.generate("a")

@@ -4,8 +4,8 @@ import time
 import pytest
 
 from contract.errors import JobTimeoutError, NotDeployedError, ResultError
-from helpers.operations.observe import Observation, Phase, Record, Sample, wait_for_instances
-from helpers.operations.scaling import Activity
+from helpers.inference.records import Activity, Phase, Record, Sample
+from helpers.operations.observe import Observation, wait_for_instances
 
 
 def until(condition):

@@ -9,6 +9,7 @@ import pytest
 
 from contract import settings
 from contract.errors import ModelError
+from contract.names import SMALLWORLD, SMALLWORLD_MODELS
 from helpers.inference.connection import Connection
 from helpers.model import jumpstart
 from helpers.preflight import account_checks, machine_checks
@@ -193,7 +194,7 @@ def test_smallworld_on_a_gpu_wastes_money(monkeypatch, kind, state):
     assert aws().model()[0] == state
 
 
-@pytest.mark.parametrize("model_id", jumpstart.SMALLWORLD_MODELS)
+@pytest.mark.parametrize("model_id", SMALLWORLD_MODELS)
 def test_both_models_of_smallworld_come_with_the_workshop(monkeypatch, model_id):
     monkeypatch.setattr(jumpstart, "pytorch_image", lambda *arguments: "x/pytorch-inference:2.6.0-cpu")
     state, said, _ = aws(changed(model={"id": model_id})).model()
@@ -203,8 +204,8 @@ def test_both_models_of_smallworld_come_with_the_workshop(monkeypatch, model_id)
 def test_another_model_than_smallworld_is_not_in_the_local_cloud():
     state, said, mend = Account(changed(model={"id": "model-x"}), None).model()
     assert state == "fail"
-    assert f"which has {' and '.join(jumpstart.SMALLWORLD_MODELS)} alone" in said
-    assert jumpstart.SMALLWORLD in mend
+    assert f"which has {' and '.join(SMALLWORLD_MODELS)} alone" in said
+    assert SMALLWORLD in mend
 
 
 def test_nothing_on_aws_is_changed(monkeypatch):

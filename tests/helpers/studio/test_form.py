@@ -1,8 +1,8 @@
 import pytest
 
 from contract.errors import ParameterError
+from contract.names import SMALLWORLD, SMALLWORLD_TURBO
 from helpers.inference.parameters import limits_of
-from helpers.model.jumpstart import SMALLWORLD, SMALLWORLD_TURBO
 from helpers.studio.form import Field, Form, parsed
 
 

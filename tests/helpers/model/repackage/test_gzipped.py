@@ -7,11 +7,11 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.helpers.model.repackage.archives import gz, with_header
 
 from contract.errors import ModelError
 from helpers.model.repackage import gzipped
 from helpers.model.repackage.gzipped import Unpacked
+from tests.helpers.model.repackage.archives import gz, with_header
 
 
 def cut(data: bytes, size: int) -> list[bytes]:

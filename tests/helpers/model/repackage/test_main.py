@@ -1,4 +1,4 @@
-"""``python -m helpers.model.repackage`` as a build runs it: a program of its own, with the environment of the local cloud."""
+"""``python -m helpers.model.repackage`` as a build runs it: a program, with the environment of the local cloud."""
 
 import dataclasses
 import json
@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.helpers.model.repackage.archives import contents, tarball
 
 import localcloud
 from contract import settings
 from contract.errors import TargetError
+from contract.names import SMALLWORLD, SMALLWORLD_MODELS, SMALLWORLD_TURBO, jumpstart_bucket
 from helpers.inference.connection import Connection, connect
 from helpers.model import jumpstart
 from helpers.model.repackage import PackagedModel, look_up, package
+from tests.helpers.model.repackage.archives import contents, tarball
 
 SPLIT = "model-txt2img-split"
 """A model that JumpStart keeps as data and code apart."""
@@ -32,7 +33,7 @@ def connection(cloud: localcloud.Running, client: Any) -> Connection:
     """Small World in the local JumpStart bucket, and another model beside it."""
     connection = connect(settings.load(environ={}), start=False, state=cloud.state_dir)
     jumpstart.publish_smallworld(connection)
-    bucket = jumpstart.content_bucket("us-east-1")
+    bucket = jumpstart_bucket("us-east-1")
     keys = {"model": "split/model.tar.gz", "script": "split/sourcedir.tar.gz", "prepacked": "split/none.tar.gz"}
     client.put_object(Bucket=bucket, Key=keys["model"], Body=tarball({"w": WEIGHTS}))
     client.put_object(Bucket=bucket, Key=keys["script"], Body=tarball({"./inference.py": b"import torch\n"}))
@@ -61,7 +62,7 @@ def run(cloud: localcloud.Running, *arguments: str, **variables: str) -> subproc
 
 @pytest.mark.parametrize(
     ("model_id", "method"),
-    [(jumpstart.SMALLWORLD, "copied"), (jumpstart.SMALLWORLD_TURBO, "copied"), (SPLIT, "spliced")],
+    [(SMALLWORLD, "copied"), (SMALLWORLD_TURBO, "copied"), (SPLIT, "spliced")],
 )
 def test_a_build_packages_the_model_of_the_settings(cloud, client, connection, tmp_path, model_id, method):
     output = tmp_path / "model.json"
@@ -166,7 +167,7 @@ def test_a_look_up_without_an_answer_blames_the_connection_and_not_the_id(connec
         look_up(nowhere)
 
 
-@pytest.mark.parametrize("model_id", jumpstart.SMALLWORLD_MODELS)
+@pytest.mark.parametrize("model_id", SMALLWORLD_MODELS)
 def test_small_world_on_aws_comes_from_the_repository(connection, client, tmp_path, model_id):
     """Its files are put, since JumpStart's bucket on AWS does not have them; the image is AWS's own."""
     workshop = dataclasses.replace(connection.settings.workshop, target="aws")

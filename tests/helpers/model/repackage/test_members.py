@@ -2,10 +2,10 @@ import subprocess
 import tarfile
 
 import pytest
-from tests.helpers.model.repackage.archives import folder, link, tar
 
 from contract.errors import ModelError
 from helpers.model.repackage.members import BLOCK, Archive
+from tests.helpers.model.repackage.archives import folder, link, tar
 
 
 def pieces(data: bytes, size: int = 1000) -> list[bytes]:

@@ -2,11 +2,11 @@
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.helpers.model.repackage.archives import folder, link, tarball
-from tests.helpers.model.repackage.conftest import Client
 
 from contract.errors import ModelError, TargetError
 from helpers.model.repackage import prefix
+from tests.helpers.model.repackage.archives import folder, link, tarball
+from tests.helpers.model.repackage.conftest import Client
 
 CODE = tarball({"./": folder(), "inference.py": b"import torch\n", "lib/": folder(), "lib/x.py": b"x"})
 FILES = {"model_index.json": b"{}", "unet/weights.safetensors": b"w" * 100_000, "code/requirements.txt": b"numpy\n"}

@@ -6,12 +6,12 @@ import random
 from pathlib import Path
 
 import pytest
-from tests.helpers.model.repackage.archives import contents, judge, tarball
-from tests.helpers.model.repackage.conftest import Client
 
 from contract.errors import ModelError, NotDeployedError
 from helpers.model import jumpstart
 from helpers.model.repackage import PackagedModel, core
+from tests.helpers.model.repackage.archives import contents, judge, tarball
+from tests.helpers.model.repackage.conftest import Client
 
 MODEL = tarball({"w": random.Random(3).randbytes(18 << 20)})
 SMALL = tarball({"w": b"w"})
@@ -62,7 +62,7 @@ def test_parameters_are_those_of_the_application_stack():
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"ModelBucket": 1}'])
 def test_another_document_is_no_model(text):
-    with pytest.raises(ModelError, match=r"this is no model\.json .*python -m helpers\.repackage again"):
+    with pytest.raises(ModelError, match=r"this is not a model\.json .*python -m helpers\.model\.repackage again"):
         PackagedModel.from_json(text)
 
 

@@ -7,11 +7,11 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.helpers.model.repackage.conftest import Client
 
 from contract.errors import ModelError, TargetError
 from helpers.model.repackage import sources
 from helpers.model.repackage.sources import FileArtifact, ObjectArtifact
+from tests.helpers.model.repackage.conftest import Client
 
 BODY = random.Random(0).randbytes(300_000)
 

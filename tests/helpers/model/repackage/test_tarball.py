@@ -7,14 +7,24 @@ import tarfile
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.helpers.model.repackage.archives import contents, folder, found_in, gz, judge, link, tar, tarball, with_header
-from tests.helpers.model.repackage.conftest import Client
 
 from contract.errors import ModelError
 from helpers.model.repackage import tarball as packing
 from helpers.model.repackage.additions import Additions
 from helpers.model.repackage.sources import ObjectArtifact
 from helpers.model.repackage.tarball import Job
+from tests.helpers.model.repackage.archives import (
+    contents,
+    folder,
+    found_in,
+    gz,
+    judge,
+    link,
+    tar,
+    tarball,
+    with_header,
+)
+from tests.helpers.model.repackage.conftest import Client
 
 LARGE = random.Random(2).randbytes(24 << 20)
 CODE = {"./": folder(), "./inference.py": b"import torch\n", "./lib/": folder(), "./lib/run.sh": b"#!/bin/sh\n"}

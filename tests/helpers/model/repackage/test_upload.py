@@ -8,12 +8,12 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.helpers.model.repackage.conftest import Client
 
 from contract.errors import ModelError, NotDeployedError, TargetError
 from helpers.model.repackage import upload
 from helpers.model.repackage.sources import ObjectArtifact
 from helpers.model.repackage.upload import Upload, abort_stale, copy_ranges
+from tests.helpers.model.repackage.conftest import Client
 
 MIB = 1 << 20
 BODY = random.Random(1).randbytes(20 * MIB)

@@ -2,7 +2,7 @@ import datetime as dt
 
 import pytest
 
-from helpers.operations import operate
+from helpers import operations
 from helpers.target.explain import Target
 from tests.endtoend.conftest import until
 
@@ -10,8 +10,8 @@ pytestmark = pytest.mark.cloud
 
 
 def test_the_log_of_a_request_has_the_lines_of_all_who_worked_on_it(deployed, done):
-    until(lambda: len({line.who for line in operate.request_log(deployed, done.id)}) == 4, 30)
-    lines = operate.request_log(deployed, done.id)
+    until(lambda: len({line.who for line in operations.request_log(deployed, done.id)}) == 4, 30)
+    lines = operations.request_log(deployed, done.id)
     assert {line.who for line in lines} == {"platform", "container", "save_status", "extract_images"}
     assert [line.time for line in lines] == sorted(line.time for line in lines)
     platform = next(line.text for line in lines if line.who == "platform")
@@ -25,18 +25,18 @@ def test_the_log_of_a_request_has_the_lines_of_all_who_worked_on_it(deployed, do
 def test_another_request_has_lines_of_its_own(deployed, done):
     other = deployed.generate("a green star", seed=2, width=64, height=64, num_inference_steps=3)
     other.wait(120)
-    until(lambda: any(line.who == "platform" for line in operate.request_log(deployed, other.id)), 30)
-    lines = operate.request_log(deployed, other.id)
+    until(lambda: any(line.who == "platform" for line in operations.request_log(deployed, other.id)), 30)
+    lines = operations.request_log(deployed, other.id)
     assert not any(done.id in line.text for line in lines)
 
 
 def test_a_request_that_never_was_has_no_lines(deployed):
-    assert len(operate.request_log(deployed, "20261122T204512.345678Z-1a2b3c")) == 0
+    assert len(operations.request_log(deployed, "20261122T204512.345678Z-1a2b3c")) == 0
 
 
 def test_metrics_tell_of_requests_in_plain_words(deployed, done):
     def measures():
-        return {item.name: item for item in operate.metrics(deployed, minutes=30)}
+        return {item.name: item for item in operations.metrics(deployed, minutes=30)}
 
     until(lambda: (measures()["InvocationsProcessed"].total or 0) >= 1, 30)
     found = measures()
@@ -47,13 +47,13 @@ def test_metrics_tell_of_requests_in_plain_words(deployed, done):
 
 
 def test_a_window_without_data_shows_dashes(deployed):
-    empty = operate.metrics(deployed, minutes=0.0001)
+    empty = operations.metrics(deployed, minutes=0.0001)
     assert all(item.latest is None for item in empty)
     assert "–" in str(empty)
 
 
 def test_alarms_have_state_reason_and_purpose(deployed, done):
-    found = {alarm.name: alarm for alarm in operate.alarms(deployed)}
+    found = {alarm.name: alarm for alarm in operations.alarms(deployed)}
     assert len(found) == 8, list(found)
     dead = found["ExtractImagesDeadLettersWaiting"]
     assert not dead.scales
@@ -73,7 +73,7 @@ def test_an_alarm_that_sounds_comes_first_and_is_marked(deployed):
 
     def sounds():  # the next evaluation, a cloud minute later, quiets it again
         deployed.client("cloudwatch").set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="by a test")
-        listings.append(operate.alarms(deployed))
+        listings.append(operations.alarms(deployed))
         return any(alarm.state == "ALARM" and not alarm.scales for alarm in listings[-1])
 
     until(sounds, 30)
@@ -84,11 +84,11 @@ def test_an_alarm_that_sounds_comes_first_and_is_marked(deployed):
 
 
 def test_the_dashboard_has_an_address_on_aws_and_an_explanation_here(deployed, monkeypatch):
-    here = operate.dashboard(deployed)
+    here = operations.dashboard(deployed)
     assert here.url == ""
     assert "no console" in str(here)
     monkeypatch.setattr(deployed, "target", Target("aws", "us-east-1"))
-    there = operate.dashboard(deployed)
+    there = operations.dashboard(deployed)
     assert there.url == (
         "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#dashboards/dashboard/" + there.name
     )

@@ -1,8 +1,8 @@
 import pytest
-from tests.helpers.operations.deployed.conftest import SMALL
 
 from contract.errors import DeploymentError
-from helpers.operations import operate
+from helpers import operations
+from tests.helpers.operations.deployed.conftest import SMALL
 
 pytestmark = pytest.mark.cloud
 
@@ -21,10 +21,10 @@ def keys(connection, bucket):
 
 
 def test_a_bad_version_is_taken_back_and_the_old_one_serves(deployed):
-    serving = next(version for version in operate.versions(deployed) if version.state == "serves")
+    serving = next(version for version in operations.versions(deployed) if version.state == "serves")
     bucket = serving.model_data.removeprefix("s3://").partition("/")[0]
     before, said = keys(deployed, bucket), []
-    bad = operate.try_bad_version(deployed, said.append)
+    bad = operations.try_bad_version(deployed, said.append)
     assert (bad.status, status_of(deployed)) == ("UPDATE_ROLLBACK_COMPLETE",) * 2
     assert bad.unharmed
     assert bad.before == bad.after == serving.config
@@ -38,18 +38,18 @@ def test_a_bad_version_is_taken_back_and_the_old_one_serves(deployed):
 
 
 def test_after_a_bad_version_the_stack_takes_a_good_one_and_the_history_shows_all(deployed):
-    operate.try_bad_version(deployed, quiet)
-    serving = next(version for version in operate.versions(deployed) if version.state == "serves")
+    operations.try_bad_version(deployed, quiet)
+    serving = next(version for version in operations.versions(deployed) if version.state == "serves")
     bucket = serving.model_data.removeprefix("s3://").partition("/")[0]
     copy = serving.model_key.replace("model.tar.gz", "copy.tar.gz")
     source = {"Bucket": bucket, "Key": serving.model_key}
     deployed.client("s3").copy_object(Bucket=bucket, Key=copy, CopySource=source)
 
-    assert operate.roll_back(deployed, copy, quiet) == "UPDATE_COMPLETE"
-    states = {version.model_key: version.state for version in operate.versions(deployed)}
+    assert operations.roll_back(deployed, copy, quiet) == "UPDATE_COMPLETE"
+    states = {version.model_key: version.state for version in operations.versions(deployed)}
     assert states[copy] == "serves"
-    assert operate.roll_back(deployed, serving.model_key, quiet) == "UPDATE_COMPLETE"
-    listing = operate.versions(deployed)
+    assert operations.roll_back(deployed, serving.model_key, quiet) == "UPDATE_COMPLETE"
+    listing = operations.versions(deployed)
     assert listing[0].state == "serves"
     assert listing[0].model_key == serving.model_key
     assert "refused" in {version.state for version in listing}
@@ -60,11 +60,11 @@ def test_after_a_bad_version_the_stack_takes_a_good_one_and_the_history_shows_al
 def test_rolling_back_to_what_is_not_there_is_refused_with_what_is(deployed):
     before = status_of(deployed)
     with pytest.raises(DeploymentError, match=r"models/nothing\.tar\.gz is not there; the bucket holds models/"):
-        operate.roll_back(deployed, "models/nothing.tar.gz", quiet)
+        operations.roll_back(deployed, "models/nothing.tar.gz", quiet)
     assert status_of(deployed) == before
 
 
 def test_a_change_that_changes_nothing_is_said(deployed):
-    serving = next(version for version in operate.versions(deployed) if version.state == "serves")
+    serving = next(version for version in operations.versions(deployed) if version.state == "serves")
     with pytest.raises(DeploymentError, match="was not made"):
-        operate.roll_back(deployed, serving.model_key, quiet)
+        operations.roll_back(deployed, serving.model_key, quiet)

@@ -1,0 +1,11 @@
+from . import commands as commands
+from . import delivery as delivery
+from . import inference as inference
+from . import model as model
+from . import operations as operations
+from . import preflight as preflight
+from . import show as show
+from . import studio as studio
+from . import target as target
+from .inference import Connection as Connection
+from .inference import connect as connect

@@ -1,0 +1,11 @@
+from .deployment import deploy as deploy
+from .deployment import deploy_pipeline as deploy_pipeline
+from .deployment import destroy as destroy
+from .pipeline import describe as describe
+from .pipeline import executions as executions
+from .pipeline import pipeline_name as pipeline_name
+from .pipeline import watch as watch
+from .source import Pushed as Pushed
+from .source import clone_url as clone_url
+from .source import push as push
+from .source import uncommitted as uncommitted

@@ -1,0 +1,1 @@
+from .checklist import preflight as preflight

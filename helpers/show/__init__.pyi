@@ -1,0 +1,9 @@
+from . import figures as figures
+from .checkpoints import checkpoint as checkpoint
+from .checks import Check as Check
+from .checks import Report as Report
+from .inspector import Inspector as Inspector
+from .pipeline_view import Action as Action
+from .pipeline_view import Execution as Execution
+from .quizzes import quiz as quiz
+from .tables import Listing as Listing
