@@ -62,7 +62,7 @@ def test_no_phrase_of_another_language(folder):
         pytest.fail(f"{len(found)} phrases:\n" + "\n".join(found), pytrace=False)
 
 
-@pytest.mark.parametrize(("pattern", "example"), zip(PATTERNS, PHRASES.values(), strict=True), ids=PHRASES)
+@pytest.mark.parametrize(("pattern", "example"), list(zip(PATTERNS, PHRASES.values(), strict=True)), ids=PHRASES)
 def test_a_phrase_is_found_and_its_neighbours_are_not(pattern, example):
     _, bad, good = example
     assert pattern.search(bad)
