@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from localcloud.clock import Clock
+from localcloud.process.tied import LIFELINE_FILE
 
 
 class ServiceError(Exception):
@@ -78,6 +79,11 @@ class Cloud:
     alarm_actions: dict[str, AlarmAction] = dataclasses.field(default_factory=dict)
     event_targets: dict[str, EventTarget] = dataclasses.field(default_factory=dict)
     put_event: Callable[[str, str, dict[str, Any], list[str]], None] = lambda *event: None
+
+    @property
+    def lifeline(self) -> Path:
+        """The file that ties a process to this cloud's life (:mod:`localcloud.process.tied`)."""
+        return self.work / LIFELINE_FILE
 
     def alarm_action(self, prefix: str, callback: AlarmAction) -> None:
         """Have ``callback`` carry out every alarm action whose ARN begins with ``prefix``.

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud.clock import Clock
 from localcloud.process import janitor, tied
 from localcloud.process.credentials import load_or_create
+from localcloud.process.environment import HOST_VARIABLES, inherited, project_folders
 from localcloud.process.prerequisites import StartError, bind, clients, runtime_folder, take_lock
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("localcloud.process.server")
 
 ACCOUNT = "000000000000"
-_KEPT_VARIABLES = ("LANG", "LC_ALL", "LC_CTYPE", "PATH", "SSL_CERT_FILE", "TZ")
 _STOP_SECONDS = 10.0
 
 
@@ -82,7 +82,7 @@ class Server:
         self.work = works / uuid.uuid4().hex[:12]
         (self.work / "tmp").mkdir(parents=True)
         (self.work / "home").mkdir()
-        self._locks.append(take_lock(self.work / "lifeline", f"{self.work} is in use"))
+        self._locks.append(take_lock(self.work / tied.LIFELINE_FILE, f"{self.work} is in use"))
         self._start_janitor()
         self.credentials = load_or_create(self.state)
         self.environment = {
@@ -111,10 +111,10 @@ class Server:
         """Forget the host's variables: every process of this cloud inherits what is left here."""
         from localcloud import ministack
 
-        kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+        kept = inherited((*HOST_VARIABLES, "SSL_CERT_FILE"))
         self.private = {
             **ministack.environment(self.state, self.port, ACCOUNT, self.options.region),
-            tied.LIFELINE_VARIABLE: str(self.work / "lifeline"),
+            tied.LIFELINE_VARIABLE: str(self.work / tied.LIFELINE_FILE),
         }
         os.environ.clear()
         os.environ.update(kept)
@@ -170,10 +170,8 @@ class Server:
         )
         self.ministack.functions.deliver_through(self.deliveries)
         hidden = ",".join(self.private)  # but not the janitor's mark: what a function starts must be found, too
-        prelude = (
-            Path(tied.__file__).read_text()
-            + f"\nbecome_lambda_worker({str(runtime_folder(self.work))!r}, {hidden!r})\n"
-        )
+        arguments = f"{str(runtime_folder(self.work))!r}, {project_folders()!r}, {hidden!r}"
+        prelude = f"{Path(tied.__file__).read_text()}\nbecome_lambda_worker({arguments})\n"
         self.ministack.functions.surround(sys.executable, prelude, self.environment)
         self.keeper = StateKeeper(
             self.ministack, self.ministack.metrics, self.ministack.stacks.busy, self.state / "ministack"

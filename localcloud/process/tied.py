@@ -4,7 +4,8 @@ The cloud holds an exclusive lock on a file for as long as it lives, and the ker
 even by SIGKILL. A tied process waits for that lock in a thread; getting it means that the cloud is gone. (The parent
 death signal of Linux will not do: it fires when the parent's *thread* ends, and macOS has none.)
 
-Standard library only, and in one piece: the text of this file is put in front of the script of each Lambda worker.
+Standard library only, and in one piece: the text of this file is put in front of the script of each Lambda worker and
+of each build's leader. Containers import it.
 """
 
 import fcntl
@@ -14,6 +15,8 @@ import sys
 import threading
 
 LIFELINE_VARIABLE = "LOCALCLOUD_LIFELINE"
+LIFELINE_FILE = "lifeline"
+"""The file's name in the cloud's work folder."""
 
 
 def tie(lifeline: str) -> None:
@@ -35,7 +38,7 @@ def tie(lifeline: str) -> None:
     threading.Thread(target=end_with_the_cloud, daemon=True, name="lifeline").start()
 
 
-def become_lambda_worker(runtime: str, private: str) -> None:
+def become_lambda_worker(runtime: str, project: list[str], private: str) -> None:
     """Give a Lambda worker the surroundings that a Lambda function has.
 
     Parameters
@@ -43,10 +46,13 @@ def become_lambda_worker(runtime: str, private: str) -> None:
     runtime : str
         Folder with the packages of AWS's Python runtime (boto3 and what it needs). Everything else that is installed
         on this machine disappears, so that a dependency missing in a bundle is missed here as it is on AWS.
+    project : list of str
+        Folders of this project on ``sys.path``, which disappear, too.
     private : str
         Names of the environment variables, separated by commas, that are none of the function's business.
     """
     tie(os.environ[LIFELINE_VARIABLE])
-    sys.path[:] = [p for p in sys.path if "site-packages" not in p and "dist-packages" not in p] + [runtime]
+    kept = [p for p in sys.path if "site-packages" not in p and "dist-packages" not in p and p not in project]
+    sys.path[:] = [*kept, runtime]
     for name in private.split(","):
         os.environ.pop(name, None)

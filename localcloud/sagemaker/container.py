@@ -1,14 +1,13 @@
 """One instance of an endpoint: ``python -m localcloud.sagemaker.container``, started by :mod:`.process`.
 
 Talks to its parent in JSON lines over an inherited socket; bodies travel as files, so that a response of many megabytes
-is neither encoded nor held twice. Ends when its parent does, however that ends.
+is neither encoded nor held twice. Ends when the cloud does, however that ends (:mod:`localcloud.process.tied`).
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
 import importlib.metadata
 import json
 import logging
@@ -23,25 +22,12 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from localcloud.process.tied import tie
 from localcloud.sagemaker.archive import ArchiveError, unpack
 from localcloud.sagemaker.handlers import Answer, Handler, load_script
 
 DEFAULT_MAX_RESPONSE = 6_553_500
 """MMS's and TorchServe's default for ``max_response_size`` and ``max_request_size``, in bytes."""
-PR_SET_PDEATHSIG = 1
-EXIT_ORPHANED = 70
-
-
-def _die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends (Linux); elsewhere the closed socket tells.
-
-    The signal comes when the *thread* that started this process ends, so :mod:`.process` starts all of them from one
-    thread that lives as long as the service.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(EXIT_ORPHANED)
 
 
 class Channel:
@@ -57,12 +43,12 @@ class Channel:
             self._connection.sendall(json.dumps(message).encode() + b"\n")
 
     def pump(self, requests: queue.SimpleQueue[dict[str, Any]]) -> None:
-        """Pass on requests until the parent hangs up, which ends this process at once."""
+        """Pass on requests until the parent hangs up, which ends this process at once, and what the model started."""
         # An error on the socket means what its end means: nobody is there any more.
         with contextlib.suppress(OSError, ValueError):
             for line in self._reader:
                 requests.put(json.loads(line))
-        os._exit(EXIT_ORPHANED)
+        os.killpg(0, signal.SIGKILL)
 
 
 def _size_limit(name: str) -> int:
@@ -125,19 +111,16 @@ def _prepare(arguments: argparse.Namespace) -> None:
     arguments.unpacked.touch()
 
 
-def _forget_own_path(root: str) -> None:
-    """Leave the model with the packages that it would see, not with this project."""
-    sys.path[:] = [entry for entry in sys.path if entry != root]
-    given = os.environ.pop("PYTHONPATH", "").removeprefix(root).removeprefix(os.pathsep)
-    if given:
-        os.environ["PYTHONPATH"] = given
+def _forget_project(folders: list[str]) -> None:
+    """Leave the model with the packages that are installed, without this project."""
+    sys.path[:] = [entry for entry in sys.path if entry not in folders]
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--lifeline", required=True, help="the file that ties this process to the cloud's life")
     parser.add_argument("--socket", type=int, required=True)
-    parser.add_argument("--root", required=True)
+    parser.add_argument("--project", nargs="*", default=[], help="folders on sys.path that the model must not see")
     parser.add_argument("--model-dir", type=Path, required=True)
     parser.add_argument("--archive", type=Path)
     parser.add_argument("--unpacked", type=Path, required=True)
@@ -148,7 +131,7 @@ def _parse() -> argparse.Namespace:
 def main() -> None:
     """Unpack, load, say so, and serve until the parent hangs up."""
     arguments = _parse()
-    _die_with_parent(arguments.parent)
+    tie(arguments.lifeline)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a text stream here, always
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -162,7 +145,7 @@ def main() -> None:
     except ArchiveError as error:
         channel.send({"event": "failed", "stage": "unpack", "reason": str(error)})
         sys.exit(f"the model archive cannot be unpacked: {error}")
-    _forget_own_path(arguments.root)
+    _forget_project(arguments.project)
     os.chdir(arguments.model_dir)
     code = Path(os.environ["SAGEMAKER_SUBMIT_DIRECTORY"])
     try:

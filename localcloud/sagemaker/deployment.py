@@ -43,11 +43,6 @@ class Deployment:
         return str(self.variant["VariantName"])
 
     @property
-    def initial_count(self) -> int:
-        """Instances at the start."""
-        return int(self.variant["InitialInstanceCount"])
-
-    @property
     def concurrency(self) -> int:
         """Requests that an instance works on at a time.
 
@@ -101,6 +96,7 @@ class Deployment:
             submit_directory=environment.get("SAGEMAKER_SUBMIT_DIRECTORY") or "/opt/ml/model/code",
             workers=self.concurrency,
             environment=environment,
+            lifeline=parts.cloud.lifeline,
         )
 
     def download(self, parts: Parts, spec: ContainerSpec) -> None:

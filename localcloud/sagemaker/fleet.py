@@ -118,7 +118,7 @@ class Instance:
         self._parts.logs.line(self._deployment.endpoint, self.stream, text)
 
     def _launch(self) -> None:
-        container = ContainerProcess(self._parts.spawner, self._spec, self._log)
+        container = ContainerProcess(self._spec, self._log)
         self._container = container
         if self.stopping:  # stop() may have seen no container yet
             container.kill()

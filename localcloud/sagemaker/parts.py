@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from localcloud.sagemaker.logs import EndpointLogs
 from localcloud.sagemaker.metrics import Metrics
-from localcloud.sagemaker.process import Spawner
 from localcloud.sagemaker.requests import RequestQueue
 from localcloud.services import Cloud, ServiceError
 from localcloud.store import Store
@@ -20,7 +19,6 @@ class Parts:
     cloud: Cloud
     store: Store
     queue: RequestQueue
-    spawner: Spawner
     logs: EndpointLogs
     metrics: Metrics
 

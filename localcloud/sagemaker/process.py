@@ -13,16 +13,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 from typing import Any
 
-from localcloud.process.environment import inherited
+from localcloud.process.environment import inherited, project_folders
 
 logger = logging.getLogger(__name__)
-
-ROOT = Path(__file__).parents[2]
 
 
 class ContainerFailed(Exception):  # noqa: N818 - named for what happened
@@ -53,13 +51,17 @@ class Reply:
 
 @dataclasses.dataclass(frozen=True)
 class ContainerSpec:
-    """How to start an instance's container: folders, number of workers, and the model's own environment."""
+    """How to start an instance's container: folders, number of workers, and the model's own environment.
+
+    ``lifeline`` ties it to the cloud's life (:mod:`localcloud.process.tied`).
+    """
 
     folder: Path
     program: str
     submit_directory: str
     workers: int
     environment: Mapping[str, str]
+    lifeline: Path
 
     @property
     def model_dir(self) -> Path:
@@ -75,7 +77,7 @@ class ContainerSpec:
         """The container's whole environment; paths below /opt/ml/model become this instance's folder."""
         home = self.folder / "home"
         merged = inherited()
-        merged |= {"HOME": str(home), "TMPDIR": str(home), "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)}
+        merged |= {"HOME": str(home), "TMPDIR": str(home), "PYTHONUTF8": "1"}
         # SageMaker Developer Guide, "Environment variables used by SageMaker containers" (SM_MODEL_DIR and the like).
         merged |= {
             "SM_MODEL_DIR": "/opt/ml/model",
@@ -84,8 +86,6 @@ class ContainerSpec:
             "SAGEMAKER_SUBMIT_DIRECTORY": self.submit_directory,
         }
         merged |= self.environment
-        if "PYTHONPATH" in self.environment:
-            merged["PYTHONPATH"] = os.pathsep.join((str(ROOT), self.environment["PYTHONPATH"]))
         own = str(self.model_dir)
         return {
             name: own + value.removeprefix("/opt/ml/model")
@@ -95,52 +95,30 @@ class ContainerSpec:
         }
 
 
-class Spawner:
-    """Starts every container from one thread, which lives until :meth:`close`.
-
-    The kernel ties PR_SET_PDEATHSIG to the thread that forked (prctl(2)): from a short-lived thread the container would
-    be killed as soon as that thread ended.
-    """
-
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sagemaker-spawner")
-
-    def start(self, arguments: list[str], environment: dict[str, str], descriptor: int) -> subprocess.Popen[bytes]:
-        """A process in a session of its own, its output in a pipe."""
-
-        def spawn() -> subprocess.Popen[bytes]:
-            return subprocess.Popen(
-                arguments,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                pass_fds=(descriptor,),
-                start_new_session=True,
-                cwd="/",
-            )
-
-        return self._thread.submit(spawn).result()
-
-    def close(self) -> None:
-        """End the thread, and with it (Linux) every process that is still there."""
-        self._thread.shutdown(wait=True)
+def _command(spec: ContainerSpec, descriptor: int) -> list[str]:
+    """The container's command line; it talks to us over ``descriptor``."""
+    # -P: the folder in which it starts decides nothing about what it imports.
+    command = [sys.executable, "-P", "-m", "localcloud.sagemaker.container"]
+    command += ["--lifeline", str(spec.lifeline), "--socket", str(descriptor), "--project", *project_folders()]
+    command += ["--model-dir", str(spec.model_dir), "--workers", str(spec.workers)]
+    command += ["--unpacked", str(spec.folder / "unpacked")]
+    if spec.archive.exists():
+        command += ["--archive", str(spec.archive)]
+    return command
 
 
 class ContainerProcess:
-    """A started container.
+    """A started container, in a session of its own.
 
     Parameters
     ----------
-    spawner : Spawner
-        Starts the process.
     spec : ContainerSpec
         What to start.
     log : callable
         Gets each line that the process prints.
     """
 
-    def __init__(self, spawner: Spawner, spec: ContainerSpec, log: Callable[[str], None]) -> None:
+    def __init__(self, spec: ContainerSpec, log: Callable[[str], None]) -> None:
         self._log = log
         self._lock = threading.Lock()
         self._pending: dict[int, Future[Reply]] = {}
@@ -151,14 +129,17 @@ class ContainerProcess:
         spec.model_dir.mkdir(parents=True, exist_ok=True)
         ours, theirs = socket.socketpair()
         self._connection = ours
-        arguments = [sys.executable, "-P", "-m", "localcloud.sagemaker.container"]
-        arguments += ["--parent", str(os.getpid()), "--socket", str(theirs.fileno()), "--root", str(ROOT)]
-        arguments += ["--model-dir", str(spec.model_dir), "--workers", str(spec.workers)]
-        arguments += ["--unpacked", str(spec.folder / "unpacked")]
-        if spec.archive.exists():
-            arguments += ["--archive", str(spec.archive)]
         try:
-            self._process = spawner.start(arguments, spec.variables(), theirs.fileno())
+            self._process = subprocess.Popen(
+                _command(spec, theirs.fileno()),
+                env=spec.variables(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                cwd="/",
+            )
         except BaseException:
             ours.close()
             raise

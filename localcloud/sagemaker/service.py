@@ -12,7 +12,6 @@ from localcloud.sagemaker.endpoints import ACCEPTING, Endpoint
 from localcloud.sagemaker.logs import EndpointLogs
 from localcloud.sagemaker.metrics import Gauge, Metrics
 from localcloud.sagemaker.parts import Parts, invalid, not_offered, resource_arn
-from localcloud.sagemaker.process import Spawner
 from localcloud.sagemaker.requests import QUEUE, RequestQueue
 from localcloud.services import Cloud, Operation, ResourceType, ServiceError, dispatch
 from localcloud.store import Store
@@ -33,7 +32,7 @@ class SageMaker:
         self.queue = RequestQueue(store)
         metrics = Metrics(lambda: cloud.client("cloudwatch"), cloud.clock, self._gauges, self._housekeeping)
         logs = EndpointLogs(lambda: cloud.client("logs"))
-        self.parts = Parts(cloud, store, self.queue, Spawner(), logs, metrics)
+        self.parts = Parts(cloud, store, self.queue, logs, metrics)
         self._catalog, tags = Catalog(self.parts), Tags(self.parts)
         self._lock = threading.RLock()
         self._endpoints: dict[str, Endpoint] = {}
@@ -84,7 +83,6 @@ class SageMaker:
         self.parts.logs.stop()
         self.queue.heartbeat()
         self.queue.forget_announced(math.inf)
-        self.parts.spawner.close()
         self.parts.store.close()
 
     def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -247,7 +247,7 @@ def test_functions_see_a_lambda_function_and_not_this_machine(cloud: CloudUnderT
         "import os, importlib.util\n"
         "def handler(event, context):\n"
         "    import boto3\n"
-        "    names = ['boto3', 'botocore', 'numpy', 'ministack', 'localcloud', 'PIL', 'yaml']\n"
+        "    names = ['boto3', 'botocore', 'numpy', 'ministack', 'localcloud', 'extract_images', 'PIL', 'yaml']\n"
         "    account = boto3.client('sts').get_caller_identity()['Account']\n"
         "    found = [n for n in names if importlib.util.find_spec(n)]\n"
         "    return {'found': found, 'environment': dict(os.environ), 'account': account}\n",

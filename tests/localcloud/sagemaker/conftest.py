@@ -27,7 +27,7 @@ IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6"
 SUFFIX = uuid.uuid4().hex[:6]
 
 SCRIPT = """
-import json, logging, os, signal, sys, time
+import importlib.util, json, logging, os, signal, sys, time
 
 log = logging.getLogger("model")
 
@@ -59,9 +59,10 @@ def predict_fn(data, model, context):
         if not os.path.exists(marker) or data.get("always"):
             open(marker, "w").close()
             os.kill(os.getpid(), signal.SIGKILL)
+    found = [name for name in data.get("look for", []) if importlib.util.find_spec(name)]
     attributes = context.get_request_header(0, "X-Amzn-SageMaker-Custom-Attributes")
     return {"n": data.get("n"), "pid": os.getpid(), "weights": model, "attributes": attributes,
-            "environment": dict(os.environ), "fill": "x" * data.get("fill", 0)}
+            "environment": dict(os.environ), "found": found, "fill": "x" * data.get("fill", 0)}
 
 
 def output_fn(prediction, accept):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from localcloud.process.janitor import marked_processes
 from localcloud.sagemaker.requests import QUEUE, RequestQueue
 from localcloud.store import Store
 
@@ -69,6 +71,36 @@ def test_killed_with_fifty_queued_none_is_lost_and_none_there_twice(tmp_path: Pa
         wait(lambda: last.exists(answer["OutputLocation"]), 20, "the answer after all this")
     finally:
         running.stop()
+
+
+def test_killed_with_its_janitor_it_leaves_no_container_and_nothing_that_a_model_started(
+    tmp_path: Path, request: Any
+) -> None:
+    conftest = sys.modules[request.getfixturevalue("world_class").__module__]
+    running = conftest.start(tmp_path / "state")
+    try:
+        world = conftest.World(running, tmp_path)
+        world.prepare()
+        script = "import subprocess\nsubprocess.Popen(['sleep', '300'])\n" + conftest.SCRIPT
+        world.create_endpoint("tied", world.archive({"code/inference.py": script}))
+        world.settled("tied")
+        world.invoke("tied", {"hang": True})
+        (work,) = (tmp_path / "state" / "work").iterdir()
+        left = marked_processes(str(work))
+        assert set(world.pids("tied")) < set(left)  # the container, and what its model started
+        (janitor,) = children_with("janitor.py", running.pid)
+        os.kill(janitor, signal.SIGKILL)
+        os.kill(running.pid, signal.SIGKILL)
+        wait(lambda: not marked_processes(str(work)), 10, "the end of every process")
+    finally:
+        running.stop()
+
+
+def children_with(text: str, parent: int) -> list[int]:
+    """Children of a process that have ``text`` in their command line."""
+    listing = subprocess.run(["ps", "-axww", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True)
+    rows = [line.split(None, 2) for line in listing.stdout.splitlines()]
+    return [int(row[0]) for row in rows if int(row[1]) == parent and text in row[2]]
 
 
 def test_killed_while_endpoints_change_it_goes_on_where_it_was(tmp_path: Path, request: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.sagemaker.container import _forget_own_path, _name_missing_requirements, _size_limit
+from localcloud.sagemaker.container import _forget_project, _name_missing_requirements, _size_limit
 from localcloud.sagemaker.handlers import Handler, HandlerError, load_script
 from localcloud.sagemaker.process import ContainerSpec
 
@@ -137,17 +137,13 @@ def test_size_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_container_paths_and_a_model_s_own_python_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = {"PYTHONPATH": "/extra", "A": "/opt/ml/model/code", "B": "/opt/ml/models", "C": "x /opt/ml/model"}
-    spec = ContainerSpec(tmp_path, "inference.py", "/opt/ml/model/code", 1, given)
+    spec = ContainerSpec(tmp_path, "inference.py", "/opt/ml/model/code", 1, given, tmp_path / "lifeline")
     monkeypatch.setenv("SECRET_OF_THE_HOST", "x")
     got = spec.variables()
     assert got["A"] == got["SAGEMAKER_SUBMIT_DIRECTORY"] == str(tmp_path / "model" / "code")
     assert (got["B"], got["C"]) == ("/opt/ml/models", "x /opt/ml/model")
     assert "SECRET_OF_THE_HOST" not in got
-    root = got["PYTHONPATH"].split(":")[0]
-    monkeypatch.setenv("PYTHONPATH", got["PYTHONPATH"])
-    monkeypatch.setattr(sys, "path", [root, "/extra"])
-    _forget_own_path(root)
-    import os
-
-    assert os.environ["PYTHONPATH"] == "/extra"
+    assert got["PYTHONPATH"] == "/extra"
+    monkeypatch.setattr(sys, "path", ["/extra", "/project", "/project/models"])
+    _forget_project(["/project", "/project/models"])
     assert sys.path == ["/extra"]

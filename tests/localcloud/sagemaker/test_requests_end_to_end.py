@@ -6,6 +6,7 @@ asynchronous endpoint".
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import time
@@ -77,6 +78,14 @@ def test_container_sees_its_own_environment_and_not_the_host_s(world: World, end
     assert "PYTHONPATH" not in seen
     assert "PYTEST_CURRENT_TEST" not in seen
     assert seen["HOME"] != os.environ.get("HOME")
+
+
+def test_container_imports_what_is_installed_and_nothing_of_this_project(world: World, endpoint: str) -> None:
+    project = ["contract", "helpers", "infra", "extract_images", "smallworld"]
+    assert all(map(importlib.util.find_spec, project))
+    answer = world.invoke(endpoint, {"look for": [*project, "numpy", "onnxruntime"]})
+    world.notice(answer["InferenceId"])
+    assert json.loads(world.read(answer["OutputLocation"]))["found"] == ["numpy", "onnxruntime"]
 
 
 @pytest.mark.parametrize(("status", "kind", "metric"), [(400, "client", "4XX"), (500, "server", "5XX")])
