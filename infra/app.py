@@ -12,6 +12,7 @@ import infra  # noqa: F401 - first: it tells jsii where Node is
 # isort: split
 import aws_cdk as cdk
 
+from contract import names
 from contract.errors import SettingsError
 from contract.settings import ROOT, Settings, load
 from infra.application import BUNDLES, LAMBDAS, ApplicationStack
@@ -20,7 +21,6 @@ from infra.errors import InfraError
 from infra.model_store import ModelStoreStack
 from infra.pipeline import PipelineStack
 from infra.repository import RepositoryStack
-from infra.smoke_test import WORKSHOP_TAG
 
 OUTPUT = ROOT / "build" / "cdk.out"
 
@@ -57,7 +57,7 @@ def build_app(
     )
     # No account: the templates fit any, and whoever deploys brings credentials.
     env = cdk.Environment(region=settings.workshop.region)
-    cdk.Tags.of(app).add(WORKSHOP_TAG, settings.workshop.name)
+    cdk.Tags.of(app).add(names.TAG, settings.workshop.name)
     models = ModelStoreStack(
         app, settings.models_stack, env=env, description="Asynchronous generative AI workshop: packaged models"
     )

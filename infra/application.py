@@ -10,6 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from contract.names import IMAGES, OUTPUT, PUBLISHED, REQUESTS, STATUS, ssm_parameter
 from contract.settings import ROOT, Settings
 from infra.async_endpoint import AsyncEndpoint
 from infra.autoscaling import BacklogScaling
@@ -20,7 +21,8 @@ from infra.image_model import ImageModel
 from infra.model_parameters import ModelParameters
 from infra.network import Network
 from infra.notifications import Notifications
-from infra.request_bucket import IMAGES, OUTPUT, REQUESTS, STATUS, RequestBucket
+from infra.request_bucket import RequestBucket
+from infra.storage import make_key
 
 LAMBDAS = ROOT / "lambdas"
 BUNDLES = ROOT / "build" / "bundles"
@@ -96,14 +98,10 @@ class ApplicationStack(cdk.Stack):
     def _make_key(self) -> kms.Key | None:
         if not self._settings.security.kms:
             return None
-        key = kms.Key(
+        key = make_key(
             self,
-            "Key",
             description=f"{self._settings.workshop.name}: requests, pictures, notifications, dead letters",
-            enable_key_rotation=True,
-            pending_window=cdk.Duration.days(7),
-            # A bucket that stays is worth nothing without its key.
-            removal_policy=(cdk.RemovalPolicy.RETAIN if self._settings.bucket.keep else cdk.RemovalPolicy.DESTROY),
+            keep=self._settings.bucket.keep,  # a bucket that stays is worth nothing without its key
         )
         # SNS itself puts what it cannot deliver into an encrypted dead-letter queue.
         # https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
@@ -119,12 +117,11 @@ class ApplicationStack(cdk.Stack):
 
     def _make_network(self) -> Network | None:
         security = self._settings.security
-        if not (security.vpc_id or security.subnet_ids or security.security_group_ids):
+        if not security.vpc_id:
             return None
         return Network(
             self,
             "Network",
-            vpc_id=security.vpc_id,
             subnet_ids=security.subnet_ids,
             security_group_ids=security.security_group_ids,
         )
@@ -175,14 +172,14 @@ class ApplicationStack(cdk.Stack):
         """What notebooks and scripts find the stack by: outputs, and most of them in SSM too."""
         success, error = self._notifications.success.topic_arn, self._notifications.error.topic_arn
         for output, value, parameter in (
-            ("BucketName", self._bucket.bucket.bucket_name, "bucket-name"),
-            ("EndpointName", endpoint_name, "endpoint-name"),
-            ("SuccessTopicArn", success, "success-topic-arn"),
-            ("ErrorTopicArn", error, "error-topic-arn"),
-            ("ModelId", model_id, "model"),
+            ("BucketName", self._bucket.bucket.bucket_name, PUBLISHED["bucket"]),
+            ("EndpointName", endpoint_name, PUBLISHED["endpoint"]),
+            ("SuccessTopicArn", success, PUBLISHED["success_topic_arn"]),
+            ("ErrorTopicArn", error, PUBLISHED["error_topic_arn"]),
+            ("ModelId", model_id, PUBLISHED["model"]),
             ("DashboardName", dashboard_name, None),
         ):
             cdk.CfnOutput(self, f"{output}Output", value=value).override_logical_id(output)
             if parameter:
-                name = f"/{self._settings.workshop.name}/{parameter}"
+                name = ssm_parameter(self._settings.workshop.name, parameter)
                 ssm.StringParameter(self, f"{output}Parameter", parameter_name=name, string_value=value)

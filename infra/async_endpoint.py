@@ -5,12 +5,10 @@ from __future__ import annotations
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from contract.names import FAILURES, OUTPUT, REQUESTS, VARIANT
 from infra.image_model import ImageModel
 from infra.notifications import Notifications
-from infra.request_bucket import FAILURES, OUTPUT, REQUESTS, RequestBucket
-
-VARIANT = "AllTraffic"
-"""The one production variant. A constant: renaming a variant that is a scalable target makes UpdateEndpoint fail."""
+from infra.request_bucket import RequestBucket
 
 # A GPU model of 20 GB needs minutes to arrive and to load; SageMaker's own defaults give up earlier.
 DOWNLOAD_SECONDS, STARTUP_SECONDS = 1800, 1200

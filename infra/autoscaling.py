@@ -6,7 +6,7 @@ from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from infra.async_endpoint import VARIANT
+from contract.names import VARIANT
 
 
 class BacklogScaling(Construct):

@@ -8,11 +8,10 @@ import aws_cdk as cdk
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.logs import log_group
 from infra.reasons import acknowledge, acknowledge_wildcards
-from infra.retention import retention
 
 BUILDSPECS = "infra/buildspecs"
 IMAGE = codebuild.LinuxBuildImage.AMAZON_LINUX_2023_6
@@ -55,9 +54,7 @@ class Build(Construct):
         key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        group = logs.LogGroup(
-            self, "Logs", retention=retention(log_retention_days), removal_policy=cdk.RemovalPolicy.DESTROY
-        )
+        group = log_group(self, log_retention_days)
         self.project = codebuild.PipelineProject(
             self,
             "Project",

@@ -22,10 +22,9 @@ import aws_cdk as cdk
 import jsii
 from aws_cdk import aws_lambda as lambda_
 
-from infra.errors import BundlingError, ConfigurationError
+from infra.errors import BundlingError
 from infra.installer import install, pinned
 
-ARCHITECTURES = ("x86_64", "arm64")
 LAMBDA_PYTHON = "3.12"
 RECIPE = "1"
 """Part of every hash; raise it when a change of this module changes what a bundle holds."""
@@ -53,21 +52,12 @@ class Interpreter:
     @classmethod
     def of_lambda(cls, architecture: str) -> Interpreter:
         """Lambda's runtime on ``x86_64`` or ``arm64``."""
-        if architecture not in ARCHITECTURES:
-            raise ConfigurationError(
-                f"architecture = {architecture!r}: Lambda has {' and '.join(map(repr, ARCHITECTURES))}."
-            )
         return cls(LAMBDA_PYTHON, architecture)
 
     @classmethod
     def of_host(cls) -> Interpreter:
         """The interpreter that runs this code, and on the local target the functions too."""
         return cls(f"{sys.version_info.major}.{sys.version_info.minor}", sysconfig.get_platform())
-
-    @property
-    def is_host(self) -> bool:
-        """Whether the installer may look at this interpreter instead of being told tags."""
-        return self.platform not in ARCHITECTURES
 
 
 def _sources(folder: Path) -> Iterator[Path]:

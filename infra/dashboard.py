@@ -8,7 +8,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from infra.async_endpoint import VARIANT
+from contract.names import VARIANT
 from infra.functions import NotificationFunction
 
 # https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html

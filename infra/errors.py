@@ -9,7 +9,3 @@ class InfraError(Exception):
 
 class BundlingError(InfraError):
     """A Lambda function's folder or its requirements cannot be made into a bundle."""
-
-
-class ConfigurationError(InfraError, ValueError):
-    """A value given to a construct is not one of those allowed."""

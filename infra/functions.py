@@ -9,24 +9,16 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.bundling import ARCHITECTURES
-from infra.errors import ConfigurationError
+from infra.logs import log_group
 from infra.network import Network
 from infra.reasons import acknowledge
-from infra.retention import retention
 
 METRICS_NAMESPACE = "AsyncGenAIWorkshop"
-
-
-def _check(architecture: str) -> None:
-    if architecture not in ARCHITECTURES:
-        raise ConfigurationError(f"architecture = {architecture!r}: Lambda has {' and '.join(ARCHITECTURES)}.")
 
 
 def _environment(package: str, bucket_name: str) -> dict[str, str]:
@@ -42,7 +34,7 @@ class NotificationFunction(Construct):
     """A function that is invoked for each notification of some topics.
 
     SNS invokes it asynchronously: AWS tries twice more after an error, then the event goes to the dead-letter queue;
-    so does a notification that SNS could not hand over at all. Two alarms tell of it.
+    so does a notification that SNS could not hand over at all. Two alarms report it.
 
     Parameters
     ----------
@@ -83,7 +75,6 @@ class NotificationFunction(Construct):
         network: Network | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        _check(architecture)
         self.dead_letters = sqs.Queue(
             self,
             "DeadLetters",
@@ -92,16 +83,14 @@ class NotificationFunction(Construct):
             enforce_ssl=True,
             retention_period=cdk.Duration.days(14),
         )
-        self._log_group = logs.LogGroup(
-            self, "Logs", retention=retention(log_retention_days), removal_policy=cdk.RemovalPolicy.DESTROY
-        )
+        self._log_group = log_group(self, log_retention_days)
         self.role = self._make_role(network)
         self.function = lambda_.Function(
             self,
             "Function",
             description=f"{package}: see lambdas/{package}",
             runtime=lambda_.Runtime.PYTHON_3_12,
-            architecture=lambda_.Architecture.ARM_64 if architecture == "arm64" else lambda_.Architecture.X86_64,
+            architecture=lambda_.Architecture.custom(architecture),
             handler=f"{package}.handler.handler",
             code=code,
             role=self.role,

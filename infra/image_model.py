@@ -7,12 +7,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from contract.names import MAX_RESPONSE_BYTES, endpoint_log_group
 from infra.model_parameters import ModelParameters
 from infra.network import Network
 from infra.reasons import acknowledge_wildcards
-
-MAX_RESPONSE_BYTES = 20_000_000
-"""JumpStart's own ceiling: four 1024x1024 pictures as RGB JSON need 66 MB, one needs 16.5."""
 
 
 class ImageModel(Construct):
@@ -106,7 +104,7 @@ class ImageModel(Construct):
             )
         )
         self.role.add_to_policy(iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"]))
-        reason = "ecr:GetAuthorizationToken and cloudwatch:PutMetricData know no resources."
+        reason = "ecr:GetAuthorizationToken and cloudwatch:PutMetricData do not support resource-level permissions."
         acknowledge_wildcards(self.role, ["*"], reason)
 
     def _allow_logs_and_metrics(self) -> None:
@@ -115,7 +113,7 @@ class ImageModel(Construct):
         group = stack.format_arn(
             service="logs",
             resource="log-group",
-            resource_name="/aws/sagemaker/Endpoints/*",
+            resource_name=endpoint_log_group("*"),
             arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
         )
         self.role.add_to_policy(

@@ -5,6 +5,10 @@ from __future__ import annotations
 import aws_cdk as cdk
 from constructs import Construct
 
+from contract.names import MODEL_PARAMETERS
+
+BUCKET, KEY, DATA_TYPE, IMAGE, INSTANCE_TYPE, MODEL_ID, ACCEPT_EULA = MODEL_PARAMETERS
+
 
 class ModelParameters(Construct):
     """The CloudFormation parameters of the application stack, and what follows from them.
@@ -29,45 +33,45 @@ class ModelParameters(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, model_id: str, instance_type: str) -> None:
         super().__init__(scope, construct_id)
         self.model_bucket = self._parameter(
-            "ModelBucket",
+            BUCKET,
             description="Bucket that holds the packaged model (output ModelBucketName of the models stack)",
             allowed_pattern=r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
             constraint_description="the name of an S3 bucket",
         )
         self.model_key = self._parameter(
-            "ModelKey",
+            KEY,
             description="Key of the packaged model: a .tar.gz file, or a prefix that ends in a slash",
             allowed_pattern=r"[A-Za-z0-9][A-Za-z0-9!_.*'()/=@+-]*(\.tar\.gz|/)",
             constraint_description="a key that ends in .tar.gz, or a prefix that ends in a slash",
         )
         self.model_data_type = self._parameter(
-            "ModelDataType",
+            DATA_TYPE,
             description="S3Object: ModelKey is one gzip tarball. S3Prefix: it is a prefix of uncompressed files.",
             allowed_values=["S3Object", "S3Prefix"],
             default="S3Object",
         )
         self.image_uri = self._parameter(
-            "ImageUri",
+            IMAGE,
             description="Inference container in Amazon ECR (JumpStart names the one for each model and instance type)",
             allowed_pattern=r"[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/[a-z0-9][a-z0-9._/-]*[:@][A-Za-z0-9_.:-]+",
             constraint_description="account.dkr.ecr.region.amazonaws.com/repository:tag (or @sha256:digest)",
         )
         self.instance_type = self._parameter(
-            "InstanceType",
+            INSTANCE_TYPE,
             description="SageMaker instance type of the endpoint",
             allowed_pattern=r"ml\.[a-z0-9-]+\.[a-z0-9]+",
             constraint_description="a SageMaker instance type, such as ml.m5.large or ml.g5.xlarge",
             default=instance_type,
         )
         self.model_id = self._parameter(
-            "ModelId",
+            MODEL_ID,
             description="JumpStart model id, shown on the dashboard and kept in SSM",
             allowed_pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}",
             constraint_description="a JumpStart model id",
             default=model_id,
         )
         self._accept_eula = self._parameter(
-            "AcceptEula",
+            ACCEPT_EULA,
             description="true: whoever deploys has read and accepts the licence that a gated JumpStart model asks for",
             allowed_values=["true", "false"],
             default="false",

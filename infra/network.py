@@ -10,7 +10,6 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from infra.errors import ConfigurationError
 from infra.reasons import acknowledge_wildcards
 
 
@@ -26,16 +25,10 @@ class Network(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        vpc_id: str,
         subnet_ids: Sequence[str],
         security_group_ids: Sequence[str],
     ) -> None:
         super().__init__(scope, construct_id)
-        if not (vpc_id and subnet_ids and security_group_ids):
-            raise ConfigurationError(
-                f"[security] vpc_id = {vpc_id!r}, subnet_ids = {list(subnet_ids)}, security_group_ids = "
-                f"{list(security_group_ids)}: allowed is all three, or none."
-            )
         self.subnet_ids, self.security_group_ids = list(subnet_ids), list(security_group_ids)
 
     def of_model(self) -> sagemaker.CfnModel.VpcConfigProperty:
@@ -76,5 +69,5 @@ class Network(Construct):
             iam.PolicyStatement(actions=["ec2:DeleteNetworkInterface", *extra_actions], resources=[anything])
         )
         role.add_to_policy(iam.PolicyStatement(actions=list(describe), resources=["*"]))
-        acknowledge_wildcards(role, ["*"], "EC2's Describe actions know no resources.")
+        acknowledge_wildcards(role, ["*"], "EC2's Describe actions do not support resource-level permissions.")
         acknowledge_wildcards(role, [interfaces, anything], "Network interfaces get their ids when they are made.")

@@ -11,18 +11,17 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from contract import names
 from contract.settings import Settings
 from infra.builds import Build
 from infra.deployments import Deployments
 from infra.failure_notice import FailureNotice
 from infra.reasons import acknowledge, acknowledge_wildcards
-from infra.smoke_test import allow_smoke_test
+from infra.smoke_permissions import allow_smoke_test
+from infra.storage import make_key, private_bucket
 
 PACKAGE_MINUTES, SYNTHESISE_MINUTES, SMOKE_TEST_MINUTES = 60, 30, 45
 """Streaming a 20 GB model takes a quarter of an hour; an endpoint asleep wakes within twenty minutes."""
-
-PARAMETERS = ("ModelBucket", "ModelKey", "ModelDataType", "ImageUri", "InstanceType", "ModelId", "AcceptEula")
-"""What the application stack gets from ``model.json``."""
 
 
 class PipelineStack(cdk.Stack):
@@ -78,7 +77,7 @@ class PipelineStack(cdk.Stack):
             actions=deployments.change_set(
                 settings.application_stack,
                 templates,
-                parameters={name: model.get_param("model.json", name) for name in PARAMETERS},
+                parameters={name: model.get_param("model.json", name) for name in names.MODEL_PARAMETERS},
                 inputs=[model],
             ),
         )
@@ -93,42 +92,17 @@ class PipelineStack(cdk.Stack):
     def _make_key(self) -> kms.Key | None:
         if not self._settings.security.kms:
             return None
-        key = kms.Key(
-            self,
-            "Key",
-            description=f"{self._settings.workshop.name}: artifacts and notices of the pipeline",
-            enable_key_rotation=True,
-            pending_window=cdk.Duration.days(7),
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
-        return key
+        return make_key(self, description=f"{self._settings.workshop.name}: artifacts and notices of the pipeline")
 
     def _artifact_bucket(self) -> s3.Bucket:
         """Sources, templates and ``model.json``, a few megabytes each; the model itself never comes here."""
-        bucket = s3.Bucket(
+        return private_bucket(
             self,
             "Artifacts",
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            enforce_ssl=True,
-            encryption=s3.BucketEncryption.KMS if self._key else s3.BucketEncryption.S3_MANAGED,
-            encryption_key=self._key,
-            bucket_key_enabled=True if self._key else None,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="Expire",
-                    expiration=cdk.Duration.days(30),
-                    abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
-                )
-            ],
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-            auto_delete_objects=True,
+            why_no_access_log="Written and read by this pipeline alone, whose executions CodePipeline records.",
+            key=self._key,
+            expire_after_days=30,
         )
-        acknowledge(
-            bucket,
-            {"AwsSolutions-S1": "Written and read by this pipeline alone, whose executions CodePipeline records."},
-        )
-        return bucket
 
     def _accept_grants_of_the_cdk(self) -> None:
         """What CodePipeline's actions get on the bucket of artifacts is written by the CDK, with wildcards."""
@@ -187,7 +161,7 @@ class PipelineStack(cdk.Stack):
         description = "Looks the model up in JumpStart and repackages it for the endpoint"
         variables = {"MODEL_BUCKET": model_bucket_name}
         build = self._build("PackageModel", "package-model", description, PACKAGE_MINUTES, variables)
-        public = f"arn:{self.partition}:s3:::jumpstart-cache-prod-{self.region}"
+        public = f"arn:{self.partition}:s3:::{names.jumpstart_bucket(self.region)}"
         build.allow("s3:GetObject", "s3:GetObjectTagging", resources=[f"{public}/*"])
         build.allow("s3:ListBucket", resources=[public])
         build.accept_wildcards(f"{public}/*", reason="JumpStart decides where in its bucket a model lies.")
@@ -223,6 +197,6 @@ class PipelineStack(cdk.Stack):
         ssm.StringParameter(
             self,
             "PipelineNameParameter",
-            parameter_name=f"/{self._settings.workshop.name}/pipeline-name",
+            parameter_name=names.ssm_parameter(self._settings.workshop.name, names.PIPELINE_NAME),
             string_value=name,
         )

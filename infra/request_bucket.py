@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.reasons import acknowledge, acknowledge_wildcards
-
-REQUESTS, OUTPUT, FAILURES, STATUS, IMAGES = "requests", "output", "failures", "status", "images"
-"""The folders; who writes which is in the layout of the bucket (docs)."""
+from infra.reasons import acknowledge_wildcards
+from infra.storage import private_bucket
 
 
 class RequestBucket(Construct):
@@ -38,31 +34,14 @@ class RequestBucket(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.key = key
-        self.bucket = s3.Bucket(
+        self.bucket = private_bucket(
             self,
             "Bucket",
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            enforce_ssl=True,
-            encryption=s3.BucketEncryption.KMS if key else s3.BucketEncryption.S3_MANAGED,
-            encryption_key=key,
-            bucket_key_enabled=True if key else None,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="Expire",
-                    expiration=cdk.Duration.days(expire_after_days) if expire_after_days else None,
-                    abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
-                )
-            ],
-            removal_policy=cdk.RemovalPolicy.RETAIN if keep else cdk.RemovalPolicy.DESTROY,
-            auto_delete_objects=not keep,
-        )
-        acknowledge(
-            self.bucket,
-            {
-                "AwsSolutions-S1": "Access logs would need a second bucket that outlives this one; who asked for what "
-                "is in requests/ and status/, and CloudTrail data events show the rest where an account wants them."
-            },
+            why_no_access_log="Access logs would need a second bucket that outlives this one; who asked for what is in "
+            "requests/ and status/, and CloudTrail data events show the rest where an account wants them.",
+            key=key,
+            expire_after_days=expire_after_days,
+            keep=keep,
         )
 
     def uri(self, folder: str) -> str:

@@ -1,11 +1,9 @@
 """The functions get every notification, and what they cannot handle is kept and reported."""
 
-import aws_cdk as cdk
 import pytest
-from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs
 
-from infra.errors import ConfigurationError
-from infra.functions import NotificationFunction
+from contract.settings import RETENTION_DAYS
 
 PACKAGES = ("save_status", "extract_images")
 
@@ -145,21 +143,6 @@ def test_a_slow_call_ends_before_sns_would_have_forgotten_it(app, package):
     assert 30 <= app.function(package)["Timeout"] <= 900
 
 
-@pytest.mark.parametrize(
-    ("wrong", "allowed"),
-    [({"architecture": "riscv"}, "x86_64 and arm64"), ({"log_retention_days": 10}, r"7, 14, 30")],
-)
-def test_a_wrong_value_is_refused_with_those_allowed(wrong, allowed):
-    arguments = {"architecture": "x86_64", "log_retention_days": 14, **wrong}
-    with pytest.raises(ConfigurationError, match=allowed):
-        NotificationFunction(
-            cdk.Stack(),
-            "Function",
-            package="save_status",
-            code=lambda_.Code.from_inline("pass"),
-            topics=[],
-            bucket_name="bucket",
-            memory_mb=128,
-            timeout_seconds=30,
-            **arguments,
-        )
+def test_the_settings_offer_as_many_retentions_as_the_cdk():
+    """Both copy the list of CloudWatch Logs, and only the settings check a number against it."""
+    assert len(set(RETENTION_DAYS)) == len({member.name for member in aws_logs.RetentionDays} - {"INFINITE"})

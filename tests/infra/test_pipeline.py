@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from contract import names
 from contract.settings import ROOT
-from infra.pipeline import PARAMETERS
 
 ARTIFACTS, READ, WRITE = "<Artifacts", "s3:GetObject", "s3:PutObject"
 
@@ -81,7 +81,7 @@ def test_a_git_provider_takes_codecommits_place(load, synthesise):
 def test_the_models_parameters_come_from_the_build(pipeline, app):
     configuration = actions(pipeline)["Prepare"]["Configuration"]
     overrides = json.loads(configuration["ParameterOverrides"])
-    assert overrides == {name: {"Fn::GetParam": ["Model", "model.json", name]} for name in PARAMETERS}
+    assert overrides == {name: {"Fn::GetParam": ["Model", "model.json", name]} for name in names.MODEL_PARAMETERS}
     assert set(overrides) <= set(app.body["Parameters"])
     without_default = {name for name, entry in app.body["Parameters"].items() if "Default" not in entry}
     assert without_default <= set(overrides)

@@ -37,7 +37,7 @@ def test_cdk_nag_finds_nothing(variant, lambdas, tmp_path):
 def test_each_acknowledgement_is_about_a_finding_and_has_a_reason(lambdas, tmp_path, monkeypatch):
     """Without them cdk-nag finds exactly what they name, so it does look and none is left over."""
     acknowledged = {}
-    for module in ("reasons", "request_bucket", "functions", "model_store", "builds", "pipeline"):
+    for module in ("reasons", "storage", "functions", "builds", "pipeline"):
         monkeypatch.setattr(f"infra.{module}.acknowledge", lambda _, reasons: acknowledged.update(reasons))
     found = set()
     for name in ("default", "vpc", "kms"):

@@ -6,8 +6,6 @@ import pytest
 
 from contract.settings import Settings, Workshop
 from infra.app import build_app
-from infra.errors import ConfigurationError
-from infra.network import Network
 
 
 def bucket(template):
@@ -150,10 +148,3 @@ def test_the_target_changes_the_code_of_functions_and_nothing_else(lambdas, tmp_
     (local, local_keys), (aws, aws_keys) = bodies
     assert local == aws
     assert local_keys != aws_keys
-
-
-def test_half_a_vpc_is_refused_with_what_is_missing():
-    import aws_cdk as cdk
-
-    with pytest.raises(ConfigurationError, match="all three, or none"):
-        Network(cdk.Stack(), "Network", vpc_id="vpc-0123456789abcdef0", subnet_ids=(), security_group_ids=())

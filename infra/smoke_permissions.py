@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import aws_cdk as cdk
 
+from contract import names
 from contract.settings import Settings
 from infra.builds import Build
-from infra.request_bucket import FAILURES, IMAGES, OUTPUT, REQUESTS, STATUS
 
-WORKSHOP_TAG = "workshop"
-"""On every resource of the workshop, with its name as the value."""
+FOLDERS = (names.REQUESTS, names.OUTPUT, names.FAILURES, names.STATUS, names.IMAGES)
 
 
 def allow_smoke_test(build: Build, settings: Settings) -> None:
@@ -23,12 +22,12 @@ def allow_smoke_test(build: Build, settings: Settings) -> None:
     parameters = stack.format_arn(service="ssm", resource="parameter", resource_name=f"{name}/*")
     build.allow("ssm:GetParameters", resources=[parameters])
     bucket = f"arn:{stack.partition}:s3:::{settings.application_stack}-*"
-    read = [f"{bucket}/{folder}/*" for folder in (REQUESTS, OUTPUT, FAILURES, STATUS, IMAGES)]
-    write = [f"{bucket}/{REQUESTS}/*"]
+    read = [f"{bucket}/{folder}/*" for folder in FOLDERS]
+    write = [f"{bucket}/{names.REQUESTS}/*"]
     build.allow("s3:GetObject", resources=read)
     build.allow("s3:PutObject", resources=write)
     build.allow("s3:ListBucket", resources=[bucket])
-    mark = {"StringEquals": {f"aws:ResourceTag/{WORKSHOP_TAG}": name}}
+    mark = {"StringEquals": {f"aws:ResourceTag/{names.TAG}": name}}
     endpoint = stack.format_arn(service="sagemaker", resource="endpoint", resource_name="*")
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
     build.allow(
