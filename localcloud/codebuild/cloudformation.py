@@ -46,7 +46,7 @@ def _parameters(operation: str, properties: dict[str, Any]) -> dict[str, Any]:
 
 
 class ProjectType:
-    """Ref is the project's name."""
+    """Ref is the project's name; arguments and errors are those of :class:`localcloud.services.ResourceType`."""
 
     name = "AWS::CodeBuild::Project"
     replacing: tuple[str, ...] = ("Name",)
@@ -86,7 +86,7 @@ def _known(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 class ReportGroupType:
-    """Ref is the report group's ARN."""
+    """Ref is the report group's ARN; arguments and errors are those of :class:`localcloud.services.ResourceType`."""
 
     name = "AWS::CodeBuild::ReportGroup"
     replacing: tuple[str, ...] = ("Name", "Type")

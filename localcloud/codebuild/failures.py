@@ -13,7 +13,15 @@ class PhaseFailed(Exception):  # noqa: N818 - named for what happened
 
 
 class BuildInterrupted(Exception):  # noqa: N818 - named for what happened
-    """The build ended from outside: ``STOPPED``, ``TIMED_OUT`` or ``FAULT``."""
+    """The build ended from outside: ``STOPPED``, ``TIMED_OUT`` or ``FAULT``.
+
+    Parameters
+    ----------
+    status : str
+        Of the build, and of the phase that was interrupted.
+    status_code, message : str
+        The phase's context.
+    """
 
     def __init__(self, status: str, status_code: str, message: str) -> None:
         super().__init__(message)
@@ -23,10 +31,10 @@ class BuildInterrupted(Exception):  # noqa: N818 - named for what happened
 
 
 def yaml_error(message: str) -> PhaseFailed:
-    """The buildspec is not one."""
+    """What was given as the buildspec is not a valid one."""
     return PhaseFailed("YAML_FILE_ERROR", message)
 
 
 def client_error(message: str) -> PhaseFailed:
-    """Something that the caller named is not there or not as it should be."""
+    """Something that the caller named does not exist, or is not as it must be."""
     return PhaseFailed("CLIENT_ERROR", message)

@@ -16,17 +16,41 @@ def invalid(message: str) -> ServiceError:
 
 
 def missing(message: str) -> ServiceError:
-    """What is not there."""
+    """What does not exist."""
     return ServiceError("ResourceNotFoundException", message)
 
 
 def sorted_by(rows: Iterable[dict[str, Any]], key: str, order: str) -> list[dict[str, Any]]:
-    """``rows`` by one member, ``ASCENDING`` or ``DESCENDING``."""
+    """``rows`` sorted by one member.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+    key : str
+        The member to sort by.
+    order : str
+        ``ASCENDING`` or ``DESCENDING``.
+    """
     return sorted(rows, key=lambda row: row[key], reverse=order == "DESCENDING")
 
 
 def page(rows: list[Any], parameters: dict[str, Any], key: str) -> dict[str, Any]:
-    """The page of ``rows`` that ``nextToken`` asks for."""
+    """The page of ``rows`` that ``nextToken`` asks for.
+
+    Parameters
+    ----------
+    rows : list
+        All of them.
+    parameters : dict
+        Of the operation: ``nextToken``, ``maxResults``.
+    key : str
+        The member of the answer that holds the page.
+
+    Raises
+    ------
+    ServiceError
+        InvalidInputException for a token that is not one of this service.
+    """
     token = parameters.get("nextToken", "0")
     if not token.isdigit():
         raise invalid(f"Invalid next token: {token}")

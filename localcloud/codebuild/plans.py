@@ -43,16 +43,19 @@ OVERRIDES = {
     "logsConfigOverride": "logsConfig",
     "sourceVersion": "sourceVersion",
 }
-WITHOUT_EFFECT = ("reportBuildStatusOverride", "buildStatusConfigOverride", "insecureSslOverride", "sourceAuthOverride")
-"""About Git providers that this cloud does not fetch from."""
 REFUSED = ("debugSessionEnabled", "autoRetryLimitOverride", "hostKernelOverride")
 
 
 def make(project: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
     """The plan of a build: ``project`` with the overrides of StartBuild applied and checked.
 
-    Variables of an override whose names begin with ``CODEBUILD_`` stand in ``given``: they are how CodePipeline says
-    who started the build and from which revision.
+    Variables of an override whose names begin with ``CODEBUILD_`` are in ``given``: with them CodePipeline says who
+    started the build, and from which revision.
+
+    Raises
+    ------
+    ServiceError
+        InvalidInputException for what is wrong, and for what this cloud does not offer.
     """
     for key in REFUSED:
         if parameters.get(key):
@@ -91,7 +94,16 @@ def _check(plan: dict[str, Any]) -> None:
 
 
 def document(cloud: Cloud, plan: dict[str, Any], number: int) -> dict[str, Any]:
-    """The build's document at its start: submitted and queued."""
+    """The build's document at its start: submitted and queued.
+
+    Parameters
+    ----------
+    cloud : Cloud
+    plan : dict
+        As :func:`make` gives it.
+    number : int
+        The build's number in its project.
+    """
     unique = str(uuid.uuid4())
     build_id = f"{plan['projectName']}:{unique}"
     now = time.time()

@@ -39,14 +39,14 @@ class Projects:
         }
 
     def find(self, name: str) -> dict[str, Any]:
-        """A project by its name or ARN."""
+        """A project by its name or ARN; raises ResourceNotFoundException when there is none."""
         project = self._store.get(PROJECT, name.rpartition("project/")[2])
         if project is None:
             raise missing(f"Project cannot be found: {self._cloud.arn('codebuild', f'project/{name}')}")
         return project
 
     def replace(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Make a project be just what ``parameters`` say, as CloudFormation's update does."""
+        """Make a project exactly what ``parameters`` say, as CloudFormation's update does."""
         known = self.find(parameters["name"])
         return self._put(parameters, known["created"])
 
@@ -130,7 +130,7 @@ def check(project: dict[str, Any]) -> None:
 
 
 def check_environment(environment: dict[str, Any]) -> None:
-    """The builds run on this machine: no Windows, no machine of a fleet."""
+    """Refuse an environment that is not this machine: Windows, a fleet, a registry."""
     if environment["type"].startswith("WINDOWS"):
         raise invalid(f"The local cloud's CodeBuild runs builds on this machine: no {environment['type']}.")
     for key in ("fleet", "certificate", "registryCredential", "dockerServer"):
@@ -139,9 +139,9 @@ def check_environment(environment: dict[str, Any]) -> None:
 
 
 def check_source(source: dict[str, Any]) -> None:
-    """A source that this cloud can fetch."""
+    """Refuse a source that this cloud cannot fetch."""
     if source["type"] not in TYPES:
-        raise invalid(f"The local cloud's CodeBuild does not fetch from {source['type']}, but: {', '.join(TYPES)}.")
+        raise invalid(f"The local cloud's CodeBuild does not fetch from {source['type']}; use {', '.join(TYPES)}.")
     if source["type"] in ("S3", "CODECOMMIT") and not source.get("location"):
         raise invalid(f"Invalid project source: location must be given for source type {source['type']}.")
     if source["type"] == "S3" and "/" not in source["location"].removeprefix("arn:aws:s3:::"):
@@ -157,13 +157,13 @@ def check_source(source: dict[str, Any]) -> None:
 
 
 def check_artifacts(artifacts: dict[str, Any]) -> None:
-    """Artifacts that this cloud can store."""
+    """Refuse artifacts that this cloud cannot store."""
     if artifacts["type"] == "S3" and not artifacts.get("location"):
         raise invalid("Invalid artifacts: location (a bucket) must be given for artifacts of type S3.")
 
 
 def check_cache(cache: dict[str, Any]) -> None:
-    """A cache that this cloud can keep."""
+    """Refuse a cache that this cloud cannot keep."""
     if cache["type"] == "S3" and not cache.get("location"):
         raise invalid("Invalid cache: location (<bucket>/<prefix>) must be given for a cache of type S3.")
     if "LOCAL_DOCKER_LAYER_CACHE" in cache.get("modes", []):

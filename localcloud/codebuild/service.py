@@ -49,7 +49,7 @@ class CodeBuild:
         }
 
     def start(self) -> None:
-        """Take up what was queued; builds that ran when the cloud died are found at fault."""
+        """Take up what was queued; builds that ran when the cloud died end as FAULT."""
         folder = self._cloud.work / "codebuild"
         if folder.exists():
             remove_tree(folder)

@@ -9,7 +9,7 @@ from localcloud.codebuild.failures import BuildInterrupted
 
 
 class Stop:
-    """Says from any thread that a build is to end, and wakes who waits for its shell."""
+    """Tells a build from any thread that it must end, and wakes the thread that waits for its shell."""
 
     def __init__(self) -> None:
         self._reader, self._writer = os.pipe()

@@ -1,4 +1,4 @@
-"""CodeCommit for the local cloud: Git repositories that `git clone` and `git push` reach, and the API beside them."""
+"""CodeCommit for the local cloud: Git repositories that `git clone` and `git push` reach, and its API."""
 
 from __future__ import annotations
 

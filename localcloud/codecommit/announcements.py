@@ -1,9 +1,9 @@
-"""Tells EventBridge what has changed in a repository, whoever changed it: a push, the API or a template.
+"""Announces changes of references to EventBridge, whether a push, the API or a template made them.
 
-What was told last is written down beside the repository; the difference to what is there now is what is to be told.
-So a cloud that is killed between a push and its event tells it after the restart. An event may be sent twice when the
-cloud is killed just after it was sent, and quick successive changes of one branch may be told as one: EventBridge
-delivers CodeCommit's events with best effort, at least once.
+The references that were announced last are stored; what differs from the present ones is announced. A cloud that is
+killed between a push and its event therefore sends the event after its restart. An event may be sent twice when the
+cloud is killed just after it was sent, and quick successive changes of one branch may be announced as one: EventBridge
+delivers CodeCommit's events on a best-effort basis, at least once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,16 @@ RETRY_SECONDS = 2.0
 
 
 class Announcements:
-    """Compares, tells, writes down."""
+    """Compares references with those announced last, sends an event for each difference, records what was sent.
+
+    Parameters
+    ----------
+    cloud : Cloud
+        Takes the events, and says when it is ready.
+    store : Store
+        Keeps the references that were announced last.
+    records : Records
+    """
 
     def __init__(self, cloud: Cloud, store: Store, records: Records) -> None:
         self._cloud = cloud
@@ -41,7 +50,7 @@ class Announcements:
         self._thread = threading.Thread(target=self._catch_up, daemon=True, name="codecommit-events")
 
     def start(self) -> None:
-        """Tell what an earlier run of the cloud did not come to tell, as soon as all services listen."""
+        """Announce what an earlier run of the cloud could not, as soon as all services listen."""
         self._behind.update(record["id"] for record in self._records.all())
         self._thread.start()
 
@@ -52,10 +61,10 @@ class Announcements:
         self._thread.join(timeout=5)
 
     def announce(self, repository_id: str) -> None:
-        """Tell what has changed in a repository; what cannot be told now is tried again and again."""
+        """Announce what has changed in a repository; what fails now is tried again until it succeeds."""
         try:
             self._announce(repository_id)
-        except Exception:  # the change itself is made, and its author must not be told otherwise
+        except Exception:  # the change is made, and its author must not see an error
             if self._ending.is_set() or self._records.by_id(repository_id) is None:
                 return
             logger.exception("the events of repository %s were not sent; trying again", repository_id)

@@ -20,7 +20,10 @@ REFUSED = {
 
 
 class RepositoryType:
-    """Ref is the repository's id; deleting it deletes its contents, as on AWS."""
+    """Ref is the repository's id; deleting it deletes its contents, as on AWS.
+
+    Arguments and errors are those of :class:`localcloud.services.ResourceType`.
+    """
 
     name = "AWS::CodeCommit::Repository"
     replacing: tuple[str, ...] = ()
@@ -63,7 +66,7 @@ class RepositoryType:
         wanted = _parameters(new)
         record = self._records.by_id(physical_id)
         if record is None:
-            raise ServiceError("NotFound", f"The repository {physical_id} does not exist any more.")
+            raise ServiceError("NotFound", f"The repository {physical_id} no longer exists.")
         self._records.rename(record["name"], wanted["repositoryName"])
         tags = wanted.get("tags", {})
         check_tags(tags)

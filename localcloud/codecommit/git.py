@@ -1,4 +1,4 @@
-"""Runs git: with an environment of its own, so that nothing of the host's configuration has a say."""
+"""Runs git, with an environment of its own: the host's configuration has no effect."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Git:
         return variables | dict(more or {})
 
     def program(self) -> str:
-        """The path of git; raises :class:`GitMissing`."""
+        """The path of git; raises :class:`GitMissing` when there is none."""
         found = shutil.which("git")
         if found is None:
             raise GitMissing("git")

@@ -1,6 +1,6 @@
-"""What CodeCommit knows of its repositories, and where they lie.
+"""Which repositories exist, and where they are stored.
 
-A repository lies in a folder that is named by its id, which is made here: no name that anybody sends becomes a path.
+A repository's folder is named by its id, which is made here: no name that anybody sends becomes a path.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FIRST_BRANCH = "main"
 """What HEAD names in an empty repository, until another branch is the first to be pushed."""
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _LEFT_BY_A_DEATH = ("*.lock", "refs/**/*.lock", "objects/tmp_*", "objects/*/tmp_*", "objects/incoming-*")
-"""Lock files and half-written objects: a git that was killed leaves them, and a lock would stay locked for ever."""
+"""Lock files and half-written objects: a git that was killed leaves them, and a lock would stay locked forever."""
 
 Record = dict[str, Any]
 """``id``, ``name``, ``description``, ``created``, ``modified``, ``tags``."""
@@ -34,12 +34,20 @@ Record = dict[str, Any]
 def check_name(name: str) -> None:
     """Refuse what CodeCommit does not take for a repository's name (CodeCommit User Guide, "Quotas")."""
     if not _NAME.fullmatch(name) or name.endswith(".git") or name in (".", ".."):
-        rule = "1 to 100 letters, digits, periods, underscores and dashes, not ending in .git"
-        raise refusal("InvalidRepositoryNameException", f"{name!r}: allowed are {rule}")
+        rule = "1 to 100 letters, digits, periods, underscores or dashes, and must not end in .git"
+        raise refusal("InvalidRepositoryNameException", f"{name!r}: it must have {rule}")
 
 
 class Records:
-    """All repositories."""
+    """All repositories.
+
+    Parameters
+    ----------
+    store : Store
+    git : Git
+    root : Path
+        The folder of all repositories.
+    """
 
     def __init__(self, store: Store, git: Git, root: Path) -> None:
         self._store = store
@@ -61,7 +69,7 @@ class Records:
                     shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def folder(self, record: Record) -> Path:
-        """Where a repository lies."""
+        """The folder of a repository."""
         return self.root / f"{record['id']}.git"
 
     def open(self, record: Record) -> Repository:
@@ -89,7 +97,19 @@ class Records:
         return found
 
     def create(self, name: str, description: str | None, tags: dict[str, str]) -> Record:
-        """Create an empty repository."""
+        """Create an empty repository.
+
+        Parameters
+        ----------
+        name : str
+        description : str or None
+        tags : dict of str
+
+        Raises
+        ------
+        ServiceError
+            For a name that is not valid or is taken.
+        """
         check_name(name)
         now = time.time()
         record: Record = {
@@ -133,7 +153,7 @@ class Records:
                 self.change(record["id"], name=new, modified=time.time())
 
     def delete(self, name: str) -> str | None:
-        """Remove a repository with its contents; its id, or None when there is no such repository."""
+        """Remove a repository with its contents; return its id, or None when it does not exist."""
         check_name(name)
         with self._lock:
             record = self.find(name)

@@ -44,7 +44,17 @@ class Repository:
         self.folder = folder
 
     def git(self, *arguments: str, content: bytes = b"", variables: dict[str, str] | None = None) -> bytes:
-        """What a git command in this repository prints; raises :class:`GitFailed`."""
+        """What a git command in this repository prints; raises :class:`GitFailed`.
+
+        Parameters
+        ----------
+        arguments : str
+            The command and its arguments.
+        content : bytes
+            Its standard input.
+        variables : dict of str, optional
+            More of its environment.
+        """
         return self._git.run(self.folder, *arguments, content=content, variables=variables)
 
     # References --------------------------------------------------------------------------------------------------
@@ -107,14 +117,21 @@ class Repository:
     def move(self, reference: str, new: str, old: str) -> None:
         """Set ``reference`` from ``old`` to ``new``; :data:`NOTHING` creates or deletes.
 
-        Git compares and sets under a lock, so that of two writers one is told that it came too late.
+        Git compares and sets under a lock, so that the later of two writers is told so.
+
+        Parameters
+        ----------
+        reference : str
+            Its full name.
+        new, old : str
+            Object ids; :data:`NOTHING` creates (as ``old``) or deletes (as ``new``).
 
         Raises
         ------
         ReferenceMoved
-            It is not ``old`` any more.
+            It is no longer ``old``.
         GitFailed
-            It cannot be set (``a/b`` beside ``a``, for example).
+            It cannot be set (``a/b`` next to ``a``, for example).
         """
         change = ("-d", reference, old) if new == NOTHING else (reference, new, old)
         for attempt in range(LOCK_ATTEMPTS):
@@ -150,7 +167,17 @@ class Repository:
         return self.git("rev-parse", "--verify", "--end-of-options", commit + "^{tree}").decode().strip()
 
     def entries(self, tree: str, *, recursive: bool = False, path: str | None = None) -> list[Entry]:
-        """What a tree holds, or only what lies at ``path``; recursive: with what its folders hold, and the folders."""
+        """What a tree holds.
+
+        Parameters
+        ----------
+        tree : str
+            A tree or a commit.
+        recursive : bool
+            With the folders and what is in them.
+        path : str, optional
+            Only what is at this path.
+        """
         flags = ["-r", "-t"] if recursive else []
         paths = [] if path is None else [path]
         out = []
@@ -161,5 +188,5 @@ class Repository:
         return out
 
     def entry(self, tree: str, path: str) -> Entry | None:
-        """What lies at ``path``; None when nothing does."""
+        """What is at ``path``; None when nothing is."""
         return next((entry for entry in self.entries(tree, path=path) if entry.path == path), None)

@@ -33,7 +33,13 @@ def seed(git: Git, folder: Path, branch: str, s3: Any, source: dict[str, Any], w
     source : dict
         ``Bucket``, ``Key`` and perhaps ``ObjectVersion``.
     work : Path
-        Where the archive may lie meanwhile.
+        Where the archive may be stored meanwhile.
+
+    Raises
+    ------
+    ServiceError
+        When the archive cannot be read.
+    GitFailed
     """
     place = f"s3://{source['Bucket']}/{source['Key']}"
     version = {"VersionId": str(source["ObjectVersion"])} if source.get("ObjectVersion") else {}

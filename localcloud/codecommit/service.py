@@ -46,7 +46,7 @@ class CodeCommit:
         }
 
     def start(self) -> None:
-        """Clean up after an earlier run, and tell what that did not come to tell."""
+        """Clean up after an earlier run, and announce what that could not."""
         self.records.recover()
         self.announcements.start()
 

@@ -93,7 +93,7 @@ class SmartHttp:
             "QUERY_STRING": scope.get("query_string", b"").decode("latin-1"),
             "REQUEST_METHOD": scope["method"],
             "REMOTE_ADDR": "127.0.0.1",
-            # http-backend lets nobody push whose name it does not know.
+            # http-backend accepts a push only from a named user.
             "REMOTE_USER": basic_user(Request(scope["method"], scope["path"], {}, headers, b"")) or "anonymous",
         }
         passed = {
@@ -114,7 +114,14 @@ async def _refuse(send: Send, status: int, line: str) -> None:
 
 
 class Exchange:
-    """One request, and the process that answers it."""
+    """One request, and the process that answers it.
+
+    Parameters
+    ----------
+    git : Git
+    scope, receive, send
+        Of the ASGI request.
+    """
 
     def __init__(self, git: Git, scope: Scope, receive: Receive, send: Send) -> None:
         self._git = git

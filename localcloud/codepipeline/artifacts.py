@@ -18,7 +18,7 @@ PIPELINE_LETTERS, ARTIFACT_LETTERS, RANDOM_LETTERS = 20, 10, 7
 
 
 class ArtifactError(Exception):
-    """An artifact, or a file in it, is not what an action needs."""
+    """An artifact, or a file in it, is missing or is not what an action needs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,10 +40,17 @@ class Artifact:
 
 
 class ArtifactStore:
-    """The artifact store of a pipeline: a bucket, perhaps with a key of KMS."""
+    """The artifact store of a pipeline: a bucket, perhaps with a key of KMS.
+
+    Parameters
+    ----------
+    s3 : client
+    pipeline : str
+    declaration : mapping
+        ``artifactStore`` of the API.
+    """
 
     def __init__(self, s3: Any, pipeline: str, declaration: Mapping[str, Any]) -> None:
-        """Open the store that ``declaration`` (``artifactStore`` of the API) names."""
         self._s3 = s3
         self._pipeline = pipeline
         self.bucket = str(declaration["location"])
@@ -77,7 +84,7 @@ class ArtifactStore:
         Raises
         ------
         ArtifactError
-            When it is gone or no zip file.
+            When it is gone, or is not a zip file.
         """
         try:
             body = self._s3.get_object(Bucket=artifact.bucket, Key=artifact.key)["Body"].read()
@@ -87,25 +94,25 @@ class ArtifactStore:
         try:
             return zipfile.ZipFile(io.BytesIO(body))
         except zipfile.BadZipFile as error:
-            raise ArtifactError(f"Artifact {artifact.name} is no zip file: {error}") from error
+            raise ArtifactError(f"Artifact {artifact.name} is not a zip file: {error}") from error
 
     def read(self, artifact: Artifact, path: str) -> str:
-        """The text of one file of an artifact."""
+        """The text of one file of an artifact; raises :class:`ArtifactError` when it is missing or not text."""
         with self.open(artifact) as archive:
             try:
                 return archive.read(path).decode()
             except KeyError:
                 raise ArtifactError(f"File [{path}] does not exist in artifact [{artifact.name}]") from None
             except UnicodeDecodeError as error:
-                raise ArtifactError(f"File [{path}] in artifact [{artifact.name}] is no text: {error}") from error
+                raise ArtifactError(f"File [{path}] in artifact [{artifact.name}] is not text: {error}") from error
 
     def read_json(self, artifact: Artifact, path: str) -> dict[str, Any]:
-        """The JSON object in one file of an artifact."""
+        """The JSON object in one file of an artifact; raises :class:`ArtifactError` when it is not one."""
         text = self.read(artifact, path)
         try:
             found = json.loads(text)
         except ValueError as error:
             raise ArtifactError(f"File [{path}] in artifact [{artifact.name}] is not valid JSON: {error}") from error
         if not isinstance(found, dict):
-            raise ArtifactError(f"File [{path}] in artifact [{artifact.name}] holds no JSON object")
+            raise ArtifactError(f"File [{path}] in artifact [{artifact.name}] does not hold a JSON object")
         return found

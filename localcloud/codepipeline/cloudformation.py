@@ -13,7 +13,7 @@ from localcloud.services import ResourceType, ServiceError
 
 LONGEST_NAME = 100
 OWN_PROPERTIES = ("DisableInboundStageTransitions", "RestartExecutionOnUpdate", "Tags")
-"""What the template has beside the pipeline's declaration."""
+"""What the template has besides the pipeline's declaration."""
 _VERBATIM = "Configuration"
 """Its keys are the action's own, not the API's."""
 
@@ -71,7 +71,10 @@ def _true(value: Any) -> bool:
 
 
 class PipelineType:
-    """Creating it starts the first execution; updating it in place may start another."""
+    """Creating it starts the first execution; updating it in place may start another.
+
+    Arguments and errors are those of :class:`localcloud.services.ResourceType`.
+    """
 
     name = "AWS::CodePipeline::Pipeline"
     replacing: tuple[str, ...] = ("Name",)

@@ -31,7 +31,15 @@ REVISION: dict[str, Callable[[Any, dict[str, str]], str | None]] = {
 
 
 class Polling:
-    """One thread for all pipelines."""
+    """One thread for all pipelines.
+
+    Parameters
+    ----------
+    cloud : Cloud
+    engine : Engine
+    begin : callable
+        ``begin(pipeline, trigger)`` starts an execution.
+    """
 
     def __init__(self, cloud: Cloud, engine: Engine, begin: Callable[[str, tuple[str, str]], Any]) -> None:
         self._cloud = cloud

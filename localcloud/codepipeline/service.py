@@ -94,7 +94,7 @@ class CodePipeline:
     # Pipelines ----------------------------------------------------------------------------------------------------
 
     def row(self, name: str) -> dict[str, Any]:
-        """The record of a pipeline."""
+        """The record of a pipeline; raises PipelineNotFoundException."""
         row = self._records.pipeline(name)
         if row is None:
             message = f"Account '{self._cloud.account}' does not have a pipeline with name '{name}'"
@@ -102,7 +102,22 @@ class CodePipeline:
         return row
 
     def create(self, pipeline: dict[str, Any], tags: list[dict[str, str]], disabled: dict[str, str]) -> dict[str, Any]:
-        """CreatePipeline; ``disabled`` transitions (stage to reason) are so from the beginning."""
+        """CreatePipeline.
+
+        Parameters
+        ----------
+        pipeline : dict
+            The declaration.
+        tags : list of dict
+            ``key`` and ``value``.
+        disabled : dict of str
+            Stages whose inbound transition is disabled from the beginning, with the reason.
+
+        Raises
+        ------
+        ServiceError
+            For a declaration that is not valid, and for a name that is taken.
+        """
         pipeline = copy.deepcopy(pipeline) | {"version": 1}
         structure.check(pipeline, self._cloud.region)
         with self._engine.lock:
@@ -135,7 +150,7 @@ class CodePipeline:
             return row
 
     def delete(self, name: str) -> None:
-        """DeletePipeline; what is not there is fine."""
+        """DeletePipeline; one that does not exist is fine."""
         controls.drop(self._engine, name)
 
     def _create(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -187,7 +202,26 @@ class CodePipeline:
         revisions: list[dict[str, str]] | None = None,
         token: str | None = None,
     ) -> Execution:
-        """Start an execution; its variables are those of the declaration, with the ``given`` values."""
+        """Start an execution; its variables are those of the declaration, with the ``given`` values.
+
+        Parameters
+        ----------
+        name : str
+            Of the pipeline.
+        trigger : tuple of str
+            Its type and detail.
+        given : list of dict, optional
+            ``variables`` of StartPipelineExecution.
+        revisions : list of dict, optional
+            Its ``sourceRevisions``.
+        token : str, optional
+            Its ``clientRequestToken``.
+
+        Raises
+        ------
+        ServiceError
+            For a pipeline, source or variable that does not exist.
+        """
         with self._engine.lock:
             row = self.row(name)
             declaration = row["Declaration"]
@@ -198,13 +232,13 @@ class CodePipeline:
             sources = {action["name"] for _, action in source_actions(declaration)}
             for item in revisions or []:
                 if item["actionName"] not in sources:
-                    message = f"sourceRevisions: {item['actionName']} is no source action of the pipeline {name}"
+                    message = f"sourceRevisions: {item['actionName']} is not a source action of the pipeline {name}"
                     raise ServiceError("ValidationException", message)
             variables = _variables(declaration, given or [])
             return self._engine.begin(row, trigger, variables, revisions, token)
 
     def try_to_begin(self, name: str, trigger: Trigger) -> None:
-        """Start an execution for which nobody gives variables."""
+        """Start an execution without variables; log it when that fails."""
         try:
             self.begin(name, trigger)
         except ServiceError as error:
@@ -307,7 +341,17 @@ class CodePipeline:
         return {"disabledReason": reason, "lastChangedAt": time.time(), "lastChangedBy": self.caller}
 
     def set_transition(self, name: str, stage: str, kind: str, reason: str | None) -> None:
-        """Disable the transition for ``reason``, or enable it again (None)."""
+        """Disable a transition for a reason, or enable it again.
+
+        Parameters
+        ----------
+        name, stage : str
+            Of the pipeline, and of a stage of it.
+        kind : str
+            ``Inbound`` or ``Outbound``.
+        reason : str or None
+            None enables it.
+        """
         with self._engine.lock:
             row = self.row(name)
             self._check_stage(row, stage)

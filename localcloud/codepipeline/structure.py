@@ -57,7 +57,7 @@ def check(pipeline: dict[str, Any], region: str) -> None:
 def _check_kind(pipeline: dict[str, Any]) -> None:
     mode, kind = pipeline.get("executionMode", "SUPERSEDED"), pipeline.get("pipelineType", "V1")
     if mode == "PARALLEL":
-        raise _structure("The local cloud does not offer the execution mode PARALLEL: take SUPERSEDED or QUEUED")
+        raise _structure("The local cloud does not offer the execution mode PARALLEL: use SUPERSEDED or QUEUED")
     if kind == "V1":
         if mode != "SUPERSEDED":
             raise _structure(f"Execution mode {mode} is available for pipelines of type V2 only")
@@ -65,7 +65,7 @@ def _check_kind(pipeline: dict[str, Any]) -> None:
             raise _structure("Pipeline variables are available for pipelines of type V2 only")
     if pipeline.get("triggers"):
         raise _structure(
-            "Triggers filter the events of a Git provider, and the local cloud reaches no Git provider: take "
+            "Triggers filter the events of a Git provider, and the local cloud reaches no Git provider: use "
             "CodeCommit as the source, and an EventBridge rule"
         )
     duplicate = _twice(variable["name"] for variable in pipeline.get("variables", []))
@@ -102,12 +102,12 @@ def _check_action(action: dict[str, Any], region: str) -> None:
     kind = _known_type(action, region)
     for key in _UNOFFERED_ACTION_KEYS:
         if action.get(key):
-            raise _action(f"Action {name} declares {key}, which belongs to the Commands action alone")
+            raise _action(f"Action {name} declares {key}, which belongs only to the Commands action")
     order = action.get("runOrder", 1)
     if not 1 <= order <= LARGEST_RUN_ORDER:
-        raise _action(f"Action {name} has run order {order}; allowed is 1 to {LARGEST_RUN_ORDER}")
+        raise _action(f"Action {name} has run order {order}; it must be 1 to {LARGEST_RUN_ORDER}")
     if action.get("region", region) != region:
-        raise _action(f"Action {name} is for {action['region']}, and the local cloud is {region} alone")
+        raise _action(f"Action {name} is for {action['region']}, and the local cloud has only {region}")
     if "timeoutInMinutes" in action and action["actionTypeId"]["provider"] != "Manual":
         raise _action(f"Action {name}: timeoutInMinutes is available to the manual approval action only")
     for word, bounds in (("input", kind.inputs), ("output", kind.outputs)):
@@ -133,7 +133,7 @@ def _known_type(action: dict[str, Any], region: str) -> ActionType:
     )
     advice = f"the local cloud offers {offered()}, all with owner AWS and version 1"
     if type_id["provider"] in GIT_PROVIDERS:
-        advice = "the local cloud reaches no Git provider; take CodeCommit as the source"
+        advice = "the local cloud reaches no Git provider; use CodeCommit as the source"
     shown = region.upper().replace("-", "_")
     raise _action(f"ActionType ({named}) in action '{action['name']}' is not available in region {shown}: {advice}")
 
@@ -197,7 +197,7 @@ def _check_stack(action: dict[str, Any], configuration: dict[str, str]) -> None:
             raise _action(f"Action {name}: {key} must be <input artifact>::<file>, not {configuration[key]}")
         if separator and artifact not in inputs:
             raise _action(
-                f"Action {name}: {key} names the artifact {artifact}, which is no input artifact of the action"
+                f"Action {name}: {key} names the artifact {artifact}, which is not an input artifact of the action"
             )
 
 

@@ -12,14 +12,14 @@ MOST = 50
 
 
 class Tags:
-    """TagResource, UntagResource, ListTagsForResource; tags lie in the pipeline's record."""
+    """TagResource, UntagResource, ListTagsForResource; tags are in the pipeline's record."""
 
     def __init__(self, cloud: Cloud, engine: Engine) -> None:
         self._prefix = cloud.arn("codepipeline", "")
         self._engine = engine
 
     def put(self, row: dict[str, Any], tags: list[dict[str, str]]) -> None:
-        """Add ``tags`` to the record ``row``; the caller saves it."""
+        """Add ``tags`` to the record ``row``, which the caller saves; refuses more than 50 of them."""
         wanted = row["Tags"] | {tag["key"]: tag["value"] for tag in tags}
         if len(wanted) > MOST:
             raise ServiceError("TooManyTagsException", f"A resource can have no more than {MOST} tags.")
@@ -27,10 +27,10 @@ class Tags:
 
     def _row(self, arn: str) -> dict[str, Any]:
         if not arn.startswith(self._prefix):
-            raise ServiceError("InvalidArnException", f"{arn} is no pipeline of this account and region.")
+            raise ServiceError("InvalidArnException", f"{arn} is not a pipeline of this account and region.")
         row = self._engine.records.pipeline(arn.removeprefix(self._prefix))
         if row is None:
-            raise ServiceError("ResourceNotFoundException", f"There is no pipeline {arn}.")
+            raise ServiceError("ResourceNotFoundException", f"The pipeline {arn} does not exist.")
         return row
 
     def tag(self, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def announce(cloud: Cloud, build: Mapping[str, Any]) -> None:
     }
     try:
         cloud.put_event("aws.codebuild", "CodeBuild Build State Change", detail, [build["arn"]])
-    except Exception:  # an event is news of the build, not a part of it
+    except Exception:  # an event reports the build, and is not a part of it
         logger.exception("the event of build %s was not sent", build["id"])
 
 

@@ -19,6 +19,15 @@ def location(project: str, build_uuid: str, config: dict[str, Any] | None) -> tu
 
     API Reference, CloudWatchLogsConfig: the group is ``/aws/codebuild/<project>`` unless named, the stream the build's
     id, after ``streamName`` if there is one.
+
+    Parameters
+    ----------
+    project : str
+        Its name.
+    build_uuid : str
+        The part of the build's id after the colon.
+    config : dict or None
+        The project's ``logsConfig``.
     """
     wanted = (config or {}).get("cloudWatchLogs", {"status": "ENABLED"})
     if wanted["status"] == "DISABLED":

@@ -1,4 +1,4 @@
-"""One build's document as ``BatchGetBuilds`` gives it, written down at each change."""
+"""One build's document as ``BatchGetBuilds`` gives it, stored at each change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,18 @@ BUILD, PLAN = "build", "plan"
 
 
 class Record:
-    """The document of one build."""
+    """The document of one build.
+
+    Parameters
+    ----------
+    store : Store
+    build_id : str
+
+    Raises
+    ------
+    KeyError
+        When there is no such build.
+    """
 
     def __init__(self, store: Store, build_id: str) -> None:
         document = store.get(BUILD, build_id)
@@ -44,7 +55,15 @@ class Record:
             self._save()
 
     def leave(self, status: str, status_code: str = "", message: str = "") -> None:
-        """End the current phase."""
+        """End the current phase.
+
+        Parameters
+        ----------
+        status : str
+            ``SUCCEEDED``, ``FAILED``, ``STOPPED``, ``TIMED_OUT`` or ``FAULT``.
+        status_code, message : str
+            The phase's context.
+        """
         with self._lock:
             now = time.time()
             self.phase.update(

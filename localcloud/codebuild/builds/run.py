@@ -36,7 +36,7 @@ SHOWN_COMMAND = 2000
 
 @dataclasses.dataclass
 class _Started:
-    """What is there once the source is."""
+    """What exists once the source has been downloaded."""
 
     spec: Buildspec
     shell: Shell
@@ -50,7 +50,7 @@ class BuildRun:
     ----------
     cloud : Cloud
     record : Record
-        The build's document, in which each phase is written down.
+        The build's document, in which each phase is recorded.
     plan : mapping
         What to build: see :mod:`localcloud.codebuild.plans`.
     reports : Reports
@@ -71,7 +71,7 @@ class BuildRun:
         self._succeeding = True
 
     def run(self) -> None:
-        """Run every phase; never raises, the document says how it went."""
+        """Run every phase. It never raises: the document says how the build ended."""
         minutes = self._record.document["timeoutInMinutes"]
         reason = BuildInterrupted("TIMED_OUT", "BUILD_TIMED_OUT", f"Build has timed out after {minutes} minutes.")
         timer = threading.Timer(minutes * MINUTE, self._stop.request, (reason,))

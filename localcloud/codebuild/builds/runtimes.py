@@ -1,4 +1,4 @@
-"""``runtime-versions``: a build here runs with the tools of this machine, and its log says which those are."""
+"""``runtime-versions``: a build here runs with this machine's tools, and its log says which."""
 
 from __future__ import annotations
 
@@ -13,7 +13,16 @@ ASK = {"python": "python3 --version", "nodejs": "node --version"}
 
 
 def note_runtimes(spec: Buildspec, shell: Shell, say: Callable[[str], None]) -> None:
-    """Say which runtimes were wished for and which are there."""
+    """Say which runtimes the buildspec asks for and which this machine has.
+
+    Parameters
+    ----------
+    spec : Buildspec
+    shell : Shell
+        Of the build, so that its PATH counts.
+    say : callable
+        Gets each line for the log.
+    """
     if not spec.runtime_versions:
         say("No runtime version selected in buildspec.")
     for name, wanted in spec.runtime_versions.items():

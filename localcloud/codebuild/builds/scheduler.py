@@ -1,4 +1,4 @@
-"""Which builds run now: a few at a time, the rest queued; none is lost, none stays forever."""
+"""Which builds run now: a few at a time, the rest queued. None is lost, and none stays queued forever."""
 
 from __future__ import annotations
 
@@ -24,7 +24,16 @@ STOP_SECONDS = 5.0
 
 
 class Scheduler:
-    """Starts queued builds, oldest first, and keeps hold of those that run."""
+    """Starts queued builds, oldest first, and keeps hold of those that run.
+
+    Parameters
+    ----------
+    cloud : Cloud
+    store : Store
+        With the documents and plans of builds.
+    reports : Reports
+        Makes the reports of each build.
+    """
 
     def __init__(self, cloud: Cloud, store: Store, reports: Reports) -> None:
         self._cloud = cloud
@@ -38,7 +47,7 @@ class Scheduler:
         self._thread = threading.Thread(target=self._dispatch, daemon=True, name="codebuild-scheduler")
 
     def start(self) -> None:
-        """Take up what the last run of this cloud left: queued builds run, running ones are at fault."""
+        """Take up what the last run of this cloud left: queued builds run, and running ones end as FAULT."""
         for build_id, build in sorted(self._store.all(BUILD).items(), key=lambda row: float(row[1]["startTime"])):
             if build["buildComplete"]:
                 continue

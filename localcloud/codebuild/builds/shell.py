@@ -156,7 +156,7 @@ class Shell:
         return "\n".join(lines).removesuffix("x")
 
     def close(self) -> None:
-        """Kill the group, and what has left it but still carries the build's mark in its environment."""
+        """Kill the group, and what has left it but still has the build's mark in its environment."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         deadline = time.monotonic() + KILL_SECONDS

@@ -25,7 +25,14 @@ class Resolved:
     secrets: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def add(self, name: str, value: str, *, secret: bool) -> None:
-        """Set a variable, in place of one of the same name."""
+        """Set a variable, in place of one of the same name.
+
+        Parameters
+        ----------
+        name, value : str
+        secret : bool
+            Whether the value is kept out of logs and exports.
+        """
         self.values[name] = value
         self.secrets.pop(name, None)
         if secret:
@@ -33,19 +40,34 @@ class Resolved:
 
 
 def base(cloud: Cloud, home: str, temporary: str) -> dict[str, str]:
-    """What stands for the build image, and the way to this cloud; nothing else of the host."""
+    """What stands for the build image, and the way to this cloud; nothing else of the host.
+
+    Parameters
+    ----------
+    cloud : Cloud
+    home, temporary : str
+        HOME and TMPDIR.
+    """
     found = inherited()
     found |= {str(name): str(value) for name, value in (cloud.options.get("build_variables") or {}).items()}
     return found | {"HOME": home, "TMPDIR": temporary} | dict(cloud.environment) | inherited(())
 
 
 def resolve(cloud: Cloud, spec: Buildspec, project: list[dict[str, Any]]) -> Resolved:
-    """Variables of the buildspec, then those of project and StartBuild, which count more.
+    """Variables of the buildspec, then those of project and StartBuild, which take precedence.
+
+    Parameters
+    ----------
+    cloud : Cloud
+        Where parameters and secrets are looked up.
+    spec : Buildspec
+    project : list of dict
+        ``environmentVariables`` of the plan.
 
     Raises
     ------
     PhaseFailed
-        For a parameter or a secret that is not there.
+        For a parameter or a secret that does not exist.
     """
     found = Resolved()
     for name, value in spec.variables.items():
@@ -99,12 +121,22 @@ def _secret(cloud: Cloud, reference: str) -> str:
     try:
         value = json.loads(text)[key]
     except (ValueError, KeyError, TypeError):
-        raise PhaseFailed("Secrets Manager Error", f"{name} has no key {key!r}, or is no JSON object") from None
+        raise PhaseFailed("Secrets Manager Error", f"{name} has no key {key!r}, or is not a JSON object") from None
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def documented(record: Mapping[str, Any], plan: Mapping[str, Any], source_directory: str) -> dict[str, str]:
-    """The CODEBUILD_ variables that the User Guide lists, and CI, as the current agent sets it."""
+    """The CODEBUILD_ variables that the User Guide lists, and CI, as the current agent sets it.
+
+    Parameters
+    ----------
+    record : mapping
+        The build's document.
+    plan : mapping
+        See :mod:`localcloud.codebuild.plans`.
+    source_directory : str
+        The folder of the primary source.
+    """
     source = plan["source"]
     locations = {
         "S3": f"s3://{source.get('location', '').removeprefix('arn:aws:s3:::')}",

@@ -68,7 +68,7 @@ class Artifacts:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """Where the raw data of a report lies."""
+    """Where the raw data of a report is."""
 
     files: tuple[str, ...]
     base_directory: str | None

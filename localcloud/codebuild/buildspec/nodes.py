@@ -18,7 +18,7 @@ def line(node: yaml.Node) -> int:
 
 
 def parse(text: str) -> yaml.Node:
-    """The root of a YAML document; YAML_FILE_ERROR for anything else."""
+    """The root of a YAML document; raises YAML_FILE_ERROR for anything else."""
     try:
         root = yaml.compose(text, yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -36,7 +36,21 @@ def _is_null(node: yaml.Node) -> bool:
 
 
 def mapping(node: yaml.Node, what: str, allowed: Collection[str] | None = None) -> dict[str, yaml.Node]:
-    """The values of a mapping by key; keys outside ``allowed`` and keys given twice are refused."""
+    """The values of a mapping by key; keys outside ``allowed`` and keys given twice are refused.
+
+    Parameters
+    ----------
+    node : yaml.Node
+    what : str
+        Its name in messages.
+    allowed : collection of str, optional
+        The known keys; without it any key is taken.
+
+    Raises
+    ------
+    PhaseFailed
+        YAML_FILE_ERROR, with the line.
+    """
     if not isinstance(node, yaml.MappingNode):
         raise yaml_error(f"Expected {what} to be a mapping at line {line(node)}")
     found: dict[str, yaml.Node] = {}
@@ -52,7 +66,7 @@ def mapping(node: yaml.Node, what: str, allowed: Collection[str] | None = None) 
 
 
 def scalar(node: yaml.Node, what: str) -> str:
-    """The text of a scalar, as it is written: ``yes`` stays ``yes``, ``1.10`` stays ``1.10``."""
+    """The text of a scalar, as it is written (``yes``, ``1.10``); raises YAML_FILE_ERROR for another node."""
     if isinstance(node, yaml.ScalarNode) and not _is_null(node):
         return str(node.value)
     found = "an empty value" if isinstance(node, yaml.ScalarNode) else "subkeys"
@@ -64,7 +78,21 @@ def scalar(node: yaml.Node, what: str) -> str:
 
 
 def strings(node: yaml.Node, what: str, *, one_is_enough: bool = False) -> tuple[str, ...]:
-    """A sequence of scalars; with ``one_is_enough`` a single scalar stands for a sequence of one."""
+    """A sequence of scalars.
+
+    Parameters
+    ----------
+    node : yaml.Node
+    what : str
+        Its name in messages.
+    one_is_enough : bool
+        A single scalar stands for a sequence of one.
+
+    Raises
+    ------
+    PhaseFailed
+        YAML_FILE_ERROR, with the line.
+    """
     if one_is_enough and isinstance(node, yaml.ScalarNode) and not _is_null(node):
         return (scalar(node, what),)
     if not isinstance(node, yaml.SequenceNode):
@@ -80,7 +108,7 @@ def string_map(node: yaml.Node, what: str) -> dict[str, str]:
 
 
 def boolean(node: yaml.Node, what: str) -> bool:
-    """``yes`` or ``no``."""
+    """``yes`` or ``no``, in each of their spellings; raises YAML_FILE_ERROR for another text."""
     text = scalar(node, what).lower()
     if text not in TRUE + FALSE:
         raise yaml_error(f"Expected {what} to be yes or no at line {line(node)}, not '{text}'")

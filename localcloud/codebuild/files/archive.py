@@ -16,7 +16,13 @@ LINK_LIMIT = 4096
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack ``archive`` into ``folder``; CLIENT_ERROR for what is no zip or reaches outside."""
+    """Unpack ``archive`` into ``folder``.
+
+    Raises
+    ------
+    PhaseFailed
+        CLIENT_ERROR for what is not a zip, and for a member or link that leads outside.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with zipfile.ZipFile(archive) as bundle:
@@ -39,7 +45,7 @@ def unpack(archive: Path, folder: Path) -> None:
 def _inside(folder: Path, name: str) -> Path:
     target = Path(os.path.normpath(folder / name))
     if Path(name).is_absolute() or "\0" in name or not target.is_relative_to(folder):
-        raise client_error(f"the archive's member {name!r} lies outside the folder it is unpacked into: refused")
+        raise client_error(f"the archive's member {name!r} is outside the folder it is unpacked into: refused")
     return target
 
 

@@ -113,9 +113,9 @@ class Uploader:
                 self.say(f"Expanding {pattern}")
                 relative = pattern
                 if Path(pattern).is_absolute():
-                    # Absolute paths are legal in AWS's container; here they must lie in the source.
+                    # Absolute paths are legal in AWS's container; here they must be in the source.
                     if not Path(pattern).is_relative_to(folder):
-                        raise client_error(f"artifacts/files: {pattern} lies outside {folder}")
+                        raise client_error(f"artifacts/files: {pattern} is outside {folder}")
                     relative = str(Path(pattern).relative_to(folder))
                 paths = selection.select(folder, [relative], wanted.exclude_paths)
                 if not paths:

@@ -104,7 +104,7 @@ class Cache:
                 if pattern.startswith(home):
                     folder, name, relative = self.places.home, HOME, pattern.removeprefix(home)
             if Path(relative).is_absolute() or ".." in Path(relative).parts:
-                self.say(f"Skipping cache path {pattern}: it lies outside the build's own folders")
+                self.say(f"Skipping cache path {pattern}: it is outside the build's own folders")
                 continue
             if (folder / relative).is_dir():
                 relative = f"{relative.rstrip('/')}/**/*"

@@ -1,4 +1,4 @@
-"""Where a build's files lie, and the way to S3 that its steps share."""
+"""Where a build's files are, and the transfers to and from S3 that its steps share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHUNK = 1 << 20
 
 @dataclasses.dataclass(frozen=True)
 class Places:
-    """The folders of one build, all below ``root``, which goes with it."""
+    """The folders of one build, all below ``root``, which is removed with it."""
 
     root: Path
 
@@ -79,7 +79,22 @@ class Storage:
     stop: Stop
 
     def download(self, bucket: str, key: str, target: Path, version: str | None, what: str) -> str | None:
-        """Write an object to ``target``; its version id, if it has one."""
+        """Write an object to ``target``; return its version id, if it has one.
+
+        Parameters
+        ----------
+        bucket, key : str
+        target : Path
+        version : str or None
+            The version to read; None reads the newest.
+        what : str
+            The object's role in the build, for messages.
+
+        Raises
+        ------
+        PhaseFailed
+            CLIENT_ERROR, with what S3 said.
+        """
         wanted = {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
         try:
             answer = self.cloud.client("s3").get_object(**wanted)
@@ -94,7 +109,19 @@ class Storage:
         return None if found in (None, "null") else str(found)
 
     def list(self, bucket: str, prefix: str, what: str) -> list[str]:
-        """Keys below ``prefix``."""
+        """Keys below ``prefix``.
+
+        Parameters
+        ----------
+        bucket, prefix : str
+        what : str
+            The objects' role in the build, for messages.
+
+        Raises
+        ------
+        PhaseFailed
+            CLIENT_ERROR, with what S3 said.
+        """
         try:
             pages = self.cloud.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             return [item["Key"] for page in pages for item in page.get("Contents", [])]
@@ -102,7 +129,22 @@ class Storage:
             raise _not_there(error, f"{what}: s3://{bucket}/{prefix}") from error
 
     def upload(self, path: Path, bucket: str, key: str, metadata: dict[str, str], what: str) -> None:
-        """Store ``path``."""
+        """Store ``path``.
+
+        Parameters
+        ----------
+        path : Path
+        bucket, key : str
+        metadata : dict of str
+            Of the object.
+        what : str
+            The file's role in the build, for messages.
+
+        Raises
+        ------
+        PhaseFailed
+            CLIENT_ERROR, with what S3 said.
+        """
         client = self.cloud.client("s3")
         try:
             self.stop.check()

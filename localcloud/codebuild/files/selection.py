@@ -60,7 +60,14 @@ def _matches(folder: Path, pattern: str) -> Iterator[str]:
 
 
 def select(folder: Path, patterns: Iterable[str], excluded: Iterable[str] = ()) -> list[str]:
-    """Relative paths of the files below ``folder`` that a pattern matches and no exclusion does, sorted."""
+    """Relative paths of the files below ``folder`` that a pattern matches and no exclusion does, sorted.
+
+    Parameters
+    ----------
+    folder : Path
+    patterns, excluded : iterable of str
+        Relative to ``folder``.
+    """
     # An excluded folder excludes what is in it.
     unwanted = [expression(each) for pattern in excluded for each in (pattern, f"{pattern.rstrip('/')}/**")]
     found = {path for pattern in patterns for path in _matches(folder, pattern)}

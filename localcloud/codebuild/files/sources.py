@@ -16,14 +16,23 @@ from localcloud.codebuild.files.places import Places, Storage, split_location
 from localcloud.services import Cloud
 
 TYPES = ("CODECOMMIT", "CODEPIPELINE", "NO_SOURCE", "S3")
-"""Other providers are out there on the internet, and this cloud is not."""
+"""Other providers need the internet, which this cloud does not reach."""
 
 RunGit = Callable[[str, Mapping[str, str], Path], tuple[int, list[str]]]
 """``run(command, variables, folder)``: exit status and output lines."""
 
 
 class Sources:
-    """Fetches the sources of one build."""
+    """Fetches the sources of one build.
+
+    Parameters
+    ----------
+    cloud : Cloud
+    storage : Storage
+    places : Places
+    run_git : callable
+        Runs a git command so that it ends with the build.
+    """
 
     def __init__(self, cloud: Cloud, storage: Storage, places: Places, run_git: RunGit) -> None:
         self._cloud = cloud
@@ -32,12 +41,23 @@ class Sources:
         self._run_git = run_git
 
     def fetch(self, source: Mapping[str, Any], version: str | None, folder: Path, what: str) -> str | None:
-        """Put ``source`` into ``folder``; the version that it turned out to be, if the provider has such.
+        """Put ``source`` into ``folder``; return the version that it turned out to be, if its provider has versions.
+
+        Parameters
+        ----------
+        source : mapping
+            As in ProjectSource of the API.
+        version : str or None
+            ``sourceVersion``.
+        folder : Path
+            Created when it does not exist.
+        what : str
+            The source's role in the build, for messages.
 
         Raises
         ------
         PhaseFailed
-            CLIENT_ERROR when it is not there.
+            CLIENT_ERROR when it does not exist.
         """
         folder.mkdir(parents=True, exist_ok=True)
         if source["type"] == "S3":
@@ -47,7 +67,13 @@ class Sources:
         return None
 
     def buildspec(self, source: Mapping[str, Any]) -> tuple[str, str]:
-        """Where the buildspec lies, and its text (User Guide, "Buildspec file name and storage location")."""
+        """Where the buildspec is, and its text (User Guide, "Buildspec file name and storage location").
+
+        Raises
+        ------
+        PhaseFailed
+            YAML_FILE_ERROR when there is none, or it is outside the source, or not UTF-8.
+        """
         given = source.get("buildspec", "").strip()
         if is_inline(given):
             return "the project's definition", source["buildspec"]
@@ -58,7 +84,7 @@ class Sources:
             return given, target.read_text()
         path = Path(os.path.normpath(self._places.source / (given or DEFAULT_NAME)))
         if not path.resolve().is_relative_to(self._places.source.resolve()):
-            raise yaml_error(f"the buildspec {given} lies outside the source")
+            raise yaml_error(f"the buildspec {given} is outside the source")
         if not path.is_file():
             raise yaml_error(f"stat {path}: no such file or directory" if given else "YAML file does not exist")
         try:
@@ -76,7 +102,7 @@ class Sources:
                 relative = each.removeprefix(key)
                 target = Path(os.path.normpath(folder / relative))
                 if not target.is_relative_to(folder):
-                    raise client_error(f"the object {each!r} lies outside {what}: refused")
+                    raise client_error(f"the object {each!r} is outside {what}: refused")
                 if not relative.endswith("/") and relative:
                     self._storage.download(bucket, each, target, None, what)
             return None

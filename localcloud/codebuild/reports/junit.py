@@ -40,12 +40,18 @@ class Case:
 
 
 def read(file: Path, shown: str) -> list[Case]:
-    """The cases of one file; ValueError when it is not JUnit's XML."""
+    """The cases of one file.
+
+    Raises
+    ------
+    ValueError
+        When it is not JUnit's XML; the message has ``shown``, the file's name in the source.
+    """
     try:
         # Written by the build itself, which may run any program anyway.
         root = ElementTree.parse(file).getroot()  # noqa: S314
     except ElementTree.ParseError as error:
-        raise ValueError(f"{shown} is no XML: {error}") from error
+        raise ValueError(f"{shown} is not XML: {error}") from error
     if root.tag not in ("testsuites", "testsuite"):
         raise ValueError(f"{shown} is not JUnit's XML: its root is <{root.tag}>, not <testsuites> or <testsuite>")
     return list(_cases(root, "", shown))

@@ -46,7 +46,18 @@ class Reports:
     # A build's step ----------------------------------------------------------------------------------------------
 
     def make(self, build: Mapping[str, Any], spec: Buildspec, source: Path, say: Callable[[str], None]) -> list[str]:
-        """Make the reports of a build; their ARNs. Failing tests fail the report, not the build."""
+        """Make the reports of a build and return their ARNs. Failing tests fail the report, not the build.
+
+        Parameters
+        ----------
+        build : mapping
+            The build's document.
+        spec : Buildspec
+        source : Path
+            The folder of the primary source.
+        say : callable
+            Gets each line for the log.
+        """
         arns = []
         for name, wanted in spec.reports.items():
             group = self._group_for(build["projectName"], name)

@@ -74,7 +74,7 @@ class BranchOperations:
         return {"branches": names, **rest}
 
     def _delete(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """API Reference, DeleteBranch: knows no error for a branch that is gone already."""
+        """API Reference, DeleteBranch: there is no error for a branch that is gone already."""
         record = self._records.get(parameters["repositoryName"])
         repository, name = self._records.open(record), parameters["branchName"]
         check_branch(repository, name)

@@ -1,4 +1,4 @@
-"""Changes to a tree, made in a temporary index: no work tree, and nothing that others see before it is whole."""
+"""Changes to a tree, made in a temporary index: no work tree, and others see nothing before it is complete."""
 
 from __future__ import annotations
 
@@ -26,7 +26,16 @@ def check_path(path: str) -> None:
 
 
 class Changes:
-    """What one commit adds to, changes in and deletes from the tree of ``tip`` (None: nothing is there yet)."""
+    """What one commit adds to, changes in and deletes from the tree of ``tip`` (None: there is no commit yet).
+
+    Parameters
+    ----------
+    repository : Repository
+    tip : str or None
+        The commit to change.
+    work : Path
+        Where the temporary index may be.
+    """
 
     def __init__(self, repository: Repository, tip: str | None, work: Path) -> None:
         self._repository = repository
@@ -39,7 +48,7 @@ class Changes:
         self._deleted: dict[str, Entry] = {}
 
     def file(self, path: str) -> Entry:
-        """The file at ``path`` before the changes."""
+        """The file at ``path`` before the changes; raises FileDoesNotExistException."""
         check_path(path)
         entry = self.existing.get(path)
         if entry is None or entry.kind != "blob":
@@ -47,7 +56,15 @@ class Changes:
         return entry
 
     def put(self, path: str, content: bytes, mode: str | None) -> str:
-        """Add or replace a file; its blob. Without a mode it keeps the one that it has (or ``NORMAL``)."""
+        """Add or replace a file; return its blob.
+
+        Parameters
+        ----------
+        path : str
+        content : bytes
+        mode : str or None
+            ``NORMAL``, ``EXECUTABLE`` or ``SYMLINK``; None keeps the file's mode (or is ``NORMAL``).
+        """
         self._check_free(path)
         blob = self._repository.git("hash-object", "-w", "--stdin", content=content).decode().strip()
         known = self.existing.get(path)
@@ -56,7 +73,16 @@ class Changes:
         return blob
 
     def put_blob(self, path: str, blob: str, mode: str) -> None:
-        """Add or replace a file whose content is in the repository already."""
+        """Add or replace a file whose content is in the repository already.
+
+        Parameters
+        ----------
+        path : str
+        blob : str
+            An object id.
+        mode : str
+            As git writes it: ``100644``.
+        """
         self._check_free(path)
         self._put[path] = Entry(mode, "blob", blob, path)
 
@@ -66,7 +92,7 @@ class Changes:
         self._put[path] = Entry(MODES[mode], "blob", entry.oid, path)
 
     def delete(self, path: str) -> str:
-        """Delete a file; its blob."""
+        """Delete a file; return its blob."""
         entry = self.file(path)
         self._deleted[path] = entry
         return entry.oid

@@ -27,7 +27,7 @@ class CommitOperations:
     records : Records
     announcements : Announcements
     work : Path
-        Where temporary indexes may lie.
+        Where temporary indexes may be stored.
     """
 
     def __init__(self, records: Records, announcements: Announcements, work: Path) -> None:
@@ -116,10 +116,27 @@ class CommitOperations:
 def make_commit(
     repository: Repository, tree: str, parent: str | None, author: tuple[str | None, str | None], message: str
 ) -> str:
-    """A commit of ``tree`` that no reference leads to yet; author and committer are the same."""
+    """A commit of ``tree`` that no reference leads to yet; author and committer are the same person.
+
+    Parameters
+    ----------
+    repository : Repository
+    tree : str
+        An object id.
+    parent : str or None
+        None for the first commit.
+    author : tuple of str or None
+        Name and e-mail address.
+    message : str
+
+    Raises
+    ------
+    ServiceError
+        For a name or an address that git cannot write.
+    """
     name, email = author
     if name is not None and not name.strip(" .,:;<>\"\\'\n\t"):  # of which git makes nothing
-        raise ServiceError("InvalidParameterException", f"{name!r} is no name for the author of a commit.")
+        raise ServiceError("InvalidParameterException", f"{name!r} is not a name for the author of a commit.")
     if email and any(char in email for char in "<>\n\0"):
         raise refusal("InvalidEmailException", email)
     who: dict[str, str] = {}

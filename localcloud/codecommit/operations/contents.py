@@ -20,7 +20,7 @@ Difference = dict[str, Any]
 
 
 def clean_path(path: str) -> str:
-    """A path as git writes it; a slash in front or behind is no matter when reading."""
+    """A path as git writes it, without slashes around it; refuses ``..`` and the like."""
     parts = path.strip("/").split("/")
     if (path.strip("/") and any(part in ("", ".", "..") for part in parts)) or "\0" in path:
         raise refusal("InvalidPathException", path)
@@ -130,8 +130,19 @@ def _content(repository: Repository, blob: str) -> bytes:
 def differences(repository: Repository, before: str, after: str, paths: list[str]) -> list[Difference]:
     """What differs between two trees, by path.
 
-    ``paths`` limits it to one path, or to what lay at the first and lies at the second (API Reference,
-    GetDifferences, ``beforePath``: "the changed name of a directory or folder").
+    Parameters
+    ----------
+    repository : Repository
+    before, after : str
+        Trees.
+    paths : list of str
+        Empty for all; one path; or a path before and the same thing's path after (API Reference, GetDifferences,
+        ``beforePath``: "the changed name of a directory or folder").
+
+    Raises
+    ------
+    ServiceError
+        PathDoesNotExistException when neither tree has its path.
     """
     sides = [paths[0], paths[-1]] if paths else ["", ""]
     found = [_folder(repository, tree, path) for tree, path in zip((before, after), sides, strict=True)]

@@ -17,7 +17,10 @@ MOST_NAMES = 100
 
 
 def check_tags(tags: dict[str, str]) -> None:
-    """CodeCommit User Guide, "Quotas": at most 50 tags; keys to 128 and values to 256 characters; no ``aws:``."""
+    """Refuse what CodeCommit User Guide, "Quotas", does not allow.
+
+    At most 50 tags; keys to 128 and values to 256 characters; no ``aws:`` in front.
+    """
     for key, value in tags.items():
         if key.lower().startswith("aws:"):
             raise refusal("InvalidSystemTagUsageException", key)
@@ -65,7 +68,7 @@ class RepositoryOperations:
         return shown | ({"defaultBranch": default} if default else {})
 
     def create(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """CreateRepository."""
+        """CreateRepository; refuses a KMS key."""
         if parameters.get("kmsKeyId"):
             message = "The local cloud does not encrypt repositories: leave kmsKeyId out."
             raise ServiceError("UnsupportedOperation", message)

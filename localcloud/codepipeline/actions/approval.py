@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import time
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localcloud.clock import iso_timestamp
 from localcloud.codepipeline.actions.job import ActionError, Job, Outcome
 
 TIMEOUT_MINUTES = 7 * 24 * 60
@@ -16,7 +16,13 @@ POLL = 0.5
 
 
 def run_approval(job: Job) -> Outcome:
-    """Tell the topic, then wait: PutApprovalResult ends the action from outside, the timeout from here."""
+    """Notify the topic, then wait: PutApprovalResult ends the action from outside, the timeout from here.
+
+    Raises
+    ------
+    ActionError
+        When the topic cannot be reached, or nobody approves in time.
+    """
     minutes = job.timeout_minutes or TIMEOUT_MINUTES
     deadline = job.started + job.cloud.clock.real(minutes * 60)
     if job.configuration.get("NotificationArn") and not job.resumed:
@@ -28,7 +34,7 @@ def run_approval(job: Job) -> Outcome:
 
 def _notify(job: Job, deadline: float) -> None:
     """The message of "JSON data format for manual approval notifications in CodePipeline"."""
-    expires = datetime.datetime.fromtimestamp(deadline, datetime.UTC).strftime("%Y-%m-%dT%H:%MZ")
+    expires = iso_timestamp(deadline, precision="minutes")
     approval = {
         "pipelineName": job.pipeline,
         "stageName": job.stage,
@@ -47,4 +53,4 @@ def _notify(job: Job, deadline: float) -> None:
             Message=json.dumps(message),
         )
     except (ClientError, BotoCoreError) as error:
-        raise ActionError(f"The topic of NotificationArn cannot be told: {error}", "ConfigurationError") from error
+        raise ActionError(f"The topic of NotificationArn cannot be reached: {error}", "ConfigurationError") from error

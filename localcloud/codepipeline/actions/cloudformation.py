@@ -19,7 +19,13 @@ _CREATED, _UPDATED = ("CREATE_COMPLETE",), ("UPDATE_COMPLETE",)
 
 
 def run_cloudformation(job: Job) -> Outcome:
-    """Carry out the action's mode."""
+    """Carry out the action's mode.
+
+    Raises
+    ------
+    ActionError
+        With what CloudFormation said.
+    """
     modes: dict[str, Callable[[Job], Outcome]] = {
         "CREATE_UPDATE": _create_update,
         "REPLACE_ON_FAILURE": _replace_on_failure,

@@ -15,7 +15,13 @@ POLL = 0.25
 
 
 def run_codebuild(job: Job) -> Outcome:
-    """Start a build and see it through."""
+    """Start a build and see it through.
+
+    Raises
+    ------
+    ActionError
+        When the build cannot be started, does not succeed, or is deleted.
+    """
     codebuild = job.client("codebuild")
     project = job.configuration["ProjectName"]
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import datetime
 import os
 import re
 import subprocess
@@ -13,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from localcloud.clock import iso_timestamp
 from localcloud.codepipeline.actions.job import ActionError, Job, Outcome
 
 GIT_SECONDS = 300.0
@@ -46,7 +46,13 @@ def _not_found(repository: str, branch: str) -> ActionError:
 
 
 def run_codecommit_source(job: Job) -> Outcome:
-    """Make the artifact of the commit that the branch points to, or of the one that was asked for."""
+    """Make the artifact of the commit that the branch points to, or of the one that was asked for.
+
+    Raises
+    ------
+    ActionError
+        When the repository or the branch does not exist, or git fails.
+    """
     repository, branch = job.configuration["RepositoryName"], job.configuration["BranchName"]
     codecommit = job.client("codecommit")
     try:
@@ -81,7 +87,7 @@ def _moment(person: dict[str, Any]) -> str:
     match = _CODECOMMIT_DATE.fullmatch(str(person.get("date", "")))
     if match is None:
         return str(person.get("date", ""))
-    return datetime.datetime.fromtimestamp(int(match[1]), datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return iso_timestamp(int(match[1]), precision="seconds")
 
 
 def _url(job: Job, repository: str) -> str:

@@ -20,7 +20,7 @@ class ActionError(Exception):
 
 
 class UnwantedError(Exception):
-    """Nobody waits for the action's outcome any more: abandoned, cancelled, or the cloud ends."""
+    """Nobody waits for the action's outcome: it was abandoned or cancelled, or the cloud ends."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,12 +69,12 @@ class Job:
         return self.cloud.client(service)
 
     def input(self, name: str) -> Artifact:
-        """The input artifact ``name``."""
+        """The input artifact ``name``; raises :class:`ActionError` when the action has none of that name."""
         for artifact in self.inputs:
             if artifact.name == name:
                 return artifact
         has = ", ".join(artifact.name for artifact in self.inputs) or "none"
-        raise ActionError(f"{name} is no input artifact of this action; it has {has}", "ConfigurationError")
+        raise ActionError(f"{name} is not an input artifact of this action, which has {has}", "ConfigurationError")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,7 +19,7 @@ GET_PARAM, GET_ARTIFACT_ATT = "Fn::GetParam", "Fn::GetArtifactAtt"
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What goes to CloudFormation beside the template."""
+    """What CloudFormation gets besides the template."""
 
     parameters: dict[str, str]
     tags: dict[str, str]
@@ -63,7 +63,7 @@ def _template_configuration(job: Job) -> dict[str, Any]:
     found = job.store.read_json(job.input(artifact), path)
     unknown = sorted(set(found) - {"Parameters", "Tags", "StackPolicy"})
     if unknown:
-        raise _wrong(f"TemplateConfiguration {path} has {', '.join(unknown)}; known are Parameters, StackPolicy, Tags")
+        raise _wrong(f"TemplateConfiguration {path} has {', '.join(unknown)}; known: Parameters, StackPolicy, Tags")
     for part in found:
         if not isinstance(found[part], dict):
             raise _wrong(f"TemplateConfiguration {path}: {part} must be a JSON object")
@@ -94,7 +94,7 @@ def _resolved(job: Job, key: str, value: Any) -> str:
         if function == GET_ARTIFACT_ATT and len(arguments) == 2:
             return _get_artifact_att(job, *arguments)
     raise _wrong(
-        f"ParameterOverrides: the parameter {key} must be a text, {GET_PARAM} of [artifact, file, key] or "
+        f"ParameterOverrides: the parameter {key} must be text, {GET_PARAM} of [artifact, file, key] or "
         f"{GET_ARTIFACT_ATT} of [artifact, attribute], not {json.dumps(value)}"
     )
 
@@ -127,4 +127,4 @@ def _text(key: str, value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    raise _wrong(f"The value of {key} must be a text or a number, not {json.dumps(value)}")
+    raise _wrong(f"The value of {key} must be text or a number, not {json.dumps(value)}")

@@ -22,7 +22,13 @@ def current_revision(client: Any, configuration: dict[str, str]) -> str | None:
 
 
 def run_s3_source(job: Job) -> Outcome:
-    """Copy the object, which is a zip file, into the artifact store."""
+    """Copy the object, which is a zip file, into the artifact store.
+
+    Raises
+    ------
+    ActionError
+        When the object does not exist, the bucket has no versioning, or another key may not be asked for.
+    """
     s3, bucket = job.client("s3"), job.configuration["S3Bucket"]
     key = job.override.get("S3_OBJECT_KEY", job.configuration["S3ObjectKey"])
     if key != job.configuration["S3ObjectKey"] and job.configuration.get("AllowOverrideForS3ObjectKey") != "true":
@@ -57,7 +63,13 @@ def run_s3_source(job: Job) -> Outcome:
 
 
 def run_s3_deploy(job: Job) -> Outcome:
-    """Put the artifact, or every file in it, into a bucket."""
+    """Put the artifact, or every file in it, into a bucket.
+
+    Raises
+    ------
+    ActionError
+        With what S3 said.
+    """
     s3, configuration = job.client("s3"), job.configuration
     bucket, artifact = configuration["BucketName"], job.inputs[0]
     try:

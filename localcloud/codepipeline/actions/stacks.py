@@ -61,7 +61,20 @@ def _working(status: str) -> bool:
 
 
 def finish(job: Job, stack_id: str, expected: tuple[str, ...]) -> dict[str, Any]:
-    """Wait until the stack's operation has ended; the stack, or the reason why it failed."""
+    """Wait until the stack's operation has ended, and return the stack.
+
+    Parameters
+    ----------
+    job : Job
+    stack_id : str
+    expected : tuple of str
+        The statuses that are a success.
+
+    Raises
+    ------
+    ActionError
+        With the first resource that failed.
+    """
     while True:
         stack: dict[str, Any] = job.client("cloudformation").describe_stacks(StackName=stack_id)["Stacks"][0]
         if not _working(stack["StackStatus"]):

@@ -14,7 +14,22 @@ RETRYABLE = ("Failed", "Stopped")
 
 
 def stop(engine: Engine, execution: Execution, *, abandon: bool, reason: str) -> None:
-    """StopPipelineExecution: wait for the actions that run, or let go of them."""
+    """StopPipelineExecution: wait for the actions that run, or let go of them.
+
+    Parameters
+    ----------
+    engine : Engine
+    execution : Execution
+    abandon : bool
+        Let go of the actions that run.
+    reason : str
+        Shown as ``stopTrigger``.
+
+    Raises
+    ------
+    ServiceError
+        When it is stopping already, or has ended.
+    """
     with engine.lock:
         status = execution["Status"]
         if status == "Stopping" and not abandon:
@@ -48,7 +63,7 @@ def stop(engine: Engine, execution: Execution, *, abandon: bool, reason: str) ->
 def cancel(engine: Engine, name: str) -> None:
     """The definition of pipeline ``name`` has changed: what is in progress ends as Cancelled.
 
-    API Reference, PipelineExecution, status; whatever its actions still do elsewhere, nobody waits for it.
+    API Reference, PipelineExecution, status. What its actions still do elsewhere is not waited for.
     """
     with engine.lock:
         for execution in engine.records.live(name):
@@ -74,7 +89,23 @@ def _let_go(engine: Engine, execution: Execution, stage_status: str) -> None:
 
 
 def retry(engine: Engine, row: dict[str, Any], execution: Execution, stage: str, mode: str) -> None:
-    """RetryStageExecution: go on in the same execution."""
+    """RetryStageExecution: continue in the same execution.
+
+    Parameters
+    ----------
+    engine : Engine
+    row : dict
+        The pipeline's record.
+    execution : Execution
+    stage : str
+    mode : str
+        ``FAILED_ACTIONS`` or ``ALL_ACTIONS``.
+
+    Raises
+    ------
+    ServiceError
+        When the stage has not failed, the definition has changed, or a later execution reached the stage.
+    """
     with engine.lock:
         known = execution["Stages"].get(stage)
         if known is None or known["Status"] not in RETRYABLE or execution["Place"] != ENDED:
@@ -123,7 +154,23 @@ def _check_latest(engine: Engine, execution: Execution, stage: str) -> None:
 
 
 def approve(engine: Engine, name: str, parameters: dict[str, Any], who: str) -> float:
-    """PutApprovalResult: the moment at which it counted."""
+    """PutApprovalResult; return the moment at which it counted.
+
+    Parameters
+    ----------
+    engine : Engine
+    name : str
+        Of the pipeline.
+    parameters : dict
+        Of the operation.
+    who : str
+        The ARN of the caller.
+
+    Raises
+    ------
+    ServiceError
+        For a token that is not that of an open request.
+    """
     stage, wanted, token = parameters["stageName"], parameters["actionName"], parameters["token"]
     with engine.lock:
         found = [

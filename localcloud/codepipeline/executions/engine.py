@@ -3,8 +3,8 @@
 CodePipeline User Guide, "How pipeline executions work": a stage holds one execution at a time; in mode SUPERSEDED an
 execution that waits for a stage gives way to a newer one that waits there, in mode QUEUED they enter in order.
 
-Everything is decided under one lock, in :meth:`Engine.advance`; nothing is waited for there. Each action runs on a
-thread of its own, and its outcome counts only if the action is still in progress when it comes.
+Everything is decided under one lock, in :meth:`Engine.advance`, which never waits. Each action runs on a thread of its
+own, and its outcome counts only if the action is still in progress by then.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Engine:
     Attributes
     ----------
     lock : RLock
-        Held by whoever reads or changes ``records``.
+        Held while ``records`` are read or changed.
     records : Records
     events : Events
     """
@@ -67,7 +67,25 @@ class Engine:
         revisions: list[dict[str, str]] | None = None,
         token: str | None = None,
     ) -> Execution:
-        """Start an execution of the pipeline ``row``."""
+        """Start an execution of the pipeline ``row``.
+
+        Parameters
+        ----------
+        row : dict
+            The pipeline's record.
+        trigger : tuple of str
+            Its type and detail.
+        variables : dict of str
+        revisions : list of dict, optional
+            ``sourceRevisions`` of StartPipelineExecution.
+        token : str, optional
+            ``clientRequestToken``.
+
+        Raises
+        ------
+        ServiceError
+            When a pipeline in mode QUEUED has too many executions in progress.
+        """
         name = row["Declaration"]["name"]
         with self.lock:
             queued = row["Declaration"].get("executionMode") == "QUEUED"
@@ -132,7 +150,14 @@ class Engine:
         self.runner.run(execution, action, declared)
 
     def finished(self, execution_id: str, action_id: str, changes: dict[str, Any]) -> None:
-        """An action has ended on its own; ``changes`` go into its record."""
+        """An action has ended by itself.
+
+        Parameters
+        ----------
+        execution_id, action_id : str
+        changes : dict
+            What goes into the action's record.
+        """
         with self.lock:
             execution = self.records.execution(execution_id)
             action = _find(execution, action_id)
@@ -145,7 +170,15 @@ class Engine:
             self.advance(execution["Pipeline"])
 
     def close_action(self, execution: Execution, action: Action, changes: dict[str, Any]) -> None:
-        """End an action's record, with an event."""
+        """End an action's record, with an event.
+
+        Parameters
+        ----------
+        execution : Execution
+        action : Action
+        changes : dict
+            What goes into the action's record, with its last status.
+        """
         action.update(changes, Updated=time.time())
         if action["Status"] != "Succeeded":
             action["Outputs"] = []
@@ -167,7 +200,14 @@ class Engine:
         self.events.stage(execution, execution["Stage"], status)
 
     def end(self, execution: Execution, status: str, summary: str = "") -> None:
-        """The execution ends with ``status``."""
+        """End the execution.
+
+        Parameters
+        ----------
+        execution : Execution
+        status, summary : str
+            As GetPipelineExecution shows them.
+        """
         execution["Status"], execution["Place"], execution["Summary"] = status, ENDED, summary
         self.records.save(execution)
         self.events.pipeline(execution, status)
@@ -228,7 +268,16 @@ def _find(execution: Execution | None, action_id: str) -> Action | None:
 
 
 def disabled_reason(row: dict[str, Any], stage: str, before: str | None) -> dict[str, Any] | None:
-    """Why the transition into ``stage`` is disabled: its own inbound one, or the outbound one of the stage before."""
+    """Why the transition into ``stage`` is disabled: its own inbound one, or the outbound one of the stage before.
+
+    Parameters
+    ----------
+    row : dict
+        The pipeline's record.
+    stage : str
+    before : str or None
+        The stage before it, if there is one.
+    """
     disabled: dict[str, dict[str, Any]] = row["Disabled"]
     return disabled.get(f"Inbound|{stage}") or (disabled.get(f"Outbound|{before}") if before else None)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 import logging
 import queue
 import threading
 from typing import Any
 
+from localcloud.clock import iso_timestamp
 from localcloud.codepipeline.executions.records import Action, Execution
 from localcloud.services import Cloud
 
@@ -28,13 +28,8 @@ STATES = {
 Event = tuple[str, dict[str, Any], list[str]]
 
 
-def moment(seconds: float) -> str:
-    """``2026-01-30T13:49:39.208Z``."""
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-
-
 class Events:
-    """Sends from one thread, so that nobody waits for EventBridge under a lock."""
+    """Sends from one thread: nothing waits for EventBridge under a lock."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -61,7 +56,15 @@ class Events:
         self._put("Pipeline", execution, detail)
 
     def stage(self, execution: Execution, stage: str, state: str) -> None:
-        """A stage of the execution is in ``state``."""
+        """A stage of the execution is in ``state``.
+
+        Parameters
+        ----------
+        execution : Execution
+        stage : str
+        state : str
+            A status of the API, or Resumed.
+        """
         self._put("Stage", execution, self._common(execution) | {"stage": stage, "state": STATES[state]})
 
     def action(self, execution: Execution, action: Action) -> None:
@@ -93,7 +96,7 @@ class Events:
         return {
             "pipeline": execution["Pipeline"],
             "execution-id": execution["Id"],
-            "start-time": moment(execution["Start"]),
+            "start-time": iso_timestamp(execution["Start"]),
             "version": float(execution["Version"]),
             "pipeline-execution-attempt": float(execution["Attempt"]),
         }

@@ -87,7 +87,18 @@ class Records:
 def new_execution(
     row: dict[str, Any], trigger: tuple[str, str], variables: dict[str, str], revisions: list[dict[str, str]]
 ) -> Execution:
-    """An execution of the pipeline ``row`` that waits for its first stage; ``row`` counts it."""
+    """An execution of the pipeline ``row`` that waits for its first stage; ``row`` counts it.
+
+    Parameters
+    ----------
+    row : dict
+        The pipeline's record.
+    trigger : tuple of str
+        Its type and detail.
+    variables : dict of str
+    revisions : list of dict
+        ``sourceRevisions`` of StartPipelineExecution.
+    """
     row["Next"] = row.get("Next", 1) + 1
     declaration = row["Declaration"]
     return {
@@ -115,7 +126,16 @@ def new_execution(
 
 
 def new_action(execution: Execution, action: dict[str, Any], region: str) -> Action:
-    """A run of a declared ``action`` that begins now."""
+    """A run of a declared ``action`` that begins now.
+
+    Parameters
+    ----------
+    execution : Execution
+    action : dict
+        As declared.
+    region : str
+        The cloud's.
+    """
     return {
         "Id": str(uuid.uuid4()),
         "Stage": execution["Stage"],

@@ -33,7 +33,15 @@ def artifact_store(cloud: Cloud, declaration: dict[str, Any]) -> ArtifactStore:
 
 
 class Runner:
-    """Knows how to run an action; what follows from it is the engine's."""
+    """Runs actions; what follows from an outcome is decided by the engine.
+
+    Parameters
+    ----------
+    cloud : Cloud
+    store : Records
+    finished : callable
+        Told on the action's thread how it ended.
+    """
 
     def __init__(self, cloud: Cloud, store: Records, finished: Finished) -> None:
         self._cloud = cloud
@@ -46,7 +54,16 @@ class Runner:
         self._ending.set()
 
     def prepare(self, execution: Execution, action: Action, declared: dict[str, Any]) -> None:
-        """Artifacts, variables and token of a run that is about to begin."""
+        """Give a run that is about to begin its artifacts and its token.
+
+        Parameters
+        ----------
+        execution : Execution
+        action : Action
+            The record to fill.
+        declared : dict
+            The action's declaration.
+        """
         store = artifact_store(self._cloud, execution["Declaration"])
         known = execution["Artifacts"]
         # An artifact may be missing: its action had nothing to write. The provider says so when it needs it.
@@ -57,7 +74,17 @@ class Runner:
             action["Token"] = str(uuid.uuid4())
 
     def run(self, execution: Execution, action: Action, declared: dict[str, Any], *, resumed: bool = False) -> None:
-        """Run ``action`` in the background."""
+        """Run ``action`` in the background.
+
+        Parameters
+        ----------
+        execution : Execution
+        action : Action
+        declared : dict
+            The action's declaration.
+        resumed : bool
+            Whether it waited already when the cloud ended.
+        """
         known = {
             **execution["Outputs"],
             "variables": execution["Variables"],

@@ -9,8 +9,7 @@ import textwrap
 import time
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import boto3
@@ -157,17 +156,10 @@ def alive(pid: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    state = tmp_path_factory.mktemp("cloud")
-    running = localcloud.start(state, port=0, speed=240, service_modules=MODULES)
-    try:
-        yield Bench(running)
-    finally:
-        localcloud.stop(state)
+def service_modules() -> Sequence[str]:
+    return MODULES
 
 
-@pytest.fixture
-def state_dir(tmp_path: Path) -> Iterator[Path]:
-    """A folder for the state of a cloud that the test itself starts."""
-    yield tmp_path / "state"
-    localcloud.stop(tmp_path / "state")
+@pytest.fixture(scope="module")
+def bench(running: localcloud.Running) -> Bench:
+    return Bench(running)

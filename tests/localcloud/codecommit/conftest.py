@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 import localcloud
-from tests.localcloud.platform.conftest import CloudUnderTest, wait_until
+from tests.localcloud.conftest import CloudUnderTest, wait_until
 
 MODULES = ["localcloud.codecommit"]
 UNKNOWN = "0123456789" * 4
@@ -139,20 +139,8 @@ class Events:
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudUnderTest]:
-    state = tmp_path_factory.mktemp("cloud")
-    running = localcloud.start(state, port=0, speed=240, service_modules=MODULES)
-    try:
-        yield CloudUnderTest(running)
-    finally:
-        localcloud.stop(state)
-
-
-@pytest.fixture
-def state_dir(tmp_path: Path) -> Iterator[Path]:
-    """A folder for the state of a cloud that the test itself starts."""
-    yield tmp_path / "state"
-    localcloud.stop(tmp_path / "state")
+def service_modules() -> Sequence[str]:
+    return MODULES
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from localcloud.codecommit.git import Git
 from localcloud.codecommit.records import Records
 from localcloud.services import Cloud
 from localcloud.store import Store
-from tests.localcloud.platform.conftest import wait_until
+from tests.localcloud.conftest import wait_until
 
 
 class Health(http.server.BaseHTTPRequestHandler):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.localcloud.platform.conftest import CloudUnderTest
+from tests.localcloud.conftest import CloudUnderTest
 
 from .conftest import Events, GitClient
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 import localcloud
-from tests.localcloud.platform.conftest import CloudUnderTest, wait_until
+from tests.localcloud.conftest import CloudUnderTest, wait_until
 
 from .conftest import MODULES, Events, GitClient
 
 pytestmark = pytest.mark.cloud
 
 
-def test_a_push_tells_of_each_reference(
+def test_a_push_announces_each_reference(
     git: GitClient, repository: str, cloud: CloudUnderTest, codecommit: Any
 ) -> None:
     events = Events(cloud, "pushes", repository)
@@ -55,7 +55,7 @@ def test_a_push_tells_of_each_reference(
     assert "commitId" not in deleted["detail"]
 
 
-def test_the_api_tells_as_a_push_does(repository: str, cloud: CloudUnderTest, codecommit: Any) -> None:
+def test_the_api_announces_as_a_push_does(repository: str, cloud: CloudUnderTest, codecommit: Any) -> None:
     events = Events(cloud, "api", repository)
     put = codecommit.put_file(repositoryName=repository, branchName="main", filePath="a", fileContent=b"1")
     commit = put["commitId"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.localcloud.platform.conftest import CloudUnderTest
+from tests.localcloud.conftest import CloudUnderTest
 
 from .conftest import GitClient
 

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 import localcloud
 from localcloud.process.janitor import marked_processes
-from tests.localcloud.platform.conftest import CloudUnderTest, wait_until
+from tests.localcloud.conftest import CloudUnderTest, wait_until
 
 from .conftest import MODULES, GitClient
 

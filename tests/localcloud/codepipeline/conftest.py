@@ -7,8 +7,7 @@ import itertools
 import json
 import time
 import zipfile
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import boto3
@@ -33,7 +32,7 @@ def wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
 
 
 def zipped(files: dict[str, Any]) -> bytes:
-    """A zip file; what is no text becomes JSON."""
+    """A zip file; what is not text becomes JSON."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path, content in files.items():
@@ -208,17 +207,10 @@ def broken_template() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    state = tmp_path_factory.mktemp("pipelines")
-    running = localcloud.start(state, port=0, speed=240, service_modules=MODULES)
-    try:
-        yield World(running)
-    finally:
-        localcloud.stop(state)
+def service_modules() -> Sequence[str]:
+    return MODULES
 
 
-@pytest.fixture
-def state_dir(tmp_path: Path) -> Iterator[Path]:
-    """A folder for the state of a cloud that the test itself starts."""
-    yield tmp_path / "state"
-    localcloud.stop(tmp_path / "state")
+@pytest.fixture(scope="module")
+def world(running: localcloud.Running) -> World:
+    return World(running)

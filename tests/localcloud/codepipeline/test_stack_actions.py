@@ -79,8 +79,8 @@ def test_overrides_come_from_artifacts_and_win_over_the_template_configuration(w
     [
         ('{"Shown": {"Fn::GetParam": ["Source", "made.json", "Nome"]}}', "has no key Nome; it has Name"),
         ('{"Shown": {"Fn::GetParam": ["Source", "gone.json", "Name"]}}', "File [gone.json] does not exist in artifact"),
-        ('{"Shown": {"Fn::GetParam": ["Other", "made.json", "Name"]}}', "Other is no input artifact"),
-        ('{"Shown": {"Fn::Sub": "x"}}', "must be a text, Fn::GetParam"),
+        ('{"Shown": {"Fn::GetParam": ["Other", "made.json", "Name"]}}', "Other is not an input artifact"),
+        ('{"Shown": {"Fn::Sub": "x"}}', "must be text, Fn::GetParam"),
         ('{"Shown": ', "not valid JSON"),
     ],
 )
@@ -102,7 +102,7 @@ def test_a_failed_deployment_names_the_first_resource_that_failed(world: World) 
 
 
 def test_a_stack_whose_creation_failed_is_replaced_on_demand_only(world: World) -> None:
-    """Configuration properties reference: REPLACE_ON_FAILURE deletes a stack in a failed state and creates it anew."""
+    """Configuration properties reference: REPLACE_ON_FAILURE deletes a stack in a failed state and creates it again."""
     name = world.name()
     deployed(world, {"template.json": broken_template()}, stack("Deploy", name), name=name)
     world.source(name, {"template.json": topic_template()})

@@ -82,8 +82,8 @@ def test_the_base_of_these_tests_is_valid() -> None:
         ),
         (pipeline([source()], [build(Projekt="x")]), "contains unknown configuration 'Projekt'"),
         (pipeline([source(S3Bucket="")], [build()]), "is missing required configuration 'S3Bucket'"),
-        (pipeline([source()], [build(order=1000)]), "has run order 1000; allowed is 1 to 999"),
-        (pipeline([source()], [build(region="eu-west-1")]), "is for eu-west-1, and the local cloud is us-east-1 alone"),
+        (pipeline([source()], [build(order=1000)]), "has run order 1000; it must be 1 to 999"),
+        (pipeline([source()], [build(region="eu-west-1")]), "is for eu-west-1, and the local cloud has only us-east-1"),
         (pipeline([source()], [build(timeoutInMinutes=5)]), "available to the manual approval action only"),
         (pipeline([source()], [build()], executionMode="PARALLEL"), "does not offer the execution mode PARALLEL"),
         (
@@ -111,7 +111,7 @@ def test_the_base_of_these_tests_is_valid() -> None:
             pipeline([source()], [stack("Deploy", "s", TemplatePath="a.json")]),
             "TemplatePath must be <input artifact>::",
         ),
-        (pipeline([source()], [stack("Deploy", "s", TemplatePath="X::a.json")]), "X, which is no input artifact"),
+        (pipeline([source()], [stack("Deploy", "s", TemplatePath="X::a.json")]), "X, which is not an input artifact"),
         (pipeline([source()], [stack("Deploy", "s", outputs=("O",))]), "no OutputFileName"),
         (pipeline([source()], [build(BatchEnabled="true")]), "does not offer batch builds"),
     ],
@@ -162,7 +162,7 @@ def _clone(declaration: Pipeline) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (_git, "the local cloud reaches no Git provider; take CodeCommit as the source"),
+        (_git, "the local cloud reaches no Git provider; use CodeCommit as the source"),
         (
             _lambda,
             "Provider: 'Lambda', Owner: 'AWS', Version: '1') in action 'Build' is not available in region US_EAST_1",

@@ -115,7 +115,7 @@ def test_a_projects_own_limit(bench: Bench, tmp_path: Path) -> None:
 
 @pytest.fixture
 def service(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CodeBuild]:
-    """The service in this process, beside a running cloud, with minutes of a tenth of a second."""
+    """The service in this process, next to a running cloud, with minutes of a tenth of a second."""
     monkeypatch.setattr(run, "MINUTE", 0.1)
     work = tmp_path / "work"
     work.mkdir()

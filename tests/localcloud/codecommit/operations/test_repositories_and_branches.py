@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.localcloud.codecommit.conftest import UNKNOWN, Branch, GitClient, refused
-from tests.localcloud.platform.conftest import CloudUnderTest
+from tests.localcloud.conftest import CloudUnderTest
 
 pytestmark = pytest.mark.cloud
 

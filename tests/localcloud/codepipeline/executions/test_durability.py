@@ -71,7 +71,7 @@ def test_a_stack_whose_update_was_interrupted_can_be_updated(state_dir: Path) ->
     world = restarted(world, state_dir, speed=240)
     assert world.ended("pipe", second) == "Failed"
     assert world.stack_status("slow") == "UPDATE_FAILED"
-    world.source("pipe", {"template.json": topic_template(DisplayName="mended")})
+    world.source("pipe", {"template.json": topic_template(DisplayName="fixed")})
     third = world.begin("pipe")
     assert world.ended("pipe", third) == "Succeeded", world.actions("pipe", third)
     assert world.stack_status("slow") == "UPDATE_COMPLETE"

@@ -330,7 +330,7 @@ def test_a_missing_source_fails_the_execution(world: World) -> None:
     )
 
 
-def test_artifacts_lie_where_codepipeline_puts_them(world: World) -> None:
+def test_artifacts_are_where_codepipeline_puts_them(world: World) -> None:
     name = world.name("a-pipeline-with-a-long-name")
     world.create(name, [world.source(name, FILES)], [approval()])
     world.token(name)
