@@ -18,7 +18,7 @@ _TAG = "aws-cdk:auto-delete-objects"
 _GONE = ("NoSuchBucket", "404", "NotFound")
 
 
-class BucketCleaner:
+class BucketEmptier:
     """The CloudFormation type. It behaves as the CDK's provider does (aws-cdk-lib, auto-delete-objects-handler)."""
 
     name = "Custom::S3AutoDeleteObjects"

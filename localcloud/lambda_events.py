@@ -12,10 +12,8 @@ attempt, so whatever kills the cloud loses none; one that was running then runs 
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import json
 import logging
-import sqlite3
 import threading
 import time
 import uuid
@@ -24,7 +22,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from localcloud.clock import Clock
+from localcloud.clock import Clock, iso_timestamp
+from localcloud.store import Store
 
 logger = logging.getLogger("localcloud.lambda_events")
 
@@ -34,8 +33,8 @@ _THROTTLE_DELAYS = (1.0, 300.0)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
     id TEXT PRIMARY KEY, function TEXT NOT NULL, event TEXT NOT NULL, attempts INTEGER NOT NULL,
-    throttles INTEGER NOT NULL, accepted REAL NOT NULL, due REAL NOT NULL
-)"""
+    throttles INTEGER NOT NULL, accepted REAL NOT NULL, due REAL NOT NULL);
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +68,7 @@ class _Event:
     due: float
 
 
-class Deliveries:
+class EventQueue:
     """The queue in front of the functions."""
 
     def __init__(
@@ -106,10 +105,7 @@ class Deliveries:
         self._invoke = invoke
         self._client = client
         self._save = save
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")  # survives the process's death; only a power cut may lose a write
-        self._db.execute(_SCHEMA)
+        self._store = Store(path, _SCHEMA)
         self._lock = threading.Lock()
         self._wake = threading.Condition(self._lock)
         self._running: set[str] = set()
@@ -121,8 +117,8 @@ class Deliveries:
     def submit(self, function_arn: str, event: Any) -> None:
         """Accept ``event`` for ``function_arn``. It is durable when this returns."""
         now = time.time()
-        with self._wake:
-            self._db.execute(
+        with self._wake, self._store.transaction() as db:
+            db.execute(
                 "INSERT INTO events VALUES (?, ?, ?, 0, 0, ?, ?)",
                 (str(uuid.uuid4()), function_arn, json.dumps(event), now, now),
             )
@@ -130,8 +126,8 @@ class Deliveries:
 
     def pending(self) -> int:
         """How many events wait or run."""
-        with self._lock:
-            return int(self._db.execute("SELECT count(*) FROM events").fetchone()[0])
+        with self._lock, self._store.transaction() as db:
+            return int(db.execute("SELECT count(*) FROM events").fetchone()[0])
 
     def start(self) -> None:
         """Begin to deliver, what an earlier run left included."""
@@ -149,7 +145,7 @@ class Deliveries:
             while self._running and time.monotonic() < deadline:
                 self._wake.wait(0.05)
             if not self._running:
-                self._db.close()
+                self._store.close()
 
     def _dispatch(self) -> None:
         while True:
@@ -169,7 +165,9 @@ class Deliveries:
         """The next events to run, or how long to wait for one. The caller holds the lock."""
         now = time.time()
         batch: list[_Event] = []
-        for row in self._db.execute("SELECT * FROM events ORDER BY due"):
+        with self._store.transaction() as db:
+            rows = db.execute("SELECT * FROM events ORDER BY due").fetchall()
+        for row in rows:
             event = _Event(*row)
             if event.id in self._running:
                 continue
@@ -259,7 +257,7 @@ class Deliveries:
             context["functionError"] = "Unhandled"
         record = {
             "version": "1.0",
-            "timestamp": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "timestamp": iso_timestamp(),
             "requestContext": {
                 "requestId": event.id,
                 "functionArn": f"{event.function}:$LATEST",
@@ -291,12 +289,12 @@ class Deliveries:
             logger.exception("cannot deliver to %s: the event is lost, as on AWS", target)
 
     def _strike_off(self, event: _Event) -> None:
-        with self._lock:
-            self._db.execute("DELETE FROM events WHERE id = ?", (event.id,))
+        with self._lock, self._store.transaction() as db:
+            db.execute("DELETE FROM events WHERE id = ?", (event.id,))
 
     def _postpone(self, event: _Event, attempts: int, throttles: int, due: float) -> None:
-        with self._lock:
-            self._db.execute(
+        with self._lock, self._store.transaction() as db:
+            db.execute(
                 "UPDATE events SET attempts = ?, throttles = ?, due = ? WHERE id = ?",
                 (attempts, throttles, due, event.id),
             )

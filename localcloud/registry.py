@@ -1,11 +1,11 @@
-"""Which modules of this cloud bring services, in the order in which they start."""
+"""Which modules of this cloud bring services, in the order in which they start: each has ``create_services(cloud)``."""
 
 from __future__ import annotations
 
-SERVICE_MODULES: list[tuple[str, str]] = [
-    ("localcloud.sagemaker", "create_services"),
-    ("localcloud.autoscaling", "create_services"),
-    ("localcloud.codecommit", "create_services"),
-    ("localcloud.codebuild", "create_services"),
-    ("localcloud.codepipeline", "create_services"),
-]
+SERVICE_MODULES = (
+    "localcloud.sagemaker",
+    "localcloud.autoscaling",
+    "localcloud.codecommit",
+    "localcloud.codebuild",
+    "localcloud.codepipeline",
+)

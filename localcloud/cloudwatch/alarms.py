@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from localcloud.clock import Clock
+from localcloud.clock import Clock, iso_timestamp
 
 EXTRA_DATAPOINTS = 2
 """How many more datapoints than EvaluationPeriods are looked at: five for three, as in the guide's tables."""
@@ -162,8 +162,8 @@ def _reason(alarm: Mapping[str, Any], recent: Sequence[Datapoint], state: str) -
 
 
 def _reason_data(alarm: Mapping[str, Any], recent: Sequence[Datapoint], now: float) -> str:
-    def iso(stamp: float) -> str:
-        return datetime.datetime.fromtimestamp(stamp, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
+    def iso(seconds: float) -> str:
+        return iso_timestamp(seconds, zone="+0000")
 
     data: dict[str, Any] = {"version": "1.0", "queryDate": iso(now)}
     if recent:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
-from localcloud.lambda_events import Deliveries, Outcome, Policy
+from localcloud.lambda_events import EventQueue, Outcome, Policy
 
 
 @contextlib.contextmanager
@@ -48,8 +48,8 @@ class Functions:
         for module in (self._runtime, self._functions):
             module.execution_credentials = lambda config: dict(given)
 
-    def deliver_through(self, deliveries: Deliveries) -> None:
-        """Have every asynchronous invocation (SNS, S3, ``InvocationType: Event``) go through ``deliveries``."""
+    def deliver_through(self, events: EventQueue) -> None:
+        """Have every asynchronous invocation (SNS, S3, ``InvocationType: Event``) go through ``events``."""
 
         def from_sns(endpoint: str, envelope: str, topic: str, subscription: str, *_: object) -> None:
             record = {
@@ -58,10 +58,10 @@ class Functions:
                 "EventSource": "aws:sns",
                 "Sns": json.loads(envelope),
             }
-            deliveries.submit(endpoint, {"Records": [record]})
+            events.submit(endpoint, {"Records": [record]})
 
         def from_invoke(function: dict[str, Any], event: Any) -> None:
-            deliveries.submit(function["config"]["FunctionArn"], event)
+            events.submit(function["config"]["FunctionArn"], event)
 
         counted = self._functions._emit_lambda_metrics
 

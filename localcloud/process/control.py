@@ -154,17 +154,12 @@ def server_command(state: Path, *, port: int, speed: float, provision_seconds: f
     except ValueError as error:
         raise CloudError(str(error)) from None
     if not 0 <= port <= 65535:
-        raise CloudError(f"port {port}: allowed is 1 to 65535, or 0 for a free one")
+        raise CloudError(f"port {port} must be 1 to 65535, or 0 for a free one")
     if provision_seconds < 0:
-        raise CloudError(f"provision seconds {provision_seconds:g}: allowed is 0 and more")
-    root = str(Path(__file__).resolve().parents[2])
-    bootstrap = (
-        "import sys; sys.path.insert(0, sys.argv.pop(1)); "
-        "from localcloud.process.server import main; sys.exit(main(sys.argv[1:]))"
-    )
+        raise CloudError(f"provision seconds {provision_seconds:g} must be 0 or more")
     # -I: neither the current folder nor PYTHONPATH decide what the cloud, and the processes that it starts, import.
     return [
-        *(sys.executable, "-I", "-c", bootstrap, root),
+        *(sys.executable, "-I", "-m", "localcloud.process.server"),
         *("--state-dir", str(state), "--port", str(port), "--speed", f"{speed:g}"),
         *("--provision-seconds", f"{provision_seconds:g}", "--region", region),
     ]

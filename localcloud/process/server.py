@@ -18,19 +18,15 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
 
 from localcloud.clock import Clock
+from localcloud.http.messages import CredentialScope, Request
 from localcloud.process import janitor, tied
 from localcloud.process.credentials import load_or_create
 from localcloud.process.environment import HOST_VARIABLES, inherited, project_folders
 from localcloud.process.prerequisites import StartError, bind, clients, runtime_folder, take_lock
-
-if TYPE_CHECKING:
-    import types
-
-    from localcloud.http.messages import CredentialScope, Request
-    from localcloud.services import Cloud, Service
+from localcloud.services import Cloud, Service
 
 logger = logging.getLogger("localcloud.process.server")
 
@@ -136,10 +132,9 @@ class Server:
         from localcloud.cloudwatch.alarm_watch import AlarmWatch
         from localcloud.http.front import Front
         from localcloud.http.gate import Gate
-        from localcloud.lambda_events import Deliveries
+        from localcloud.lambda_events import EventQueue
         from localcloud.ministack import MiniStack
         from localcloud.process.keeper import StateKeeper
-        from localcloud.services import Cloud
 
         self.ministack = MiniStack()
         client = clients(self.options.region)
@@ -159,7 +154,7 @@ class Server:
             put_event=self._put_event,
         )
         self.ministack.events.deliver_to(self.cloud.event_targets)
-        self.deliveries = Deliveries(
+        self.lambda_events = EventQueue(
             self.state / "lambda-events.sqlite3",
             self.clock,
             policy=self.ministack.functions.policy,
@@ -168,7 +163,7 @@ class Server:
             save=self._save_now,
             concurrency=max(2, min(8, os.cpu_count() or 2)),
         )
-        self.ministack.functions.deliver_through(self.deliveries)
+        self.ministack.functions.deliver_through(self.lambda_events)
         hidden = ",".join(self.private)  # but not the janitor's mark: what a function starts must be found, too
         arguments = f"{str(runtime_folder(self.work))!r}, {project_folders()!r}, {hidden!r}"
         prelude = f"{Path(tied.__file__).read_text()}\nbecome_lambda_worker({arguments})\n"
@@ -227,7 +222,7 @@ class Server:
             "region": self.options.region,
             "account": ACCOUNT,
             "uptime_seconds": round(time.time() - self.started, 1),
-            "lambda_events": self.deliveries.pending(),
+            "lambda_events": self.lambda_events.pending(),
             "services": services,
         }
 
@@ -273,21 +268,20 @@ class Server:
         from localcloud.registry import SERVICE_MODULES
 
         wanted = self.options.service_modules
-        for module_name, factory in SERVICE_MODULES:
-            if wanted is not None and module_name not in wanted.split(","):
+        for name in SERVICE_MODULES:
+            if wanted is not None and name not in wanted.split(","):
                 continue
-            module: types.ModuleType = importlib.import_module(module_name)
-            services: list[Service] = getattr(module, factory)(self.cloud)
+            services: list[Service] = importlib.import_module(name).create_services(self.cloud)
             for service in services:
                 self.ministack.stacks.register(service.resource_types)
             self.front.add(services)
             self.services.extend(services)
-        from localcloud.bucket_emptier import BucketCleaner
+        from localcloud.bucket_emptier import BucketEmptier
 
-        self.ministack.stacks.register([BucketCleaner(self.cloud)])
+        self.ministack.stacks.register([BucketEmptier(self.cloud)])
         for service in self.services:
             service.start()
-        self.deliveries.start()
+        self.lambda_events.start()
 
     def _announce(self) -> None:
         """Write down, for the other commands, where this cloud is."""
@@ -312,7 +306,7 @@ class Server:
         for task in tasks:
             task.cancel()
         with _logged("stopping the Lambda events"):
-            await loop.run_in_executor(None, self.deliveries.stop, 2.0)
+            await loop.run_in_executor(None, self.lambda_events.stop, 2.0)
         stop.set()
         with _logged("stopping HTTP"):
             await asyncio.wait_for(http, 5)
@@ -337,8 +331,8 @@ def _logged(action: str) -> Iterator[None]:
         logger.exception("%s failed", action)
 
 
-def main(arguments: list[str]) -> int:
-    """Run the server; the exit status."""
+def main(arguments: list[str]) -> NoReturn:
+    """Run the server, and end this process with its exit status."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     logging.getLogger("localcloud").setLevel(logging.INFO)
     server = Server(parse_arguments(arguments))
@@ -355,3 +349,7 @@ def main(arguments: list[str]) -> int:
     # Not sys.exit: that waits for threads, and one may wait for a Lambda function that runs for 15 minutes. The state
     # is saved, and the janitor ends what still runs.
     os._exit(status)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -6,7 +6,6 @@ SageMaker Developer Guide, "Asynchronous inference" (create, invoke, check predi
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import json
 import logging
 import time
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localcloud.clock import iso_timestamp
 from localcloud.sagemaker.deployment import Deployment
 from localcloud.sagemaker.handlers import CUSTOM_ATTRIBUTES, INFERENCE_ID
 from localcloud.sagemaker.parts import Parts, bucket_and_key
@@ -51,18 +51,12 @@ class Failure:
     detail: str = ""
 
 
-def stamp(seconds: float) -> str:
-    """``2026-11-22T10:00:00.000Z``."""
-    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-
-
 def notification(region: str, request: Request, outcome: dict[str, Any]) -> dict[str, Any]:
     """The message for SNS ("Check prediction results", Amazon SNS topics)."""
     message: dict[str, Any] = {
         "awsRegion": region,
-        "eventTime": stamp(outcome["time"]),
-        "receivedTime": stamp(request.received),
+        "eventTime": iso_timestamp(outcome["time"]),
+        "receivedTime": iso_timestamp(request.received),
         "invocationStatus": outcome["status"],
     }
     if outcome["status"] == "Failed":

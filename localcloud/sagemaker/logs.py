@@ -7,10 +7,10 @@ asynchronous endpoints, ``<variant>/<instance id>/data-log`` for what the platfo
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable
 from typing import Any
 
+from localcloud.clock import iso_timestamp
 from localcloud.logs import LogShipper
 
 
@@ -34,5 +34,4 @@ class EndpointLogs:
 
     def data_log(self, endpoint: str, stream: str, inference_id: str, text: str) -> None:
         """Log one line of the platform about a request, in the form that AWS writes."""
-        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-        self.line(endpoint, f"{stream}/data-log", f"{now}:[sagemaker logs] [{inference_id}] {text}")
+        self.line(endpoint, f"{stream}/data-log", f"{iso_timestamp(zone='')}:[sagemaker logs] [{inference_id}] {text}")
