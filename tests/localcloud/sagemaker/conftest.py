@@ -283,9 +283,3 @@ def endpoint(world: World) -> str:
     answer = world.settled("shared")
     assert answer["EndpointStatus"] == "InService", answer
     return "shared"
-
-
-@pytest.fixture(scope="session")
-def world_class() -> type[World]:
-    """For a test that needs a cloud of its own."""
-    return World

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from localcloud.process.janitor import marked_processes
 from localcloud.sagemaker.requests import QUEUE, RequestQueue
 from localcloud.store import Store
+from tests.localcloud.sagemaker.conftest import SCRIPT, World, start
 
 
 def wait(check: Callable[[], Any], timeout: float, what: str) -> None:
@@ -24,11 +24,10 @@ def wait(check: Callable[[], Any], timeout: float, what: str) -> None:
         time.sleep(0.1)
 
 
-def test_killed_with_fifty_queued_none_is_lost_and_none_there_twice(tmp_path: Path, request: Any) -> None:
-    conftest = sys.modules[request.getfixturevalue("world_class").__module__]
-    running = conftest.start(tmp_path / "state")
+def test_killed_with_fifty_queued_none_is_lost_and_none_there_twice(tmp_path: Path) -> None:
+    running = start(tmp_path / "state")
     try:
-        world = conftest.World(running, tmp_path)
+        world = World(running, tmp_path)
         world.prepare()
         world.create_endpoint("survivor")
         world.settled("survivor")
@@ -42,8 +41,8 @@ def test_killed_with_fifty_queued_none_is_lost_and_none_there_twice(tmp_path: Pa
         os.kill(running.pid, signal.SIGKILL)
         before_restart = time.time()
         wait(lambda: not world.alive(container), 10, "the container's end with its parent")
-        running = conftest.start(tmp_path / "state")
-        again = conftest.World(running, tmp_path)
+        running = start(tmp_path / "state")
+        again = World(running, tmp_path)
         done = set(again.keys("output/"))
         assert 2 <= len(done) < 50
         wait(lambda: len(again.keys("output/")) >= 50, 60, "all outputs")
@@ -63,8 +62,8 @@ def test_killed_with_fifty_queued_none_is_lost_and_none_there_twice(tmp_path: Pa
         # Stopped properly, even while the instance is just coming up, the endpoint is back with its instance.
         for _ in range(2):
             running.stop()
-            running = conftest.start(tmp_path / "state")
-        last = conftest.World(running, tmp_path)
+            running = start(tmp_path / "state")
+        last = World(running, tmp_path)
         assert last.settled("survivor")["ProductionVariants"][0]["CurrentInstanceCount"] == 1
         wait(lambda: len(last.pids("survivor")) == 1, 20, "the instance's return")
         answer = last.invoke("survivor", {"n": 50})
@@ -73,15 +72,12 @@ def test_killed_with_fifty_queued_none_is_lost_and_none_there_twice(tmp_path: Pa
         running.stop()
 
 
-def test_killed_with_its_janitor_it_leaves_no_container_and_nothing_that_a_model_started(
-    tmp_path: Path, request: Any
-) -> None:
-    conftest = sys.modules[request.getfixturevalue("world_class").__module__]
-    running = conftest.start(tmp_path / "state")
+def test_killed_with_its_janitor_it_leaves_no_container_and_nothing_that_a_model_started(tmp_path: Path) -> None:
+    running = start(tmp_path / "state")
     try:
-        world = conftest.World(running, tmp_path)
+        world = World(running, tmp_path)
         world.prepare()
-        script = "import subprocess\nsubprocess.Popen(['sleep', '300'])\n" + conftest.SCRIPT
+        script = "import subprocess\nsubprocess.Popen(['sleep', '300'])\n" + SCRIPT
         world.create_endpoint("tied", world.archive({"code/inference.py": script}))
         world.settled("tied")
         world.invoke("tied", {"hang": True})
@@ -103,15 +99,13 @@ def children_with(text: str, parent: int) -> list[int]:
     return [int(row[0]) for row in rows if int(row[1]) == parent and text in row[2]]
 
 
-def test_killed_while_endpoints_change_it_goes_on_where_it_was(tmp_path: Path, request: Any) -> None:
-    conftest = sys.modules[request.getfixturevalue("world_class").__module__]
+def test_killed_while_endpoints_change_it_goes_on_where_it_was(tmp_path: Path) -> None:
+    def restart() -> Any:
+        return start(tmp_path / "state", provision_seconds=900)  # a second and a half here
 
-    def start() -> Any:
-        return conftest.start(tmp_path / "state", provision_seconds=900)  # a second and a half here
-
-    running = start()
+    running = restart()
     try:
-        world = conftest.World(running, tmp_path)
+        world = World(running, tmp_path)
         world.prepare()
         for name in ("changes", "grows"):
             world.create_endpoint(name)
@@ -120,8 +114,8 @@ def test_killed_while_endpoints_change_it_goes_on_where_it_was(tmp_path: Path, r
         time.sleep(1)  # see above
         assert world.describe("changes")["EndpointStatus"] == "Creating"
         os.kill(running.pid, signal.SIGKILL)
-        running = start()
-        world = conftest.World(running, tmp_path)
+        running = restart()
+        world = World(running, tmp_path)
         assert [world.settled(name)["EndpointStatus"] for name in ("changes", "grows")] == ["InService"] * 2
 
         sagemaker = world.client("sagemaker")
@@ -129,8 +123,8 @@ def test_killed_while_endpoints_change_it_goes_on_where_it_was(tmp_path: Path, r
         wanted = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 2}]
         sagemaker.update_endpoint_weights_and_capacities(EndpointName="grows", DesiredWeightsAndCapacities=wanted)
         os.kill(running.pid, signal.SIGKILL)
-        running = start()
-        world = conftest.World(running, tmp_path)
+        running = restart()
+        world = World(running, tmp_path)
         assert world.describe("changes")["EndpointStatus"] == "Updating"
         found = {name: world.settled(name) for name in ("changes", "grows")}
         assert found["changes"]["EndpointConfigName"] == "changes-2"
@@ -139,8 +133,8 @@ def test_killed_while_endpoints_change_it_goes_on_where_it_was(tmp_path: Path, r
 
         world.client("sagemaker").delete_endpoint(EndpointName="grows")
         os.kill(running.pid, signal.SIGKILL)
-        running = start()
-        names = conftest.World(running, tmp_path).client("sagemaker").list_endpoints()["Endpoints"]
+        running = restart()
+        names = World(running, tmp_path).client("sagemaker").list_endpoints()["Endpoints"]
         assert [row["EndpointName"] for row in names] == ["changes"]
     finally:
         running.stop()

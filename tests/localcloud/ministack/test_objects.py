@@ -21,8 +21,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 import localcloud
-
-from .conftest import CloudUnderTest, wait_until
+from tests.localcloud.conftest import CloudUnderTest, wait_until
 
 MIB = 1024 * 1024
 DATA = random.Random(4).randbytes(3 * MIB + 12_345)

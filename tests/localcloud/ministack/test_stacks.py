@@ -10,8 +10,7 @@ from botocore.exceptions import ClientError
 
 from localcloud.ministack.stacks import _handlers
 from localcloud.services import ServiceError
-
-from .conftest import CloudUnderTest, wait_until, zipped
+from tests.localcloud.conftest import CloudUnderTest, wait_until, zipped
 
 pytestmark = pytest.mark.cloud
 

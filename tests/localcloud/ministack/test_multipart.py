@@ -21,9 +21,8 @@ from botocore.exceptions import ClientError
 
 import localcloud
 from localcloud.ministack.checksums import new_digest
-
-from .conftest import CloudUnderTest, wait_until
-from .test_large_objects import held
+from tests.localcloud.conftest import CloudUnderTest, wait_until
+from tests.localcloud.ministack.test_objects import held
 
 MIB = 1024 * 1024
 PIECES = [random.Random(seed).randbytes(size) for seed, size in enumerate((5 * MIB, 6 * MIB + 1, 2 * MIB, 1000))]

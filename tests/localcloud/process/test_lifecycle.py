@@ -17,8 +17,7 @@ import pytest
 
 import localcloud
 from localcloud.process.janitor import marked_processes
-
-from .conftest import CloudUnderTest, wait_until
+from tests.localcloud.conftest import CloudUnderTest, wait_until
 
 pytestmark = pytest.mark.cloud
 
@@ -281,7 +280,7 @@ def test_a_port_that_is_taken_is_named(state_dir: Path) -> None:
 def test_bad_values_are_refused_with_what_is_allowed(state_dir: Path, option: str, value: str) -> None:
     result = command("start", option, value, "--state-dir", str(state_dir))
     assert result.returncode == 1
-    assert "allowed is" in result.stderr
+    assert f"{value} must be " in result.stderr
 
 
 def test_reset_removes_nothing_that_is_not_a_cloud(tmp_path: Path) -> None:

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from localcloud.clock import Clock
-from localcloud.lambda_events import RETRY_DELAYS, Deliveries, Outcome, Policy
-
-from .conftest import wait_until
+from localcloud.lambda_events import RETRY_DELAYS, EventQueue, Outcome, Policy
+from tests.localcloud.conftest import wait_until
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:dead"
@@ -48,8 +47,8 @@ class Outside:
         return {"Attributes": {"RedrivePolicy": json.dumps({"deadLetterTargetArn": QUEUE})}}
 
 
-def deliveries(path: Path, outside: Outside, speed: float = 3600) -> Deliveries:
-    return Deliveries(
+def event_queue(path: Path, outside: Outside, speed: float = 3600) -> EventQueue:
+    return EventQueue(
         path / "events.sqlite3",
         Clock(speed),
         policy=lambda arn: outside.policy,
@@ -64,7 +63,7 @@ FAILED = Outcome(payload={"errorMessage": "no"}, error="no")
 
 
 def run(path: Path, outside: Outside, event: Any) -> None:
-    queue = deliveries(path, outside)
+    queue = event_queue(path, outside)
     queue.submit(ARN, event)
     queue.start()
     try:
@@ -147,13 +146,13 @@ def test_events_of_a_killed_cloud_are_delivered_by_the_next(tmp_path: Path) -> N
             never.wait(30)
             return Outcome()
 
-    dying = deliveries(tmp_path, Hanging([Outcome()], Policy()))
+    dying = event_queue(tmp_path, Hanging([Outcome()], Policy()))
     for number in range(3):
         dying.submit(ARN, number)
     dying.start()
     assert entered.wait(10)
     outside = Outside([Outcome()], Policy())
-    successor = deliveries(tmp_path, outside)
+    successor = event_queue(tmp_path, outside)
     successor.start()
     wait_until(lambda: successor.pending() == 0)
     successor.stop(5)
@@ -178,7 +177,7 @@ def test_a_burst_runs_a_few_at_a_time_and_loses_none(tmp_path: Path, count: int)
             return Outcome()
 
     outside = Slow([Outcome()], Policy())
-    queue = deliveries(tmp_path, outside)
+    queue = event_queue(tmp_path, outside)
     queue.start()
     for number in range(count):
         queue.submit(ARN, number)

@@ -13,9 +13,8 @@ import pytest
 from localcloud.ministack.bodies import FileBody, Holding, IncomingFile, joined, write_together
 from localcloud.ministack.checksums import combined, new_digest
 from localcloud.ministack.uploads import FramingError, Unframing
-
-from .conftest import wait_until
-from .test_large_objects import chunked
+from tests.localcloud.conftest import wait_until
+from tests.localcloud.ministack.test_objects import chunked
 
 DATA = random.Random(5).randbytes(2 * 1024 * 1024 + 777)
 

@@ -1,4 +1,4 @@
-"""A local cloud without services of its own, started once for each module that asks for it."""
+"""A local cloud, started once for each module that asks for it, and what tests of every service need."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,13 +97,24 @@ def zipped(source: str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudUnderTest]:
+def service_modules() -> Sequence[str]:
+    """Which services of our own the cloud has: none, unless a folder says otherwise."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, service_modules: Sequence[str]) -> Iterator[localcloud.Running]:
     state = tmp_path_factory.mktemp("cloud")
-    running = localcloud.start(state, port=0, speed=240, service_modules=[])
+    running = localcloud.start(state, port=0, speed=240, service_modules=service_modules)
     try:
-        yield CloudUnderTest(running)
+        yield running
     finally:
         localcloud.stop(state)
+
+
+@pytest.fixture(scope="module")
+def cloud(running: localcloud.Running) -> CloudUnderTest:
+    return CloudUnderTest(running)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from .conftest import CloudUnderTest
+from tests.localcloud.conftest import CloudUnderTest
 
 pytestmark = pytest.mark.cloud
 
