@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from localcloud.services import Cloud
 
-logger = logging.getLogger("localcloud.bucket_emptier")
+logger = logging.getLogger(__name__)
 
 _TAG = "aws-cdk:auto-delete-objects"
 _GONE = ("NoSuchBucket", "404", "NotFound")

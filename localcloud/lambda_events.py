@@ -25,7 +25,7 @@ from typing import Any
 from localcloud.clock import Clock, iso_timestamp
 from localcloud.store import Store
 
-logger = logging.getLogger("localcloud.lambda_events")
+logger = logging.getLogger(__name__)
 
 RETRY_DELAYS = (60.0, 120.0)
 """Cloud seconds before the second and before the third attempt."""

@@ -15,7 +15,7 @@ from localcloud.clock import Clock
 from localcloud.cloudwatch.alarms import EXTRA_DATAPOINTS, Decision, Schedule, UnsupportedAlarmError, evaluate
 from localcloud.services import AlarmAction
 
-logger = logging.getLogger("localcloud.cloudwatch.alarms")
+logger = logging.getLogger(__name__)
 
 _ACTION_LISTS = {"ALARM": "AlarmActions", "OK": "OKActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
 _COMPACT_SECONDS = 600.0

@@ -20,7 +20,7 @@ from localcloud.http.protocol import JsonProtocol, RestJsonProtocol, protocol_fo
 from localcloud.http.shapes import ShapeError
 from localcloud.services import Application, Receive, Scope, Send, Service, ServiceError
 
-logger = logging.getLogger("localcloud.http.front")
+logger = logging.getLogger(__name__)
 
 STATUS_PATH = "/_localcloud/status"
 # A request for one of our services is small: the largest is InvokeEndpointAsync's body (128 kB) and, in the JSON

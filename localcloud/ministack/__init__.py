@@ -1,6 +1,7 @@
-"""Everything that touches MiniStack's private parts; nothing else does.
+"""Everything that touches MiniStack's internals; nothing else does.
 
-MiniStack is pinned to one version; :func:`check` says at start-up when another one is installed or a part is gone.
+MiniStack is pinned to one version. :func:`check` says at start-up when another one is installed, or when an internal
+that is used here is missing.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import Any
 
 from localcloud.ministack.events import Events
 from localcloud.ministack.functions import Functions
+from localcloud.ministack.internals import VERSION, IncompatibleMiniStackError, check, environment
 from localcloud.ministack.metrics import Metrics
 from localcloud.ministack.objects import Objects
-from localcloud.ministack.parts import VERSION, IncompatibleMiniStackError, check, environment
 from localcloud.ministack.stacks import Stacks
 
 __all__ = ["VERSION", "IncompatibleMiniStackError", "MiniStack", "check", "environment"]
@@ -34,16 +35,16 @@ class MiniStack:
     """
 
     def __init__(self) -> None:
-        parts = check()
-        self.stacks = Stacks(parts)
-        self.events = Events(parts)
-        self.functions = Functions(parts)
-        self.metrics = Metrics(parts)
-        self.app = Objects(parts).app
-        self._app: Any = parts["app"]
-        self._persistence: Any = parts["persistence"]
-        self._sessions: Any = parts["sts"]
-        self._access_keys: Any = parts["iam"]
+        modules = check()
+        self.stacks = Stacks(modules)
+        self.events = Events(modules)
+        self.functions = Functions(modules)
+        self.metrics = Metrics(modules)
+        self.app = Objects(modules).app
+        self._app: Any = modules["app"]
+        self._persistence: Any = modules["persistence"]
+        self._sessions: Any = modules["sts"]
+        self._access_keys: Any = modules["iam"]
         self._inbox: asyncio.Queue[dict[str, str]] = asyncio.Queue()
         self._lifespan: asyncio.Task[None] | None = None
 

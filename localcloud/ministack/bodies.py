@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from localcloud.ministack.checksums import Digest, new_digest
 
-logger = logging.getLogger("localcloud.objects")
+logger = logging.getLogger(__name__)
 
 CHUNK = 1024 * 1024
 # What copy_file_range says where this pair of files or this kernel cannot do it.

@@ -14,10 +14,10 @@ from typing import Any
 _EMPTY = "didn't contain changes"
 
 
-def count_outputs(parts: Mapping[str, ModuleType]) -> None:
+def count_outputs(modules: Mapping[str, ModuleType]) -> None:
     """Let CreateChangeSet see outputs."""
-    cloudformation: Any = parts["cloudformation"]
-    actions: Any = parts["handlers"]
+    cloudformation: Any = modules["cloudformation"]
+    actions: Any = modules["handlers"]
     original: Callable[[Any], Any] = actions._ACTION_HANDLERS["CreateChangeSet"]
 
     def create(parameters: Any) -> Any:

@@ -11,15 +11,15 @@ from typing import Any
 
 from localcloud.services import EventTarget
 
-logger = logging.getLogger("localcloud.events")
+logger = logging.getLogger(__name__)
 
 
 class Events:
     """MiniStack's default event bus. Its methods belong on the event loop."""
 
-    def __init__(self, parts: Mapping[str, ModuleType]) -> None:
-        self._bus: Any = parts["eventbridge"]
-        self._responses: Any = parts["responses"]
+    def __init__(self, modules: Mapping[str, ModuleType]) -> None:
+        self._bus: Any = modules["eventbridge"]
+        self._responses: Any = modules["responses"]
 
     def put(
         self, scope: tuple[str, str], source: str, detail_type: str, detail: Mapping[str, Any], resources: list[str]

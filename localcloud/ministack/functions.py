@@ -25,11 +25,11 @@ def scope_of(responses: Any, arn: str) -> Iterator[None]:
 class Functions:
     """MiniStack's Lambda."""
 
-    def __init__(self, parts: Mapping[str, ModuleType]) -> None:
-        self._runtime: Any = parts["lambda_runtime"]
-        self._functions: Any = parts["lambda_svc"]
-        self._sns: Any = parts["sns"]
-        self._responses: Any = parts["responses"]
+    def __init__(self, modules: Mapping[str, ModuleType]) -> None:
+        self._runtime: Any = modules["lambda_runtime"]
+        self._functions: Any = modules["lambda_svc"]
+        self._sns: Any = modules["sns"]
+        self._responses: Any = modules["responses"]
 
     async def stop(self) -> None:
         """End every worker."""

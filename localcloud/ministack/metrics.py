@@ -15,11 +15,11 @@ from localcloud.ministack.functions import scope_of
 class Metrics:
     """MiniStack's CloudWatch, whose alarms ``localcloud.cloudwatch.alarm_watch`` evaluates."""
 
-    def __init__(self, parts: Mapping[str, ModuleType]) -> None:
-        self._alarms: Any = parts["cloudwatch"]
-        self._queues: Any = parts["sqs"]
-        self._responses: Any = parts["responses"]
-        self._persistence: Any = parts["persistence"]
+    def __init__(self, modules: Mapping[str, ModuleType]) -> None:
+        self._alarms: Any = modules["cloudwatch"]
+        self._queues: Any = modules["sqs"]
+        self._responses: Any = modules["responses"]
+        self._persistence: Any = modules["persistence"]
         self._take_over_alarms()
 
     def state_without_measurements(self) -> dict[str, Any]:

@@ -43,8 +43,8 @@ class Assembly:
 class Multipart:
     """MiniStack's multipart uploads. Its methods belong on the event loop."""
 
-    def __init__(self, parts: Mapping[str, ModuleType], holding: Holding) -> None:
-        self._s3: Any = parts["s3"]
+    def __init__(self, modules: Mapping[str, ModuleType], holding: Holding) -> None:
+        self._s3: Any = modules["s3"]
         self._holding = holding
         self._prepared: ContextVar[Assembly | None] = ContextVar("s3_assembly", default=None)
         self._completing = threading.local()

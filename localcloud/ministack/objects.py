@@ -58,16 +58,16 @@ class Objects:
         MiniStack's, with the bodies of large objects kept out of it.
     """
 
-    def __init__(self, parts: Mapping[str, ModuleType]) -> None:
-        self._s3: Any = parts["s3"]
-        self._app: Any = parts["app"]
-        self._responses: Any = parts["responses"]
+    def __init__(self, modules: Mapping[str, ModuleType]) -> None:
+        self._s3: Any = modules["s3"]
+        self._app: Any = modules["app"]
+        self._responses: Any = modules["responses"]
         # The run's own folder below the state, which the janitor removes: nothing of it outlives the cloud.
         self._holding = Holding(Path(tempfile.gettempdir()) / "objects")
-        self._multipart = Multipart(parts, self._holding)
+        self._multipart = Multipart(modules, self._holding)
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="objects")
         self._here = threading.local()
-        self._ministack: Any = parts["app"].app
+        self._ministack: Any = modules["app"].app
         self._take_over()
 
     def _take_over(self) -> None:

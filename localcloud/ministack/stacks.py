@@ -14,21 +14,21 @@ from localcloud.services import ResourceType, ServiceError
 class Stacks:
     """MiniStack's CloudFormation."""
 
-    def __init__(self, parts: Mapping[str, ModuleType]) -> None:
-        self._provisioners: Any = parts["provisioners"]
-        self._worker: Any = parts["stacks"]
-        self._stacks: Any = parts["cloudformation"]
-        self._pending_callbacks: Any = parts["custom_resource"]
-        self._functions: Any = parts["lambda_svc"]
-        self._buckets: Any = parts["s3"]
+    def __init__(self, modules: Mapping[str, ModuleType]) -> None:
+        self._provisioners: Any = modules["provisioners"]
+        self._worker: Any = modules["stacks"]
+        self._stacks: Any = modules["cloudformation"]
+        self._pending_callbacks: Any = modules["custom_resource"]
+        self._functions: Any = modules["lambda_svc"]
+        self._buckets: Any = modules["s3"]
         for action in ("create", "update"):
             self._after("AWS::Lambda::Function", action, self._keep_function_settings)
             self._after("AWS::S3::Bucket", action, self._keep_bucket_tags)
             self._after("AWS::CloudWatch::Alarm", action, lambda result, properties: check_supported(properties))
 
         self._provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["delete"] = self._delete_bucket
-        count_outputs(parts)
-        self._update_failed_updates(parts["handlers"])
+        count_outputs(modules)
+        self._update_failed_updates(modules["handlers"])
 
     def is_callback(self, path: str) -> bool:
         """Whether ``path`` is a ResponseURL on which CloudFormation waits: unsigned, with a secret in it, as on AWS."""

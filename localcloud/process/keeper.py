@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-logger = logging.getLogger("localcloud.process.keeper")
+logger = logging.getLogger(__name__)
 
 QUICK_SECONDS = 0.3
 SLOW_SECONDS = 5.0

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from localcloud.sagemaker.parts import Parts, bucket_and_key, invalid, not_offered, resource_arn
+from localcloud.sagemaker.shared import Shared, bucket_and_key, invalid, not_offered, resource_arn
 from localcloud.services import ServiceError
 
 WORDS = {"model": "model", "endpoint-config": "endpoint configuration", "endpoint": "endpoint"}
@@ -19,14 +19,14 @@ def moment(seconds: float) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
 
 
-def not_found(parts: Parts, kind: str, name: str) -> ServiceError:
+def not_found(shared: Shared, kind: str, name: str) -> ServiceError:
     """AWS's words for a resource that is not there."""
-    return invalid(f'Could not find {WORDS[kind]} "{resource_arn(parts.cloud, kind, name)}".')
+    return invalid(f'Could not find {WORDS[kind]} "{resource_arn(shared.cloud, kind, name)}".')
 
 
-def already_exists(parts: Parts, kind: str, name: str) -> ServiceError:
+def already_exists(shared: Shared, kind: str, name: str) -> ServiceError:
     """AWS's words for a name that is taken."""
-    return invalid(f'Cannot create already existing {WORDS[kind]} "{resource_arn(parts.cloud, kind, name)}".')
+    return invalid(f'Cannot create already existing {WORDS[kind]} "{resource_arn(shared.cloud, kind, name)}".')
 
 
 def page(
@@ -160,25 +160,25 @@ def _check_async(settings: Mapping[str, Any]) -> None:
 class Catalog:
     """Models and endpoint configurations."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
         """The stored resource, or AWS's error."""
-        found = self._parts.store.get(kind, name)
+        found = self._shared.store.get(kind, name)
         if found is None:
-            raise not_found(self._parts, kind, name)
+            raise not_found(self._shared, kind, name)
         return found
 
     def create(self, kind: str, body: dict[str, Any], tags: list[dict[str, str]]) -> dict[str, Any]:
         """Store a new resource; returns its ARN under the operation's name."""
         name = body[PREFIX[kind] + "Name"]
-        arn = resource_arn(self._parts.cloud, kind, name)
-        with self._parts.store.transaction():
-            if self._parts.store.get(kind, name) is not None:
-                raise already_exists(self._parts, kind, name)
-            self._parts.store.put(kind, name, body | {PREFIX[kind] + "Arn": arn, "CreationTime": time.time()})
-            self._parts.store.put("tags", arn, {tag["Key"]: tag["Value"] for tag in tags})
+        arn = resource_arn(self._shared.cloud, kind, name)
+        with self._shared.store.transaction():
+            if self._shared.store.get(kind, name) is not None:
+                raise already_exists(self._shared, kind, name)
+            self._shared.store.put(kind, name, body | {PREFIX[kind] + "Arn": arn, "CreationTime": time.time()})
+            self._shared.store.put("tags", arn, {tag["Key"]: tag["Value"] for tag in tags})
         return {PREFIX[kind] + "Arn": arn}
 
     def create_model(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -201,7 +201,7 @@ class Catalog:
         keys = PREFIX[kind] + "Name", PREFIX[kind] + "Arn"
         rows = [
             {key: body[key] for key in keys} | {"CreationTime": moment(body["CreationTime"])}
-            for body in self._parts.store.all(kind).values()
+            for body in self._shared.store.all(kind).values()
         ]
         rows, token = page(rows, kind, parameters)
         return {PREFIX[kind] + "s": rows} | ({"NextToken": token} if token else {})
@@ -209,17 +209,17 @@ class Catalog:
     def delete(self, kind: str, name: str) -> dict[str, Any]:
         """DeleteModel, DeleteEndpointConfig: endpoints that run them go on."""
         body = self.get(kind, name)
-        with self._parts.store.transaction():
-            self._parts.store.delete(kind, name)
-            self._parts.store.delete("tags", body[PREFIX[kind] + "Arn"])
+        with self._shared.store.transaction():
+            self._shared.store.delete(kind, name)
+            self._shared.store.delete("tags", body[PREFIX[kind] + "Arn"])
         return {}
 
 
 class Tags:
     """AddTags, ListTags, DeleteTags on models, configurations and endpoints."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._store = parts.store
+    def __init__(self, shared: Shared) -> None:
+        self._store = shared.store
 
     def _get(self, arn: str) -> dict[str, str]:
         found = self._store.get("tags", arn)

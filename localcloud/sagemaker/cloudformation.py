@@ -12,8 +12,8 @@ import time
 from typing import Any
 
 from localcloud.http.coercion import api_parameters
-from localcloud.sagemaker.parts import invalid
 from localcloud.sagemaker.service import SageMaker
+from localcloud.sagemaker.shared import invalid
 from localcloud.services import ResourceType, ServiceError
 
 LONGEST_NAME = 63
@@ -50,7 +50,7 @@ class _Described:
 
     def _name(self, physical_id: str) -> str | None:
         """The resource's name; its ARN has it in lower case only."""
-        for name, body in self._control.parts.store.all(self.kind).items():
+        for name, body in self._control.shared.store.all(self.kind).items():
             if physical_id in (body[f"{self.prefix}Arn"], name):
                 return name
         return None

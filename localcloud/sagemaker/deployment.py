@@ -12,8 +12,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localcloud.sagemaker.parts import Parts, bucket_and_key, join_uri
 from localcloud.sagemaker.process import ContainerSpec
+from localcloud.sagemaker.shared import Shared, bucket_and_key, join_uri
 
 HEALTH_CHECK_SECONDS = 480
 """SageMaker Developer Guide, "How your container should respond to health check requests": 8 minutes after start."""
@@ -79,16 +79,16 @@ class Deployment:
         path = self.output.get("S3FailurePath")
         return join_uri(path, f"{unique}-error.out") if path else None
 
-    def new_folder(self, parts: Parts) -> tuple[str, Path]:
+    def new_folder(self, shared: Shared) -> tuple[str, Path]:
         """A new instance's id and its folder."""
         instance_id = "i-0" + secrets.token_hex(8)
-        folder = parts.cloud.work / "sagemaker" / self.endpoint / instance_id
+        folder = shared.cloud.work / "sagemaker" / self.endpoint / instance_id
         folder.mkdir(parents=True)
         return instance_id, folder
 
-    def spec(self, parts: Parts, folder: Path) -> ContainerSpec:
+    def spec(self, shared: Shared, folder: Path) -> ContainerSpec:
         """How to start a container in ``folder``; like a role's, this cloud's credentials are in its environment."""
-        environment = {"SAGEMAKER_REGION": parts.cloud.region, **parts.cloud.environment}
+        environment = {"SAGEMAKER_REGION": shared.cloud.region, **shared.cloud.environment}
         environment |= self.container.get("Environment", {})
         return ContainerSpec(
             folder=folder,
@@ -96,17 +96,17 @@ class Deployment:
             submit_directory=environment.get("SAGEMAKER_SUBMIT_DIRECTORY") or "/opt/ml/model/code",
             workers=self.concurrency,
             environment=environment,
-            lifeline=parts.cloud.lifeline,
+            lifeline=shared.cloud.lifeline,
         )
 
-    def download(self, parts: Parts, spec: ContainerSpec) -> None:
+    def download(self, shared: Shared, spec: ContainerSpec) -> None:
         """Bring the model data to the instance, compressed or as single files; raises :class:`DeploymentFailed`."""
         source = self.container.get("ModelDataSource", {}).get("S3DataSource")
         uri = source["S3Uri"] if source else self.container.get("ModelDataUrl")
         if not uri:
             return
         bucket, key = bucket_and_key(uri)
-        s3 = parts.cloud.client("s3")
+        s3 = shared.cloud.client("s3")
         try:
             if source and source["S3DataType"] == "S3Prefix":
                 _download_prefix(s3, bucket, key, spec.model_dir)

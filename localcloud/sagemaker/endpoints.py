@@ -17,7 +17,7 @@ from localcloud.sagemaker.deployment import Deployment, DeploymentFailed
 from localcloud.sagemaker.fleet import Fleet
 from localcloud.sagemaker.invocation import Invocation
 from localcloud.sagemaker.metrics import Gauge
-from localcloud.sagemaker.parts import Parts
+from localcloud.sagemaker.shared import Shared
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +32,8 @@ class Endpoint:
     and, while it changes, the ``Pending`` one.
     """
 
-    def __init__(self, parts: Parts, record: dict[str, Any]) -> None:
-        self._parts = parts
+    def __init__(self, shared: Shared, record: dict[str, Any]) -> None:
+        self._shared = shared
         self.record = record
         self.name: str = record["EndpointName"]
         self.lock = threading.RLock()
@@ -71,7 +71,7 @@ class Endpoint:
             self.record.update(changes, LastModifiedTime=time.time())
             for key in [key for key, value in self.record.items() if value is None]:
                 del self.record[key]
-            self._parts.store.put("endpoint", self.name, self.record)
+            self._shared.store.put("endpoint", self.name, self.record)
 
     def _begin(self, work: Callable[[], None]) -> None:
         previous = self._thread
@@ -142,12 +142,12 @@ class Endpoint:
 
     def expire_requests(self) -> None:
         """Fail what has expired, with or without instances."""
-        for request in self._parts.queue.expired(self.name):
-            Invocation(self._parts, self.deployment).expire(request)
+        for request in self._shared.queue.expired(self.name):
+            Invocation(self._shared, self.deployment).expire(request)
 
     def gauge(self) -> Gauge:
         """The queue and the instances now."""
-        return Gauge(self.name, self._parts.queue.backlog(self.name), self.current)
+        return Gauge(self.name, self._shared.queue.backlog(self.name), self.current)
 
     # What the endpoint's thread does -----------------------------------------------------------------------------
 
@@ -158,11 +158,11 @@ class Endpoint:
 
     def _provision(self) -> bool:
         """Wait as long as AWS takes to start an instance; False when the endpoint goes meanwhile."""
-        return not self._cancelled.wait(self._parts.provision_seconds)
+        return not self._cancelled.wait(self._shared.provision_seconds)
 
     def _grown(self, deployment: Deployment, count: int) -> Fleet | None:
         """A fleet with ``count`` instances that do not serve yet; None when the endpoint goes meanwhile."""
-        fleet = Fleet(self._parts, deployment, self.work)
+        fleet = Fleet(self._shared, deployment, self.work)
         self._growing = fleet
         if count and not self._provision():
             return None
@@ -230,7 +230,7 @@ class Endpoint:
     def _scale(self) -> None:
         fleet, desired = self._fleet, int(self.record["DesiredInstanceCount"])
         if fleet is None:
-            fleet = self._fleet = Fleet(self._parts, self.deployment, self.work)
+            fleet = self._fleet = Fleet(self._shared, self.deployment, self.work)
         present = len(fleet.instances)
         failure = None
         if desired > present:
@@ -255,7 +255,7 @@ class Endpoint:
     def _resume(self) -> None:
         """Nothing is provisioned: on AWS these instances would never have gone."""
         count = self.current
-        fleet = Fleet(self._parts, self.deployment, self.work)
+        fleet = Fleet(self._shared, self.deployment, self.work)
         self._growing = fleet
         try:
             fleet.grow(count)
@@ -277,6 +277,6 @@ class Endpoint:
 
     def _announce_leftovers(self) -> None:
         """Send the notifications that a crash may have kept back."""
-        for request in self._parts.queue.unannounced(self.name):
+        for request in self._shared.queue.unannounced(self.name):
             if request.outcome:
-                Invocation(self._parts, self.deployment).announce(request, request.outcome)
+                Invocation(self._shared, self.deployment).announce(request, request.outcome)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from localcloud.sagemaker.deployment import Deployment, DeploymentFailed
 from localcloud.sagemaker.invocation import Invocation
-from localcloud.sagemaker.parts import Parts
 from localcloud.sagemaker.process import (
     ContainerFailed,
     ContainerGone,
@@ -20,6 +19,7 @@ from localcloud.sagemaker.process import (
     Reply,
 )
 from localcloud.sagemaker.requests import Request
+from localcloud.sagemaker.shared import Shared
 
 logger = logging.getLogger(__name__)
 
@@ -34,14 +34,14 @@ class Instance:
     The instance outlives its container: when that ends by itself, another one starts in the same folder.
     """
 
-    def __init__(self, parts: Parts, deployment: Deployment, work: threading.Condition) -> None:
-        self._parts = parts
+    def __init__(self, shared: Shared, deployment: Deployment, work: threading.Condition) -> None:
+        self._shared = shared
         self._deployment = deployment
-        self._invocation = Invocation(parts, deployment)
+        self._invocation = Invocation(shared, deployment)
         self._work = work
-        self.instance_id, self._folder = deployment.new_folder(parts)
+        self.instance_id, self._folder = deployment.new_folder(shared)
         self.stream = f"{deployment.variant_name}/{self.instance_id}"
-        self._spec = deployment.spec(parts, self._folder)
+        self._spec = deployment.spec(shared, self._folder)
         self._container: ContainerProcess | None = None
         self._replacing = threading.Lock()
         self._lanes_lock = threading.Lock()
@@ -64,7 +64,7 @@ class Instance:
     def start(self) -> None:
         """Bring the instance into service; raises :class:`DeploymentFailed`."""
         self._log(f"image {self._deployment.container.get('Image')} is not run here; code/{self._spec.program} is")
-        self._deployment.download(self._parts, self._spec)
+        self._deployment.download(self._shared, self._spec)
         try:
             self._launch()
         except ContainerFailed as error:
@@ -115,7 +115,7 @@ class Instance:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _log(self, text: str) -> None:
-        self._parts.logs.line(self._deployment.endpoint, self.stream, text)
+        self._shared.logs.line(self._deployment.endpoint, self.stream, text)
 
     def _launch(self) -> None:
         container = ContainerProcess(self._spec, self._log)
@@ -169,7 +169,7 @@ class Instance:
             request = None
             with self._work:
                 if not self._draining.is_set():
-                    request = self._parts.queue.claim(self._deployment.endpoint)
+                    request = self._shared.queue.claim(self._deployment.endpoint)
                     if request is None:
                         self._work.wait(POLL)
         finally:
@@ -185,7 +185,7 @@ class Instance:
             self._invocation.run(request, self, self._folder)
         except ContainerGone as error:
             if self.stopping:
-                self._parts.queue.release(request, request.attempts)
+                self._shared.queue.release(request, request.attempts)
                 return
             self._invocation.crashed(request, self, str(error))
             self._replace(container, str(error))
@@ -201,8 +201,8 @@ class Instance:
 class Fleet:
     """All instances of one generation."""
 
-    def __init__(self, parts: Parts, deployment: Deployment, work: threading.Condition) -> None:
-        self._parts = parts
+    def __init__(self, shared: Shared, deployment: Deployment, work: threading.Condition) -> None:
+        self._shared = shared
         self.deployment = deployment
         self._work = work
         self._lock = threading.Lock()
@@ -218,7 +218,7 @@ class Fleet:
 
     def grow(self, count: int) -> None:
         """Start ``count`` instances side by side; all come up, or none and :class:`DeploymentFailed`."""
-        fresh = [Instance(self._parts, self.deployment, self._work) for _ in range(count)]
+        fresh = [Instance(self._shared, self.deployment, self._work) for _ in range(count)]
         with self._lock:
             self._starting = fresh
             stopped = self._stopped

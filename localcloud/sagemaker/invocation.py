@@ -17,9 +17,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localcloud.clock import iso_timestamp
 from localcloud.sagemaker.deployment import Deployment
 from localcloud.sagemaker.handlers import CUSTOM_ATTRIBUTES, INFERENCE_ID
-from localcloud.sagemaker.parts import Parts, bucket_and_key
 from localcloud.sagemaker.process import InvocationTimedOut, Reply
 from localcloud.sagemaker.requests import Request
+from localcloud.sagemaker.shared import Shared, bucket_and_key
 
 logger = logging.getLogger(__name__)
 
@@ -80,8 +80,8 @@ def notification(region: str, request: Request, outcome: dict[str, Any]) -> dict
 class Invocation:
     """The work on one request for one generation of an endpoint."""
 
-    def __init__(self, parts: Parts, deployment: Deployment) -> None:
-        self._parts = parts
+    def __init__(self, shared: Shared, deployment: Deployment) -> None:
+        self._shared = shared
         self._deployment = deployment
 
     def run(self, request: Request, instance: Container, folder: Path) -> None:
@@ -125,10 +125,10 @@ class Invocation:
         attempts = request.attempts + 1
         text = f'Received server error (0) from primary with message "{reason}"'
         if attempts < ATTEMPTS:
-            self._parts.logs.data_log(
+            self._shared.logs.data_log(
                 request.endpoint, instance.stream, request.inference_id, f"{text}; attempt {attempts} of {ATTEMPTS}"
             )
-            self._parts.queue.release(request, attempts)
+            self._shared.queue.release(request, attempts)
             return
         failure = Failure(
             f"ClientError: Received server error (0) from model. {LOGS_HINT}",
@@ -153,16 +153,16 @@ class Invocation:
         topics = self._deployment.output.get("NotificationConfig", {})
         topic = topics.get("SuccessTopic" if outcome["status"] == "Completed" else "ErrorTopic")
         if topic:
-            message = json.dumps(notification(self._parts.cloud.region, request, outcome))
+            message = json.dumps(notification(self._shared.cloud.region, request, outcome))
             try:
-                self._parts.cloud.client("sns").publish(TopicArn=topic, Message=message)
+                self._shared.cloud.client("sns").publish(TopicArn=topic, Message=message)
             except (ClientError, BotoCoreError) as error:
                 logger.warning("no notification for %s: %s", request.inference_id, error)
                 self._record(NotificationFailures=1)
-        self._parts.queue.announced(request)
+        self._shared.queue.announced(request)
 
     def _record(self, **values: float) -> None:
-        self._parts.metrics.record(self._deployment.endpoint, self._deployment.variant_name, **values)
+        self._shared.metrics.record(self._deployment.endpoint, self._deployment.variant_name, **values)
 
     def _headers(self, request: Request) -> dict[str, str]:
         body = request.body
@@ -182,7 +182,7 @@ class Invocation:
         location = request.body["InputLocation"]
         try:
             bucket, key = bucket_and_key(location)
-            found = self._parts.cloud.client("s3").get_object(Bucket=bucket, Key=key)
+            found = self._shared.cloud.client("s3").get_object(Bucket=bucket, Key=key)
             if found["ContentLength"] > MAX_INPUT:
                 raise ValueError(f"{found['ContentLength']} bytes; at most {MAX_INPUT} are taken")
             with target.open("wb") as file:
@@ -199,7 +199,7 @@ class Invocation:
         extra = {}
         if self._deployment.output.get("KmsKeyId"):
             extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._deployment.output["KmsKeyId"]}
-        self._parts.cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type, **extra)
+        self._shared.cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type, **extra)
 
     def _upload(self, request: Request, reply: Reply, source: Path, times: dict[str, float]) -> Failure | None:
         begun = time.monotonic()
@@ -242,12 +242,12 @@ class Invocation:
 
     def _succeed(self, request: Request, reply: Reply, stream: str, times: dict[str, float]) -> None:
         outcome: dict[str, Any] = {"status": "Completed", "time": time.time(), "content_type": reply.content_type}
-        self._parts.queue.answered(request, outcome)
+        self._shared.queue.answered(request, outcome)
         times["TotalProcessingTime"] = (outcome["time"] - request.received) * 1e3
         self._record(
             InvocationsProcessed=1, InvocationFailures=0, Invocation4XXErrors=0, Invocation5XXErrors=0, **times
         )
-        self._parts.logs.data_log(
+        self._shared.logs.data_log(
             request.endpoint,
             stream,
             request.inference_id,
@@ -269,12 +269,12 @@ class Invocation:
             except (ClientError, BotoCoreError) as error:
                 logger.warning("the failure of %s was not stored at %s: %s", request.inference_id, location, error)
                 self._record(ResponseUploadFailures=1)
-        self._parts.queue.answered(request, outcome)
+        self._shared.queue.answered(request, outcome)
         times["TotalProcessingTime"] = (outcome["time"] - request.received) * 1e3
         counts = {"InvocationFailures": 1.0, failure.metric: 1.0}
         if failure.metric == "InvocationFailures":
             counts["Invocation4XXErrors"] = float(400 <= failure.status < 500)
             counts["Invocation5XXErrors"] = float(not 400 <= failure.status < 500)
         self._record(**counts, InvocationsProcessed=1, **times)
-        self._parts.logs.data_log(request.endpoint, stream, request.inference_id, failure.detail)
+        self._shared.logs.data_log(request.endpoint, stream, request.inference_id, failure.detail)
         self.announce(request, outcome)

@@ -18,7 +18,7 @@ class Runtime:
 
     def __init__(self, control: SageMaker) -> None:
         self._control = control
-        self._clock = control.parts.cloud.clock
+        self._clock = control.shared.cloud.clock
         self._operations: dict[str, Operation] = {
             "InvokeEndpointAsync": self._invoke_async,
             "InvokeEndpoint": self._refuse_real_time,
@@ -38,7 +38,7 @@ class Runtime:
     def _endpoint(self, name: str) -> Endpoint:
         endpoint = self._control.find(name)
         if endpoint is None or endpoint.status not in ACCEPTING:
-            account = self._control.parts.cloud.account
+            account = self._control.shared.cloud.account
             raise ServiceError("ValidationError", f"Endpoint {name} of account {account} not found.")
         return endpoint
 

@@ -11,8 +11,8 @@ from localcloud.sagemaker.catalog import Catalog, Tags, already_exists, moment, 
 from localcloud.sagemaker.endpoints import ACCEPTING, Endpoint
 from localcloud.sagemaker.logs import EndpointLogs
 from localcloud.sagemaker.metrics import Gauge, Metrics
-from localcloud.sagemaker.parts import Parts, invalid, not_offered, resource_arn
 from localcloud.sagemaker.requests import QUEUE, RequestQueue
+from localcloud.sagemaker.shared import Shared, invalid, not_offered, resource_arn
 from localcloud.services import Cloud, Operation, ResourceType, ServiceError, dispatch
 from localcloud.store import Store
 
@@ -32,8 +32,8 @@ class SageMaker:
         self.queue = RequestQueue(store)
         metrics = Metrics(lambda: cloud.client("cloudwatch"), cloud.clock, self._gauges, self._housekeeping)
         logs = EndpointLogs(lambda: cloud.client("logs"))
-        self.parts = Parts(cloud, store, self.queue, logs, metrics)
-        self._catalog, tags = Catalog(self.parts), Tags(self.parts)
+        self.shared = Shared(cloud, store, self.queue, logs, metrics)
+        self._catalog, tags = Catalog(self.shared), Tags(self.shared)
         self._lock = threading.RLock()
         self._endpoints: dict[str, Endpoint] = {}
         self._last_beat = 0.0
@@ -62,15 +62,15 @@ class SageMaker:
     def start(self) -> None:
         """Load the endpoints, requeue what was running, and begin to work."""
         self.queue.recover()
-        self.parts.logs.start()
-        for name, record in self.parts.store.all("endpoint").items():
-            endpoint = Endpoint(self.parts, record)
+        self.shared.logs.start()
+        for name, record in self.shared.store.all("endpoint").items():
+            endpoint = Endpoint(self.shared, record)
             if endpoint.status == "Deleting":
                 self._forget(name, record["EndpointArn"])
                 continue
             self._endpoints[name] = endpoint
             endpoint.resume()
-        self.parts.metrics.start()
+        self.shared.metrics.start()
 
     def stop(self) -> None:
         """End every process; what they worked on is queued again."""
@@ -79,11 +79,11 @@ class SageMaker:
             thread.start()
         for thread in stopping:
             thread.join()
-        self.parts.metrics.stop()
-        self.parts.logs.stop()
+        self.shared.metrics.stop()
+        self.shared.logs.stop()
         self.queue.heartbeat()
         self.queue.forget_announced(math.inf)
-        self.parts.store.close()
+        self.shared.store.close()
 
     def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """Carry out one operation of the control plane."""
@@ -106,7 +106,7 @@ class SageMaker:
         with self._lock:
             found = self._endpoints.get(name)
         if found is None:
-            raise not_found(self.parts, "endpoint", name)
+            raise not_found(self.shared, "endpoint", name)
         return found
 
     def find(self, name: str) -> Endpoint | None:
@@ -152,13 +152,13 @@ class SageMaker:
         name = parameters["EndpointName"]
         with self._lock:
             if name in self._endpoints:
-                raise already_exists(self.parts, "endpoint", name)
+                raise already_exists(self.shared, "endpoint", name)
             pending = self._snapshot(parameters["EndpointConfigName"])
             variant = pending["config"]["ProductionVariants"][0]
             self._check_quota(name, variant["InstanceType"], variant["InitialInstanceCount"])
             now, arn = time.time(), resource_arn(self._cloud, "endpoint", name)
             endpoint = Endpoint(
-                self.parts,
+                self.shared,
                 {
                     "EndpointName": name,
                     "EndpointArn": arn,
@@ -173,7 +173,7 @@ class SageMaker:
             )
             self._endpoints[name] = endpoint
             endpoint.save()
-            self.parts.store.put("tags", arn, {tag["Key"]: tag["Value"] for tag in parameters.get("Tags", [])})
+            self.shared.store.put("tags", arn, {tag["Key"]: tag["Value"] for tag in parameters.get("Tags", [])})
             endpoint.create()
         return {"EndpointArn": arn}
 
@@ -235,10 +235,10 @@ class SageMaker:
         return {}
 
     def _forget(self, name: str, arn: str) -> None:
-        with self._lock, self.parts.store.transaction():
+        with self._lock, self.shared.store.transaction():
             self.queue.drop(name)
-            self.parts.store.delete("endpoint", name)
-            self.parts.store.delete("tags", arn)
+            self.shared.store.delete("endpoint", name)
+            self.shared.store.delete("tags", arn)
             self._endpoints.pop(name, None)
 
     def _describe(self, endpoint: Endpoint) -> dict[str, Any]:

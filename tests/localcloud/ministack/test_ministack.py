@@ -1,4 +1,4 @@
-"""The check for MiniStack's private parts."""
+"""The check for MiniStack's internals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def check_after(folder: Path, change: str) -> str:
     """What ``check`` complains of after ``change``; in a process of its own, as MiniStack changes its importers."""
     script = (
         "import importlib.metadata\n"
-        "from localcloud.ministack import check, parts, IncompatibleMiniStackError\n"
+        "from localcloud.ministack import check, internals, IncompatibleMiniStackError\n"
         f"{change}\n"
         "try:\n    check()\nexcept IncompatibleMiniStackError as error:\n    print(error)\n"
     )
@@ -45,7 +45,7 @@ def test_another_version_is_named(tmp_path: Path) -> None:
 
 
 def test_a_part_that_is_gone_is_named(tmp_path: Path) -> None:
-    said = check_after(tmp_path, "parts._PARTS['ministack.services.sns'] = ('_deliver_by_pigeon',)")
+    said = check_after(tmp_path, "internals.INTERNALS['ministack.services.sns'] = ('_deliver_by_pigeon',)")
     assert "missing: ministack.services.sns._deliver_by_pigeon" in said
 
 

@@ -13,7 +13,7 @@ from localcloud.store import Store
 
 
 @dataclasses.dataclass(frozen=True)
-class Parts:
+class Shared:
     """The shared pieces, made once for each cloud."""
 
     cloud: Cloud

@@ -1,4 +1,4 @@
-"""Which of MiniStack's private parts this package uses, and whether they are there."""
+"""Which internals of MiniStack this package uses, and whether they exist."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 VERSION = "1.5.33"
-_PARTS = {
+INTERNALS = {
     "ministack.app": (
         "app",
         "_IncompleteRequestBody",
@@ -20,7 +20,7 @@ _PARTS = {
         "_read_request_body",
         "_send_response",
     ),
-    "ministack.core.persistence": ("_json_default", "_state_format_version", "STATE_DIR"),
+    "ministack.core.persistence": ("_json_default", "_json_object_hook", "_state_format_version", "STATE_DIR"),
     "ministack.core.responses": ("StreamingResponse", "request_scope", "get_account_id", "get_region"),
     "ministack.core.lambda_runtime": (
         "_detect_runtime_binary",
@@ -123,20 +123,20 @@ def check() -> dict[str, ModuleType]:
     Raises
     ------
     IncompatibleMiniStackError
-        For another version, or when a part is gone.
+        For another version, or when one of them is missing.
     """
     # No Docker: this cloud never uses it, its SDK costs 11 MB, and with it MiniStack would end containers of others.
     sys.modules["docker"] = None  # type: ignore[assignment]  # the documented way to make an import fail
     found = importlib.metadata.version("ministack")
     modules: dict[str, ModuleType] = {}
     missing: list[str] = []
-    for name, parts in _PARTS.items():
+    for name, names in INTERNALS.items():
         try:
             modules[name] = importlib.import_module(name)
         except ImportError as error:
             missing.append(f"{name} ({error})")
             continue
-        missing += [f"{name}.{part}" for part in parts if not hasattr(modules[name], part)]
+        missing += [f"{name}.{each}" for each in names if not hasattr(modules[name], each)]
     if missing or found != VERSION:
         lost = f"; missing: {', '.join(missing)}" if missing else ""
         raise IncompatibleMiniStackError(
