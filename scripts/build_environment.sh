@@ -4,9 +4,11 @@ if ! command -v uv > /dev/null; then
     python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
         "uv==$(sed -n 's/^UV = "\(.*\)"$/\1/p' scripts/setup.py)"
 fi
-# An image may offer a folder in which environments stay from build to build. Each project has its own there, since
-# builds of different projects run side by side.
+# An image may offer a folder in which environments stay from build to build: one for each lock file and Python, which
+# uv locks while it fills it, since builds of different projects run side by side.
 if [ -n "${BUILD_ENVIRONMENTS:-}" ]; then
-    export UV_PROJECT_ENVIRONMENT="$BUILD_ENVIRONMENTS/${CODEBUILD_BUILD_ID%%:*}"
+    UV_PROJECT_ENVIRONMENT="$BUILD_ENVIRONMENTS/$( (python3 --version; cat uv.lock) | sha256sum | cut -c1-16)"
+    export UV_PROJECT_ENVIRONMENT
 fi
-uv sync --frozen --no-dev --quiet --python python3
+# Not the project itself: a build runs in its folder, where Python finds it.
+uv sync --frozen --no-dev --no-install-project --quiet --python python3

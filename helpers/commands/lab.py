@@ -53,9 +53,8 @@ def options(token: str, settings: Path) -> list[str]:
 
 
 def environment(base: Mapping[str, str]) -> dict[str, str]:
-    """The kernels' environment: the helpers can be imported from any folder, and ``python3`` is this Python."""
-    path = os.pathsep.join(filter(None, (str(ROOT), base.get("PYTHONPATH"))))
-    return {**base, "PYTHONPATH": path, "JUPYTER_PREFER_ENV_PATH": "1"}
+    """The kernels' environment: ``python3`` is this Python, in which the workshop is installed."""
+    return {**base, "JUPYTER_PREFER_ENV_PATH": "1"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -75,9 +75,9 @@ def command(folder: Path, port: int) -> list[str]:
 
 
 def environment(token: str, base: Mapping[str, str]) -> dict[str, str]:
-    """The server's environment: its token, and where it finds the template, and its kernels the helpers."""
+    """The server's environment: its token, and where it finds the template."""
     path = os.pathsep.join(filter(None, (str(Path(__file__).parent), base.get("JUPYTER_PATH"))))
-    return {**base, "JUPYTER_TOKEN": token, "JUPYTER_PATH": path, "PYTHONPATH": str(ROOT)}
+    return {**base, "JUPYTER_TOKEN": token, "JUPYTER_PATH": path}
 
 
 def address(port: int, token: str) -> str:

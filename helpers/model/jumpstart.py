@@ -25,12 +25,12 @@ from contract.names import MAX_RESPONSE_BYTES, SMALLWORLD, SMALLWORLD_MODELS, ju
 from contract.settings import ROOT
 
 if TYPE_CHECKING:
-    from helpers.target.handle import Handle
+    from helpers.model import sdk
+from helpers.target.handle import Handle
 
 SMALLWORLD_VERSION = "1.0.0"
 PYTORCH, PYTORCH_PYTHON = "2.6.0", "py312"
 INSTANCE_TYPES = ("ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge", "ml.c6i.large", "ml.c6i.xlarge")
-LOOK_UP_SECONDS = 120
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,31 +63,10 @@ class Model:
 
 
 def _ask(connection: Handle, *question: str) -> Any:
-    environment = {
-        **connection.child_environment(),
-        "SAGEMAKER_USER_CONFIG_OVERRIDE": str(Path(__file__).with_name("sagemaker_config.yaml")),
-        "PYTHONPATH": str(ROOT),
+    environment = connection.child_environment() | {
+        "SAGEMAKER_USER_CONFIG_OVERRIDE": str(Path(__file__).with_name("sagemaker_config.yaml"))
     }
-    command = [sys.executable, "-W", "ignore", "-m", "helpers.model.jumpstart_lookup", *question]
-    try:
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LOOK_UP_SECONDS, check=False
-        )
-        answer = json.loads(done.stdout.strip().splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        raise ModelError(
-            f"JumpStart gave no answer within {LOOK_UP_SECONDS} s ({' '.join(question)}): check the network and "
-            "try again."
-        ) from None
-    except (IndexError, ValueError):
-        raise ModelError(f"the SageMaker SDK ended without an answer: {done.stderr.strip()[-2000:]}") from None
-    if "error" in answer:
-        raise _RefusedError(answer["error"], answer["message"])
-    return answer["answer"]
-
-
-class _RefusedError(Exception):
-    """The SDK answered with an error: its class name and message."""
+    return sdk.ask(environment, *question)
 
 
 def look_up(connection: Handle, model_id: str, version: str, instance_type: str) -> Model:
@@ -103,7 +82,7 @@ def look_up(connection: Handle, model_id: str, version: str, instance_type: str)
     region = connection.settings.workshop.region
     try:
         found = _ask(connection, "look_up", model_id, version, instance_type, region)
-    except _RefusedError as refusal:
+    except sdk.RefusedError as refusal:
         raise _explain(connection, model_id, version, instance_type, refusal) from None
     return Model(**{**found, "instance_types": tuple(found["instance_types"])})
 
@@ -112,7 +91,7 @@ def known(connection: Handle) -> list[str]:
     """Ids of all text-to-image models that JumpStart has in the region (about 5 s)."""
     try:
         found: list[str] = _ask(connection, "known", connection.settings.workshop.region)
-    except _RefusedError as refusal:
+    except sdk.RefusedError as refusal:
         kind, message = refusal.args
         raise ModelError(f"JumpStart's models could not be listed: {kind}: {message}") from None
     return found
@@ -130,13 +109,13 @@ def look_up_specification(connection: Handle, model_id: str, version: str) -> di
         found: dict[str, Any] = _ask(
             connection, "specification", model_id, version, connection.settings.workshop.region
         )
-    except _RefusedError as refusal:
+    except sdk.RefusedError as refusal:
         raise _explain(connection, model_id, version, "", refusal) from None
     return found
 
 
 def _explain(
-    connection: Handle, model_id: str, version: str, instance_type: str, refusal: _RefusedError
+    connection: Handle, model_id: str, version: str, instance_type: str, refusal: sdk.RefusedError
 ) -> ModelError | TargetError:
     kind, message = refusal.args
     region = connection.settings.workshop.region
@@ -152,7 +131,7 @@ def _explain(
         )
     try:
         near = difflib.get_close_matches(model_id, known(connection), 3, 0.4)
-    except (_RefusedError, ModelError):
+    except (sdk.RefusedError, ModelError):
         near = []
     hint = "the nearest ids are " + ", ".join(near) if near else "no id is near it"
     return ModelError(
@@ -166,7 +145,7 @@ def pytorch_image(connection: Handle, instance_type: str) -> str:
     region = connection.settings.workshop.region
     try:
         return str(_ask(connection, "image", instance_type, region, PYTORCH, PYTORCH_PYTHON)["image_uri"])
-    except _RefusedError as refusal:
+    except sdk.RefusedError as refusal:
         kind, message = refusal.args
         raise ModelError(
             f"no PyTorch {PYTORCH} image for instance type {instance_type!r} in {region}: set [model] instance_type "
@@ -180,9 +159,9 @@ def build_smallworld(folder: Path, model_id: str = SMALLWORLD) -> dict[str, Path
     A program of its own, because models know nothing of this project and this project nothing of their insides.
     """
     command = [sys.executable, "-m", "smallworld.bundle", str(folder), "--model", model_id]
-    # No other environment than where the package lies: the result must not depend on the machine.
+    # An empty environment: the result must not depend on the machine.
     done = subprocess.run(
-        command, env={"PYTHONPATH": str(ROOT / "models")}, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT / "models", env={}, capture_output=True, text=True, timeout=120, check=False
     )
     if done.returncode:
         raise ModelError(f"building models/smallworld failed: {done.stderr.strip()[-2000:]}")

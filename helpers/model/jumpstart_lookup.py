@@ -1,12 +1,16 @@
-"""One JumpStart look-up by the SageMaker SDK, as a program: arguments in, one line of JSON out.
+"""JumpStart look-ups by the SageMaker SDK, as a program: a line of JSON in, a line of JSON out, until its input ends.
 
-A program of its own because the SDK keeps one region, one S3 client and one cache for the whole process, taken from
-the environment when it is imported (4 s): a kernel that asked two targets would mix them up.
+A program because the SDK keeps one region and one S3 client for the whole process, taken from the environment when it
+is imported: a kernel that asked two targets would mix them up. It stays for further questions because that import
+takes seconds (4 s of processor time for SDK 3.27) and an answer milliseconds.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import select
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -64,6 +68,9 @@ def known(region: str) -> list[str]:
     return sorted(list_jumpstart_models("task == txt2img", region=region))
 
 
+IDLE_SECONDS = 300
+"""After which it ends by itself: it holds 250 MB."""
+
 QUESTIONS: dict[str, Callable[..., Any]] = {
     "look_up": look_up,
     "specification": specification,
@@ -72,17 +79,29 @@ QUESTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
+def answered(line: str) -> dict[str, Any]:
+    """The answer to one question, ``["look_up", "model-…", …]``: ``{"answer": …}``, or ``{"error", "message"}``."""
+    from sagemaker.core.jumpstart.accessors import JumpStartModelsAccessor
+
+    question, *arguments = json.loads(line)
+    try:
+        JumpStartModelsAccessor.reset_cache()  # what was published meanwhile must be found
+        return {"answer": QUESTIONS[question](*arguments)}
+    except Exception as problem:  # noqa: BLE001 - the SDK's errors have no common base; all of them are the answer
+        return {"error": type(problem).__name__, "message": str(problem)}
+
+
 def main() -> None:
-    """``python -m helpers.model.jumpstart_lookup look_up|specification|image|known ARGUMENT…``"""
-    question, *arguments = sys.argv[1:]
+    """Answer until the input ends, or nobody has asked for ``IDLE_SECONDS``."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for who asks, whose end closes our input
+    # The SDK logs to stdout at times: answers get a channel that nobody else writes to.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
     # jsonschema does without it: a grammar of IRIs, which the SDK's schemas have none of, and 40 % of the SDK's import.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # Python's way to say "not installed"
-    try:
-        answer: Any = {"answer": QUESTIONS[question](*arguments)}
-    except Exception as problem:  # noqa: BLE001 - the SDK's errors have no common base; all of them are the answer
-        answer = {"error": type(problem).__name__, "message": str(problem)}
-    # The SDK logs to stdout at times: the answer is the last line.
-    print(json.dumps(answer))  # noqa: T201 - this program's output
+    while select.select([sys.stdin], [], [], IDLE_SECONDS)[0] and (line := sys.stdin.readline()):
+        answers.write(json.dumps(answered(line)) + "\n")
+        answers.flush()
 
 
 if __name__ == "__main__":

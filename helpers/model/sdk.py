@@ -1,0 +1,107 @@
+"""The SageMaker SDK in a process of its own, one for each environment, kept for further questions."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from contract.errors import ModelError
+from contract.settings import ROOT
+
+ANSWER_SECONDS = 120
+
+
+class RefusedError(Exception):
+    """The SDK answered with an error: its class name and message."""
+
+
+class _Process:
+    """A running :mod:`helpers.model.jumpstart_lookup`; it ends with this process, since its input does."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open for as long as the process is
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "helpers.model.jumpstart_lookup"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            text=True,
+        )
+        self._turn = threading.Lock()
+
+    @property
+    def runs(self) -> bool:
+        """Whether it may still be asked."""
+        return self._process.poll() is None
+
+    def ask(self, question: tuple[str, ...]) -> dict[str, Any]:
+        """Its answer; :class:`ModelError` when there is none."""
+        with self._turn:
+            late, line = threading.Event(), ""
+            deadline = threading.Timer(ANSWER_SECONDS, lambda: (late.set(), self.end()))
+            deadline.start()
+            try:
+                assert self._process.stdin is not None
+                assert self._process.stdout is not None
+                self._process.stdin.write(json.dumps(question) + "\n")
+                self._process.stdin.flush()
+                line = self._process.stdout.readline()
+            except OSError:
+                pass  # it has ended; said below
+            finally:
+                deadline.cancel()
+            if line:
+                answer: dict[str, Any] = json.loads(line)
+                return answer
+            self.end()
+            if late.is_set():
+                raise ModelError(
+                    f"JumpStart gave no answer within {ANSWER_SECONDS} s ({' '.join(question)}): check the network and "
+                    "try again."
+                )
+            self._said.seek(0)
+            raise ModelError(f"the SageMaker SDK ended without an answer: {self._said.read().strip()[-2000:]}")
+
+    def end(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+
+
+_PROCESSES: dict[frozenset[tuple[str, str]], _Process] = {}
+_STARTING = threading.Lock()
+
+
+def ask(environment: Mapping[str, str], *question: str) -> Any:
+    """What the SDK answers in this environment: the first time after some seconds, then at once.
+
+    Parameters
+    ----------
+    environment : mapping
+        Says which target the SDK reads from.
+    *question : str
+        A name in :data:`helpers.model.jumpstart_lookup.QUESTIONS` and its arguments.
+
+    Raises
+    ------
+    RefusedError
+        The SDK answered with an error.
+    ModelError
+        It did not answer.
+    """
+    key = frozenset(environment.items())
+    with _STARTING:
+        process = _PROCESSES.get(key)
+        if process is None or not process.runs:
+            process = _PROCESSES[key] = _Process(environment)
+    answer = process.ask(question)
+    if "error" in answer:
+        raise RefusedError(answer["error"], answer["message"])
+    return answer["answer"]
