@@ -1,4 +1,4 @@
-"""Lambda bundles without Docker: a function's package beside its pinned requirements.
+"""Lambda bundles without Docker: a function's package beside ``shared`` and its pinned requirements.
 
 A bundle is made for one interpreter: Lambda's on AWS, this one on the local target, where functions run in the
 host's Python and compiled packages such as Pillow must match it. Installed requirements are cached under a hash of
@@ -28,6 +28,9 @@ from infra.installer import install, pinned
 LAMBDA_PYTHON = "3.12"
 RECIPE = "1"
 """Part of every hash; raise it when a change of this module changes what a bundle holds."""
+
+SHARED = "shared"
+"""The package that every function may import: it is beside theirs in ``lambdas/``, and in every bundle."""
 
 # What an installer writes about itself (paths, times, hashes of scripts that we drop), and what only tests need.
 _BOOKKEEPING = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", ".lock"}
@@ -69,12 +72,18 @@ def _sources(folder: Path) -> Iterator[Path]:
             yield path
 
 
+def _travelling(folder: Path) -> Iterator[Path]:
+    """The files of a function's package, and of the shared one where there is one."""
+    yield from _sources(folder)
+    yield from _sources(folder.parent / SHARED)
+
+
 def bundle_hash(folder: Path, interpreter: Interpreter) -> str:
     """SHA-256 over all that decides a bundle: names and contents of its sources, requirements and interpreter."""
     digest = hashlib.sha256(f"{RECIPE}\0{folder.name}\0{interpreter.python}\0{interpreter.platform}\0".encode())
-    for path in _sources(folder):
+    for path in _travelling(folder):
         content = path.read_bytes()
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode() + content)
+        digest.update(f"{path.relative_to(folder.parent).as_posix()}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
 
 
@@ -84,27 +93,28 @@ def bundle(folder: Path, interpreter: Interpreter, cache: Path, output: Path) ->
     Parameters
     ----------
     folder : Path
-        A Python package with a ``requirements.txt`` that pins every distribution as ``name==version``.
+        A Python package with a ``requirements.txt`` that pins every distribution as ``name==version``. A package
+        ``shared`` beside it travels too; what that one imports must be among these requirements.
     interpreter : Interpreter
         What the bundle must run in.
     cache : Path
         Where installed requirements are kept.
     output : Path
-        The folder that gets the package and its requirements side by side.
+        The folder that gets the packages and the requirements side by side.
 
     Raises
     ------
     BundlingError
-        The folder is no package, a requirement is not pinned, or it cannot be installed.
+        The folder is not a package, a requirement is not pinned, or it cannot be installed.
     """
     requirements = folder / "requirements.txt"
     if not (folder / "__init__.py").is_file() or not requirements.is_file():
         raise BundlingError(f"{folder}: a Lambda package needs __init__.py and requirements.txt.")
     if pinned(requirements):
         shutil.copytree(installed(requirements, interpreter, cache), output, dirs_exist_ok=True)
-    for path in _sources(folder):
+    for path in _travelling(folder):
         if path != requirements:
-            target = output / folder.name / path.relative_to(folder)
+            target = output / path.relative_to(folder.parent)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
     _same_modes(output)

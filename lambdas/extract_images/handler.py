@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
+from shared import settings
+from shared.each_record import each_record
 
-from extract_images import notification, response, results, settings
-from extract_images.exceptions import RecordsFailedError
+from extract_images import notification, response, results
 from extract_images.storage import ImageStorage
 
 if TYPE_CHECKING:
@@ -28,28 +29,12 @@ def _storage() -> ImageStorage:
 @logger.inject_lambda_context
 @metrics.log_metrics(capture_cold_start_metric=True)
 def handler(event: dict[str, Any], context: "LambdaContext") -> None:
-    """Extract the pictures of every record of the event.
-
-    Raises
-    ------
-    RecordsFailedError
-        Names each record that came to nothing, after all had their turn. AWS then retries, and dead-letters at last.
-    """
-    failures: list[str] = []
-    records = notification.records(event)
-    for index, record in enumerate(records):
-        try:
-            _extract(record)
-        except Exception as error:  # one bad record must not cost the others; all are raised below
-            logger.exception("no pictures from record", record=index)
-            failures.append(f"record {index}: {type(error).__name__}: {error}")
-    if failures:
-        metrics.add_metric("RecordsFailed", MetricUnit.Count, len(failures))
-        raise RecordsFailedError(f"no pictures from {len(failures)} of {len(records)} records: " + "; ".join(failures))
+    """Extract the pictures of every record of the event; raises `RecordsFailedError` for those without pictures."""
+    each_record(event, _extract, failed="no pictures from {}", logger=logger, metrics=metrics)
 
 
-def _extract(record: object) -> None:
-    completed = notification.parse(notification.message_of(record))
+def _extract(message: str) -> None:
+    completed = notification.parse(message)
     completed.require_bucket(settings.load().bucket_name)
     # The whole response is read and found good before the first object is written.
     answer = response.read(_storage().response(completed.output_key), completed.content_type)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from shared.names import IMAGES
+
 from extract_images.limits import MAX_TEXT, MAX_WARNINGS
 from extract_images.notification import Notification
 from extract_images.png import png, text_chunk
@@ -72,7 +74,7 @@ def objects(response: Response, request: Request, notification: Notification) ->
     """
     prompt = _prompt_in(response.fields) or request.prompt
     texts = _texts(prompt, request.parameters, notification.inference_id)
-    folder = f"images/{notification.inference_id}"
+    folder = f"{IMAGES}/{notification.inference_id}"
     entries = []
     for number, image in enumerate(response.images):
         body = png(image, texts)

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from shared.exceptions import StorageError
+from shared.names import REQUESTS
 
-from extract_images.exceptions import StorageError
 from extract_images.limits import MAX_REQUEST_BYTES
 from extract_images.results import StoredObject
 
@@ -40,7 +41,7 @@ class ImageStorage:
 
     def request(self, inference_id: str) -> bytes | None:
         """Return `requests/<inference id>.json`, or None when it is not there or too long to be a request."""
-        key = f"requests/{inference_id}.json"
+        key = f"{REQUESTS}/{inference_id}.json"
         try:
             body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
             with body:
@@ -54,7 +55,7 @@ class ImageStorage:
         return content if len(content) <= MAX_REQUEST_BYTES else None
 
     def put(self, item: StoredObject) -> None:
-        """Write one object, over what may lie there; raises `StorageError`."""
+        """Write one object, over what may be there; raises `StorageError`."""
         try:
             self._client.put_object(Bucket=self._bucket, Key=item.key, Body=item.body, ContentType=item.content_type)
         except (BotoCoreError, ClientError) as error:

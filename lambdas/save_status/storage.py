@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from shared.exceptions import StorageError
 
 from save_status.core import StatusObject, supersedes
-from save_status.exceptions import StorageError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

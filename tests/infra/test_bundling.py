@@ -78,6 +78,27 @@ def test_a_bundle_is_the_package_beside_its_requirements(package, installs, tmp_
     }
 
 
+def test_what_functions_share_is_in_each_bundle(package, installs, tmp_path):
+    shared = package.parent / "shared"
+    (shared / "__pycache__").mkdir(parents=True)
+    for name in ("__init__.py", "names.py", "__pycache__/names.cpython-312.pyc"):
+        (shared / name).write_text("STATUS = 'status'\n")
+    bundle(package, X86, tmp_path / "cache", tmp_path / "out")
+    made = content(tmp_path / "out")
+    assert {name for name in made if name.startswith("shared/")} == {"shared/__init__.py", "shared/names.py"}
+    assert made["shared/names.py"] == (b"STATUS = 'status'\n", 0o644)
+
+
+def test_the_hash_covers_what_functions_share(package):
+    shared = package.parent / "shared"
+    shared.mkdir()
+    seen = {bundle_hash(package, X86)}
+    for text in ("", "STATUS = 'status'\n", "STATUS = 'state'\n"):
+        (shared / "names.py").write_text(text)
+        seen.add(bundle_hash(package, X86))
+    assert len(seen) == 4
+
+
 def test_two_installations_give_the_same_bytes_and_modes(package, installs, tmp_path):
     for number in (1, 2):
         (package / "__pycache__").mkdir(exist_ok=True)
@@ -156,7 +177,7 @@ def test_an_open_requirement_is_refused_with_its_line(package, line, tmp_path):
         bundle(package, X86, tmp_path / "cache", tmp_path / "out")
 
 
-def test_a_folder_that_is_no_package_is_refused(tmp_path):
+def test_a_folder_that_is_not_a_package_is_refused(tmp_path):
     with pytest.raises(BundlingError, match=r"needs __init__\.py and requirements\.txt"):
         bundle(tmp_path, X86, tmp_path / "cache", tmp_path / "out")
 

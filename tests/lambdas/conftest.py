@@ -78,7 +78,7 @@ def imported(aws, monkeypatch):
 
     def fresh(name):
         monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", name)
-        for module in [module for module in sys.modules if module.split(".")[0] == name]:
+        for module in [module for module in sys.modules if module.split(".")[0] in (name, "shared")]:
             monkeypatch.delitem(sys.modules, module)
         # Powertools keeps one logger a service name, with the standard output of its first test.
         logging.Logger.manager.loggerDict.pop(name, None)

@@ -4,7 +4,8 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
-from extract_images import exceptions, storage
+from extract_images import storage
+from shared import exceptions
 
 from tests.lambdas.pictures import pixels
 

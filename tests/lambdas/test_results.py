@@ -6,8 +6,9 @@ import io
 import json
 
 import pytest
-from extract_images import exceptions, notification, response, results, settings
+from extract_images import notification, response, results
 from PIL import Image
+from shared import exceptions
 
 DOCUMENT = {"generated_images": [[[[1, 2, 3], [4, 5, 6]]], [[[7, 8, 9]]]], "prompt": "a red ring"}
 SOURCE = "s3://workshop-bucket/output/0b1f8d7a-6c1e-4f0e-9a43-0d9b54f2a111.out"
@@ -193,8 +194,3 @@ def test_another_notification_is_refused(name, changes, error, reason, events):
 def test_another_message_is_refused(message):
     with pytest.raises(exceptions.MalformedNotificationError, match=r"not JSON|not a JSON object"):
         notification.parse(message)
-
-
-def test_settings_name_the_missing_variable():
-    with pytest.raises(exceptions.SettingsError, match="BUCKET_NAME is missing"):
-        settings.Settings.from_environment({})

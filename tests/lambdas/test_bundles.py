@@ -1,4 +1,4 @@
-"""What holds for each function's bundle, and for the little that stands in both."""
+"""What holds for each function's bundle: whole in itself, and nothing in it that it does not need."""
 
 import ast
 import re
@@ -7,14 +7,10 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-import extract_images.notification as extracting
 import pytest
-import save_status.core as saving
-from extract_images.exceptions import ExtractImagesError
-from save_status.exceptions import SaveStatusError
+import shared
 
-LAMBDAS = Path(extracting.__file__).parents[1]
-ERRORS = (SaveStatusError, ExtractImagesError)
+LAMBDAS = Path(shared.__file__).parents[1]
 FUNCTIONS = ["save_status", "extract_images"]
 # In every Python runtime of AWS Lambda: https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
 RUNTIME = ["boto3", "botocore", "s3transfer", "python-dateutil", "six", "urllib3", "jmespath"]
@@ -58,11 +54,11 @@ def test_pins_are_the_versions_tested_here(function):
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_import_is_declared(function):
     """Also those inside of functions, which importing the handler does not reach."""
-    provided = {"boto3", "botocore", function}
+    provided = {"boto3", "botocore", function, "shared"}
     for package, distributions in metadata.packages_distributions().items():
         if {name.lower().replace("_", "-") for name in distributions} & set(names(function)):
             provided.add(package)
-    for path in (LAMBDAS / function).glob("**/*.py"):
+    for path in [*(LAMBDAS / function).glob("**/*.py"), *(LAMBDAS / "shared").glob("**/*.py")]:
         tree = ast.parse(path.read_text())
         typing_only = {
             node
@@ -86,7 +82,8 @@ def test_the_bundle_works_in_an_isolated_interpreter(function, tmp_path):
     bundle, runtime = tmp_path / "bundle", tmp_path / "runtime"
     bundle.mkdir()
     runtime.mkdir()
-    (bundle / function).symlink_to(LAMBDAS / function)
+    for package in (function, "shared"):
+        (bundle / package).symlink_to(LAMBDAS / package)
     link(names(function), bundle)
     link(RUNTIME, runtime)
     program = f"""
@@ -114,30 +111,9 @@ except Exception as error:
     assert "refused" in done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("value", ["a", "A.b_c-9", "", ".", "..", "a/b", "x" * 64, "x" * 65, "é", "a\n", None, 5])
-def test_both_functions_take_the_same_ids(value):
-    verdicts = []
-    for function in (saving, extracting):
-        try:
-            verdicts.append(function.checked_inference_id(value))
-        except ERRORS as error:
-            verdicts.append(f"{type(error).__name__}: {error}")
-    assert verdicts[0] == verdicts[1]
-
-
-@pytest.mark.parametrize("event", [{}, {"Records": []}, {"Records": [{}]}, {"Records": [{"EventSource": "aws:sns"}]}])
-def test_both_functions_take_the_same_events(event):
-    verdicts = []
-    for function in (saving, extracting):
-        try:
-            verdicts.append(function.message_of(function.records(event)[0]))
-        except ERRORS as error:
-            verdicts.append(type(error).__name__)
-    assert verdicts[0] == verdicts[1]
-
-
-@pytest.mark.parametrize("name", ["completed", "failed"])
-def test_both_functions_read_the_documented_events(name, events):
-    event = events.load(name)
-    for function in (saving, extracting):
-        assert function.message_of(function.records(event)[0]) == events.message(event)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_imports_nothing_of_the_other(function):
+    (other,) = set(FUNCTIONS) - {function}
+    for folder in (function, "shared"):
+        for path in (LAMBDAS / folder).glob("**/*.py"):
+            assert not re.search(rf"^\s*(from|import) {other}\b", path.read_text(), re.MULTILINE), path

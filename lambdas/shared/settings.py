@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from save_status.exceptions import SettingsError
+from shared.exceptions import SettingsError
 
 
 @dataclass(frozen=True)
