@@ -2,10 +2,8 @@
 
 Three groups of modules, so that an endpoint needs only the first:
 
-- inference (onnxruntime, numpy, Pillow): ``prompt``, ``schedule``, ``sample``, ``upscale``, ``request``, ``inference``
+- inference (onnxruntime, numpy, Pillow): ``inference``, ``request``, ``response``, ``sample``, ``upscale``,
+  ``schedule``, ``prompt``, ``palette``, ``pictures``
 - packaging (standard library): ``bundle``
-- pictures (Pillow): ``palette``, ``shapes``, ``landscapes``, ``canvas``, ``things``, ``painting``, ``styles``,
-  ``drawing``
-- training (torch): ``config``, ``model``, ``optimize``, ``train``, ``distill``, ``upsampler``, ``export``
-- measuring: ``questions``, ``judge``, ``score``, ``sharpness``, ``curves``, ``sheet``
+- training (torch), and the pictures and measures that it needs (numpy, Pillow): ``training``
 """

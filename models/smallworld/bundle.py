@@ -66,18 +66,18 @@ MODELS = (BASE, TURBO)
 
 
 class BundleError(Exception):
-    """A file that belongs into the bundle is missing."""
+    """A file that belongs in the bundle is missing."""
 
 
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise BundleError(f"{path} is missing; weights are written by `make train` and `make export`") from None
+        raise BundleError(f"{path} is missing; weights are written by `make train`") from None
 
 
 def model_files(model: Model = BASE) -> dict[str, bytes]:
-    """The files of the model artifact: weights and ``config.json``."""
+    """The files of the model artifact, weights and ``config.json``; a :class:`BundleError` when one is missing."""
     told = {"model_id": model.id, "title": model.title, "variant": model.variant, "version": MODEL_VERSION}
     config = {**json.loads(_read(WEIGHTS / "training.json")), **told}
     files = {name: _read(WEIGHTS / name) for name in model.files}

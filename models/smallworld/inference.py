@@ -1,7 +1,7 @@
 """SageMaker's handlers for Small World: ``model_fn``, ``input_fn``, ``predict_fn``, ``output_fn``.
 
 Contract: https://sagemaker.readthedocs.io/en/stable/frameworks/pytorch/using_pytorch.html#serve-a-pytorch-model.
-Request and response are those of JumpStart's Stable Diffusion text-to-image models. ``config.json`` beside the weights
+Request and response are those of JumpStart's Stable Diffusion text-to-image models. ``config.json`` next to the weights
 says which variant they are: "base", or "turbo" with always four steps.
 """
 
@@ -13,7 +13,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-# Absolute, because in a bundle this file is code/inference.py and the package lies beside it.
+# Absolute, because in a bundle this file is code/inference.py and the package is next to it.
 from smallworld import response
 from smallworld.request import Request, RequestError, for_turbo, read_json, read_text
 from smallworld.sample import SmallWorld
@@ -48,12 +48,20 @@ def _variant(folder: Path) -> str:
     path = folder / "config.json"
     variant = json.loads(path.read_bytes()).get("variant")
     if variant not in VARIANTS:
-        raise ValueError(f"{path}: variant is {variant!r}; allowed are {' and '.join(VARIANTS)}")
+        raise ValueError(f"{path}: variant is {variant!r}; it must be {' or '.join(VARIANTS)}")
     return str(variant)
 
 
 def model_fn(model_dir: str) -> Endpoint:
-    """Load the model from the unpacked ``model.tar.gz``."""
+    """Load the model from the unpacked ``model.tar.gz``.
+
+    Raises
+    ------
+    FileNotFoundError
+        When a file of the weights is missing.
+    ValueError
+        When ``config.json`` names a variant that this code does not know.
+    """
     # The one variable of the container that matters here; SageMaker sets it from the model's environment.
     largest = int(os.environ.get("MMS_MAX_RESPONSE_SIZE") or DEFAULT_MAX_RESPONSE)
     folder = Path(model_dir)
@@ -68,13 +76,19 @@ def _media_type(header: str | None) -> str:
 
 
 def input_fn(request_body: str | bytes, content_type: str = JSON_TYPE) -> Request:
-    """Read and check a request."""
+    """Read and check a request.
+
+    Raises
+    ------
+    RequestError
+        When its type or what it asks for is not one that this model takes.
+    """
     kind = _media_type(content_type)
     if kind == JSON_TYPE:
         return read_json(request_body)
     if kind == TEXT_TYPE:
         return read_text(request_body)
-    message = f"ContentType is {content_type!r}; allowed are {JSON_TYPE} and {TEXT_TYPE}"
+    message = f"ContentType is {content_type!r}; it must be {JSON_TYPE} or {TEXT_TYPE}"
     raise RequestError(message, 415, "Unsupported Media Type")
 
 
@@ -102,10 +116,16 @@ def predict_fn(data: Request, model: Endpoint) -> Prediction:
 
 
 def output_fn(prediction: Prediction, accept: str | None = JSON_TYPE) -> bytes:
-    """Write the response in the form that was accepted."""
+    """Write the response in the form that was accepted.
+
+    Raises
+    ------
+    RequestError
+        When that form is not one of ours, or the response would be too large.
+    """
     kind = _media_type(accept)
     if kind not in ("", "*/*", "application/*", JSON_TYPE, JPEG_TYPE):
-        message = f"Accept is {accept!r}; allowed are {JSON_TYPE} and {JPEG_TYPE}"
+        message = f"Accept is {accept!r}; it must be {JSON_TYPE} or {JPEG_TYPE}"
         raise RequestError(message, 406, "Not Acceptable")
     request = prediction.request
     return response.body(

@@ -1,6 +1,6 @@
 """Pictures that come with a request, as JumpStart's inpainting and image-to-image models take them: base64 of a file.
 
-Nothing is decoded before its header has told its size.
+Nothing is decoded before its header has shown how large it is.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ def picture(value: object) -> NDArray[np.uint8]:
     Raises
     ------
     PictureError
-        It is no base64, no PNG or JPEG, damaged, or too large.
+        It is not base64, neither PNG nor JPEG, damaged, or too large.
     """
     return np.asarray(_decoded(value), np.uint8)
 
 
 def mask(value: object) -> NDArray[np.bool_]:
-    """Decode a mask: what is white (or transparent) is to be painted anew, what is black stays.
+    """Decode a mask: what is white (or transparent) is painted again, what is black stays.
 
     Returns
     -------
@@ -67,33 +67,33 @@ def mask(value: object) -> NDArray[np.bool_]:
 
 def _decoded(value: object) -> Image.Image:
     if not isinstance(value, str):
-        raise PictureError(f"is no string; allowed is {ALLOWED}")
+        raise PictureError(f"is not a string; it must be {ALLOWED}")
     if len(value) > (MOST_BYTES + 2) // 3 * 4:
-        raise PictureError(f"has {len(value):,} characters; allowed is {ALLOWED}")
+        raise PictureError(f"has {len(value):,} characters; it must be {ALLOWED}")
     try:
         file = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise PictureError(f"is not base64 ({error}); allowed is {ALLOWED}") from None
+        raise PictureError(f"is not base64 ({error}); it must be {ALLOWED}") from None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is stricter
             image = Image.open(io.BytesIO(file), formats=("PNG", "JPEG"))
             if image.width * image.height > MOST_PIXELS:
-                raise PictureError(f"has {image.width} x {image.height} pixels; allowed is {ALLOWED}")
+                raise PictureError(f"has {image.width} x {image.height} pixels; it must be {ALLOWED}")
             image.load()
             return _upright_rgb(image)
     except PictureError:
         raise
     except Image.DecompressionBombError:
-        raise PictureError(f"has too many pixels; allowed is {ALLOWED}") from None
+        raise PictureError(f"has too many pixels; it must be {ALLOWED}") from None
     except Exception as error:  # noqa: BLE001 - Pillow names no closed set of exceptions for a damaged file
-        raise PictureError(f"is not a whole picture ({error}); allowed is {ALLOWED}") from None
+        raise PictureError(f"is not a whole picture ({error}); it must be {ALLOWED}") from None
 
 
 def _upright_rgb(image: Image.Image) -> Image.Image:
     if image.mode in _DEEP_MODES:
         raise PictureError(
-            f"has more than 8 bits a channel (mode {image.mode}); allowed is {ALLOWED}, 8 bits a channel"
+            f"has more than 8 bits a channel (mode {image.mode}); it must be {ALLOWED}, 8 bits a channel"
         )
     upright = ImageOps.exif_transpose(image)
     if not upright.has_transparency_data:

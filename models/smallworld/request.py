@@ -68,7 +68,7 @@ DEFAULT = Drawing()
 
 
 class RequestError(BaseInferenceToolkitError):  # type: ignore[misc]  # the toolkit has no types
-    """The request cannot be answered, through its own fault; the message says what to change."""
+    """The request cannot be answered as it is; the message says what to change."""
 
     def __init__(self, message: str, status_code: int = 400, phrase: str = "Bad Request") -> None:
         super().__init__(status_code, message, phrase)
@@ -102,7 +102,7 @@ def shown(value: object) -> str:
 
 
 def _refuse(name: str, value: object, allowed: str) -> RequestError:
-    return RequestError(f"{name} is {shown(value)}; allowed is {allowed}")
+    return RequestError(f"{name} is {shown(value)}; it must be {allowed}")
 
 
 def _integer(fields: dict[str, Any], name: str, default: int, least: int, most: int, step: int = 1) -> int:
@@ -130,7 +130,7 @@ def _pictures(fields: dict[str, Any]) -> tuple[NDArray[np.uint8] | None, NDArray
     image, mask = fields.get("image"), fields.get("mask_image")
     if image is None:
         if mask is not None:
-            raise RequestError("mask_image is there and image is not; send the picture that the mask belongs to")
+            raise RequestError("mask_image is given and image is not; send the picture that the mask belongs to")
         return None, None
     name = "image"
     try:
@@ -143,7 +143,7 @@ def _pictures(fields: dict[str, Any]) -> tuple[NDArray[np.uint8] | None, NDArray
         raise RequestError(f"{name} {error}") from None
     if anew.shape != array.shape[:2]:
         sizes = [f"{shape[1]} x {shape[0]}" for shape in (anew.shape, array.shape)]
-        raise RequestError(f"mask_image has {sizes[0]} pixels and image {sizes[1]}; allowed is a mask of the same size")
+        raise RequestError(f"mask_image has {sizes[0]} pixels and image {sizes[1]}; they must have the same size")
     return array, anew
 
 
@@ -193,7 +193,7 @@ def check(fields: dict[str, Any]) -> Request:
     Raises
     ------
     RequestError
-        Names the first bad field, its value, and what is allowed.
+        Names the first bad field, its value, and what it must be.
     """
     unknown = sorted(set(fields) - FIELDS)
     warnings = (
@@ -229,8 +229,8 @@ def check(fields: dict[str, Any]) -> Request:
 def for_turbo(request: Request) -> Request:
     """The request as turbo's weights can answer it: four steps, guidance part of the weights, no negative prompt.
 
-    Whatever else was asked for is ignored, and named in the log and in the request's ``warnings``; it is no error, so
-    that one request can be sent to either model.
+    What else was asked for is ignored, and named in the log and in the request's ``warnings``. It is not an error, so
+    one request can be sent to either model.
     """
     warnings = []
     if "num_inference_steps" in request.given and request.drawings[0].steps != TURBO_STEPS:
@@ -248,7 +248,7 @@ def for_turbo(request: Request) -> Request:
 
 
 def read_json(body: str | bytes) -> Request:
-    """Read and check a body of ``application/json``."""
+    """Read and check a body of ``application/json``; a :class:`RequestError` says what is wrong with it."""
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -259,7 +259,7 @@ def read_json(body: str | bytes) -> Request:
 
 
 def read_text(body: str | bytes) -> Request:
-    """Read a body of ``application/x-text``: the prompt and nothing else."""
+    """Read a body of ``application/x-text``, a bare prompt; a :class:`RequestError` if it is not UTF-8 text."""
     try:
         prompt = body if isinstance(body, str) else bytes(body).decode("utf-8")
     except UnicodeDecodeError as error:

@@ -95,7 +95,7 @@ def body(
     answer = b"{" + images + b', "prompt": ' + json.dumps(prompt).encode() + said + b"}"
     if len(answer) > largest:
         raise RequestError(
-            f"the response has {len(answer):,} bytes; allowed are {largest:,} (MMS_MAX_RESPONSE_SIZE): ask for fewer "
+            f"the response has {len(answer):,} bytes; it may have {largest:,} (MMS_MAX_RESPONSE_SIZE): ask for fewer "
             "or smaller images"
         )
     return answer

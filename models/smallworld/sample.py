@@ -37,7 +37,7 @@ class Drawing:
     image : numpy.ndarray, optional
         ``uint8``, shape ``(H, W, 3)``: the picture to start from.
     mask : numpy.ndarray, optional
-        ``bool``, the shape of ``image`` without channels: what is painted anew; the rest stays.
+        ``bool``, the shape of ``image`` without channels: what is painted again; the rest stays.
     strength : float
         How far the picture may go from ``image``: 0 not at all, 1 as far as without it.
     """
@@ -54,7 +54,7 @@ class Drawing:
 
 
 def aspect(width: int, height: int) -> float:
-    """The logarithm of width by height as the model is told it, at most of 2:1."""
+    """The logarithm of width by height, as the model takes it: at most that of 2:1."""
     limit = math.log(MOST_ASPECT)
     return max(-limit, min(limit, math.log(width / height)))
 

@@ -1,8 +1,8 @@
 """From the base picture to the size that was asked for: onnxruntime, numpy and Pillow, nothing else.
 
-The base picture is square, whatever the aspect ratio of the picture it stands for. A network (`upsampler.py` trains it)
-doubles it until both sides are long enough; the result is then averaged down to the exact size, which stretches it to
-its aspect ratio. Nothing is rounded to bytes in between.
+The base picture is square, whatever the aspect ratio of the picture it stands for. A network (trained
+by `training/upsampler.py`) doubles it until both sides are long enough; the result is then averaged down to the exact
+size, which stretches it to its aspect ratio. Nothing is rounded to bytes in between.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def session(path: Path, writer: str) -> ort.InferenceSession:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; `{writer}` writes it")
     options = ort.SessionOptions()
-    # One thread a session: the sums then always have the same order, and pictures run beside each other instead.
+    # One thread a session: the sums then always have the same order, and pictures are made in parallel instead.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -71,7 +71,7 @@ class Upscaler:
             ``uint8``, shape ``(64, 64, 3)``: a picture of any aspect ratio, squeezed into a square.
         width, height : int
             The size wanted, in pixels. A size no larger than the base is averaged down; beyond 1:2 or 2:1 the picture
-            is made at that aspect ratio, and what lies outside is cut off evenly.
+            is made at that aspect ratio, and what is outside is cut off evenly.
         soft : bool
             Only interpolate: for watercolours, whose edges the network would make crisp.
 

@@ -26,7 +26,7 @@ class TrainConfig:
     decay_steps: int = 1365  # at the end, the learning rate falls to a fiftieth
     warmup_steps: int = 150
     batch: int = 1024
-    fresh: int = 256  # of a batch's size, how many pictures are drawn anew at each step: each is used four times
+    fresh: int = 256  # of a batch's size, how many new pictures are drawn at each step: each is used four times
     pool: int = 256  # steps that a picture stays in the pool from which batches are taken
     head_start: int = 32  # pools' worth of ``fresh`` drawn before the first step
     seed: int = 1

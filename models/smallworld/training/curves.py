@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .command import parser
 from .score import CURVES, GUIDANCE, STEPS
 
 # Okabe and Ito's palette, told apart by colour-blind readers; yellow is left out: it is too pale for a line.
@@ -114,12 +114,14 @@ def losses(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line: ``python -m smallworld.training.curves``."""
-    parser = argparse.ArgumentParser(prog="python -m smallworld.training.curves", description=__doc__)
-    parser.add_argument("--numbers", type=Path, default=CURVES, help="what score --curves wrote (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=CURVES.with_suffix(".png"), help="(default: %(default)s)")
+    command = parser("curves", __doc__)
+    command.add_argument(
+        "--numbers", type=Path, default=CURVES, help="what score --curves wrote (default: %(default)s)"
+    )
+    command.add_argument("--out", type=Path, default=CURVES.with_suffix(".png"), help="(default: %(default)s)")
     log = CURVES.with_name("training.jsonl")
-    parser.add_argument("--log", type=Path, default=log, help="what training wrote (default: %(default)s)")
-    options = parser.parse_args(arguments)
+    command.add_argument("--log", type=Path, default=log, help="what training wrote (default: %(default)s)")
+    options = command.parse_args(arguments)
     # No date or version in the file: the same numbers give the same bytes.
     same: Any = {"dpi": DPI, "metadata": {"Software": None}}
     figure(json.loads(options.numbers.read_text())).savefig(options.out, **same)

@@ -5,20 +5,17 @@ smaller steps, would have gone from the same place, and learns the clean picture
 
     x_t' = teacher(x_t),   x_hat* = x_t - t (x_t - x_t') / (t - t'),   loss = |x_hat(x_t, t, text) - x_hat*|^2 / t^2
 
-Following the student's own path means that it learns to mend its own mistakes. Only captions are needed, no pictures.
-The text encoder stays the teacher's, so that both models share one file.
+On its own path the student learns to correct its own mistakes. Only captions are needed, no pictures. The text
+encoder stays the teacher's, so that both models share one file.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import itertools
-import json
-import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -27,12 +24,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from smallworld.prompt import read, tokenize
 from smallworld.schedule import BASE, TURBO_STEPS, times
-from . import drawing
+
+from .command import add_run_options, add_settings, configured, log, parser, processors, say, stopping
 from .config import DistillConfig, ModelConfig
+from .generator import drawing
+from .measure.questions import held_out
 from .model import build
-from .optimize import Schedule, follow, optimizers
-from .questions import held_out
-from .train import FOLDER, stopping
+from .optimize import Schedule, device, follow, optimizers
 
 
 class Captions(Dataset[tuple[Tensor, Tensor]]):
@@ -147,50 +145,57 @@ def teacher_weights(checkpoint: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
     return ModelConfig(**state["model_config"]), state["average"]
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Command line: the second stage of ``make train``."""
-    parser = argparse.ArgumentParser(prog="python -m smallworld.training.distill", description=__doc__.split("\n")[0])
-    defaults = DistillConfig()
-    parser.add_argument(
-        "--updates", type=int, default=defaults.updates, help="length of the run (default: %(default)s)"
-    )
-    parser.add_argument("--decay-updates", type=int, default=defaults.decay_updates)
-    parser.add_argument("--batch", type=int, default=defaults.batch)
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="checkpoints and log (default: %(default)s)")
-    parser.add_argument("--restart", action="store_true", help="begin anew instead of resuming turbo.pt")
-    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) // 2))
-    parser.add_argument("--log-every", type=int, default=20)
-    parser.add_argument("--save-every", type=int, default=200)
-    options = parser.parse_args(arguments)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-    changed = {name: getattr(options, name) for name in ("updates", "decay_updates", "batch")}
-    model_config, weights = teacher_weights(options.folder / "checkpoint.pt")
-    run = Distillation(dataclasses.replace(defaults, **changed), model_config, weights, device)
-    checkpoint = options.folder / "turbo.pt"
-    if checkpoint.exists() and not options.restart:
-        run.load(checkpoint)
-    say: Callable[[str], None] = lambda text: print(text, flush=True)  # noqa: E731, T201 - progress
-    captions = Captions(run.config.seed, run.config.batch)
-    order = range(run.update, run.config.updates)
-    loader = DataLoader(captions, batch_size=None, sampler=order, num_workers=options.workers, prefetch_factor=4)
-    stop, recent, clock = stopping(), [], time.monotonic()
-    for ids, aspects in loader:
-        recent.append(run.advance(ids.to(device), aspects.to(device)))
-        if run.update % options.log_every == 0:
+def distill(
+    run: Distillation, captions: Iterable[tuple[Tensor, Tensor]], folder: Path, *, log_every: int, save_every: int
+) -> None:
+    """Distil until the captions end; an interrupt saves a checkpoint and ends.
+
+    Parameters
+    ----------
+    run : Distillation
+        Fresh, or loaded from a checkpoint.
+    captions : iterable
+        Token ids and aspects of one update after another.
+    folder : Path
+        Holds ``turbo.pt`` and ``turbo.jsonl``.
+    log_every, save_every : int
+        After how many updates a line is logged and the checkpoint written.
+    """
+    checkpoint = folder / "turbo.pt"
+    stop, clock = stopping(), time.monotonic()
+    recent: list[Tensor] = []
+    for ids, aspects in captions:
+        recent.append(run.advance(ids.to(run.device), aspects.to(run.device)))
+        if run.update % log_every == 0:
             loss, seconds = float(torch.stack(recent).mean()), time.monotonic() - clock
-            with (options.folder / "turbo.jsonl").open("a") as log:
-                log.write(
-                    json.dumps({"update": run.update, "loss": round(loss, 5), "seconds": round(seconds, 1)}) + "\n"
-                )
+            log(folder / "turbo.jsonl", {"update": run.update, "loss": round(loss, 5), "seconds": round(seconds, 1)})
             say(f"update {run.update}/{run.config.updates}  loss {loss:.5f}  {seconds / len(recent):.2f} s each")
             recent, clock = [], time.monotonic()
-        if run.update % options.save_every == 0:
+        if run.update % save_every == 0:
             run.save(checkpoint)
         if stop():
             break
     run.save(checkpoint)
     say(f"{'stopped' if stop() else 'finished'} at update {run.update}: {checkpoint}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line: the second stage of ``make train``."""
+    command, defaults = parser("distill", __doc__), DistillConfig()
+    helps = {"updates": "length of the run", "decay_updates": "of these, the last ones at a falling rate"}
+    add_settings(command, defaults, {**helps, "batch": "captions an update"})
+    add_run_options(command, "turbo.pt", workers=max(1, processors() // 2), log_every=20, save_every=200)
+    options = command.parse_args(arguments)
+    where = device()
+    model_config, weights = teacher_weights(options.folder / "checkpoint.pt")
+    run = Distillation(configured(defaults, options), model_config, weights, where)
+    checkpoint = options.folder / "turbo.pt"
+    if checkpoint.exists() and not options.restart:
+        run.load(checkpoint)
+    captions = Captions(run.config.seed, run.config.batch)
+    order = range(run.update, run.config.updates)
+    loader = DataLoader(captions, batch_size=None, sampler=order, num_workers=options.workers, prefetch_factor=4)
+    distill(run, loader, options.folder, log_every=options.log_every, save_every=options.save_every)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import torch.nn.functional as F  # noqa: N812 - the name that everyone uses
 from torch import Tensor, nn
 
 from smallworld.prompt import MAX_TOKENS, VOCABULARY_SIZE
+
 from .config import ModelConfig
 
 

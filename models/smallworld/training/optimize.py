@@ -1,4 +1,4 @@
-"""The optimiser of both training stages: Muon for matrices, AdamW for the rest."""
+"""How both training stages optimise: where, with what (Muon for matrices, AdamW for the rest), and how fast."""
 
 from __future__ import annotations
 
@@ -84,6 +84,12 @@ class Schedule:
         for optimizer, rates in zip(self.optimizers, self.full, strict=True):
             for group, full in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = full * self.share(step)
+
+
+def device() -> torch.device:
+    """The GPU if there is one, with its faster products of 32-bit floats; otherwise the processor."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @torch.no_grad()

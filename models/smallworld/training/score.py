@@ -24,11 +24,13 @@ import numpy as np
 from smallworld.bundle import WEIGHTS
 from smallworld.sample import Drawing, SmallWorld
 from smallworld.schedule import TURBO_STEPS
-from .drawing import draw
-from .judge import MEASURES, Picture, judge, landscape_judge
-from .landscapes import Landscape, elements
-from .questions import SCORED, SEED, Question, Scene, questions
-from .sharpness import sharpness
+
+from .command import parser, say
+from .generator.drawing import draw
+from .generator.landscapes import Landscape, elements
+from .measure.judge import MEASURES, Picture, judge, landscape_judge
+from .measure.questions import SCORED, SEED, Question, Scene, questions
+from .measure.sharpness import sharpness
 
 SIZE = 128  # pixels; the endpoint's usual size
 STEPS, GUIDANCE = 25, 4.0  # what the targets are about
@@ -224,21 +226,23 @@ def _write(path: Path, result: Mapping[str, Any]) -> None:
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m smallworld.training.score", description=__doc__.split("\n")[0])
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the ONNX files (default: %(default)s)")
-    parser.add_argument(
+    command = parser("score", __doc__)
+    command.add_argument(
+        "--weights", type=Path, default=WEIGHTS, help="folder of the ONNX files (default: %(default)s)"
+    )
+    command.add_argument(
         "--prompts", type=int, help=f"how many; only the first {SCORED} are held out of training (default: {SCORED}, "
         f"for curves {CURVE_PROMPTS})",
     )  # fmt: skip
-    parser.add_argument("--steps", type=int, default=STEPS, help="(default: %(default)s)")
-    parser.add_argument("--guidance", type=float, default=GUIDANCE, help="(default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="pictures at a time (default: cores)")
-    parser.add_argument("--turbo", action="store_true", help=f"the model of {TURBO_STEPS} steps")
-    parser.add_argument("--curves", action="store_true", help=f"quality by steps and by guidance, into {CURVES.name}")
-    parser.add_argument("--json", type=Path, help="write every number to this file")
-    options = parser.parse_args(arguments)
+    command.add_argument("--steps", type=int, default=STEPS, help="(default: %(default)s)")
+    command.add_argument("--guidance", type=float, default=GUIDANCE, help="(default: %(default)s)")
+    command.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="pictures at a time (default: cores)")
+    command.add_argument("--turbo", action="store_true", help=f"the model of {TURBO_STEPS} steps")
+    command.add_argument("--curves", action="store_true", help=f"quality by steps and by guidance, into {CURVES.name}")
+    command.add_argument("--json", type=Path, help="write every number to this file")
+    options = command.parse_args(arguments)
     if options.turbo and options.curves:
-        parser.error("--turbo has one number of steps and one guidance: there are no curves of it")
+        command.error("--turbo has one number of steps and one guidance: there are no curves of it")
     options.prompts = options.prompts or (CURVE_PROMPTS if options.curves else SCORED)
     return options
 
@@ -246,7 +250,6 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Command line of ``make score``."""
     options = _options(arguments)
-    say: Say = lambda text: print(text, flush=True)  # noqa: E731, T201 - progress and result
     asked = questions(options.prompts, SEED)
     limit = limits(asked)
     say("judge on the generator's own pictures: " + ", ".join(f"{k} {v:.1f} %" for k, v in limit["ceiling"].items()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,8 @@ from PIL import Image, ImageDraw
 
 from smallworld.bundle import WEIGHTS
 from smallworld.sample import Drawing, SmallWorld
+
+from .command import parser
 
 LABEL = 15  # pixels for the prompt above its row
 
@@ -60,7 +61,18 @@ SETS = {"shapes": SHAPES, "scenes": SCENES, "styles": STYLES, "failures": FAILUR
 
 
 def sheet(model: SmallWorld, prompts: Sequence[str], drawing: Drawing, across: int) -> Image.Image:
-    """Draw each prompt ``across`` times; prompts are in two columns when they are many."""
+    """Draw each prompt several times.
+
+    Parameters
+    ----------
+    model : SmallWorld
+    prompts : sequence of str
+        In two columns when there are more than three.
+    drawing : Drawing
+        Everything else that decides the pictures.
+    across : int
+        How many pictures of each prompt.
+    """
     cell = drawing.width
     columns = 2 if len(prompts) > 3 else 1
     rows = -(-len(prompts) // columns)
@@ -76,18 +88,18 @@ def sheet(model: SmallWorld, prompts: Sequence[str], drawing: Drawing, across: i
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line: ``python -m smallworld.training.sheet OUT.png``."""
-    parser = argparse.ArgumentParser(prog="python -m smallworld.training.sheet", description=__doc__.split("\n")[0])
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--weights", type=Path, default=WEIGHTS)
-    parser.add_argument("--set", choices=SETS, default="shapes", help="which prompts")
-    parser.add_argument("--prompt", nargs="+", help="prompts in place of a set")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--across", type=int, default=4, help="pictures of each prompt")
-    parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=Drawing.steps)
-    parser.add_argument("--guidance", type=float, default=Drawing.guidance_scale)
-    parser.add_argument("--turbo", action="store_true", help="the model of four steps")
-    options = parser.parse_args(arguments)
+    command = parser("sheet", __doc__)
+    command.add_argument("out", type=Path)
+    command.add_argument("--weights", type=Path, default=WEIGHTS)
+    command.add_argument("--set", choices=SETS, default="shapes", help="which prompts")
+    command.add_argument("--prompt", nargs="+", help="prompts in place of a set")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--across", type=int, default=4, help="pictures of each prompt")
+    command.add_argument("--size", type=int, default=128)
+    command.add_argument("--steps", type=int, default=Drawing.steps)
+    command.add_argument("--guidance", type=float, default=Drawing.guidance_scale)
+    command.add_argument("--turbo", action="store_true", help="the model of four steps")
+    options = command.parse_args(arguments)
     drawing = Drawing("", options.steps, options.guidance, options.size, options.size, options.seed)
     page = sheet(
         SmallWorld(options.weights, workers=2, turbo=options.turbo),

@@ -9,15 +9,10 @@ after a warm-up and falls over the last ``decay_steps``, so a run can be made lo
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import json
-import os
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -26,13 +21,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from smallworld.prompt import MAX_TOKENS, read, tokenize
 from smallworld.schedule import BASE
-from . import drawing
-from .config import ModelConfig, TrainConfig
-from .model import build
-from .optimize import Schedule, follow, optimizers
-from .questions import held_out
 
-FOLDER = Path(__file__).parents[1] / ".train"
+from .command import add_run_options, add_settings, configured, log, parser, processors, say, stopping
+from .config import ModelConfig, TrainConfig
+from .generator import drawing
+from .measure.questions import held_out
+from .model import build
+from .optimize import Schedule, device, follow, optimizers
 
 
 class Drawn(Dataset[tuple[Tensor, Tensor, Tensor]]):
@@ -158,20 +153,20 @@ class Run:
             optimizer.load_state_dict(saved)
 
 
-def stopping() -> Callable[[], bool]:
-    """Whether an interrupt has been asked for since; the first is only noted, so that a checkpoint can be written."""
-    asked: list[int] = []
+def train(run: Run, pool: Pool, folder: Path, *, log_every: int, save_every: int) -> None:
+    """Train until ``config.steps``; an interrupt saves a checkpoint and ends.
 
-    def ask(number: int, _frame: FrameType | None) -> None:
-        asked.append(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask)
-    return lambda: bool(asked)
-
-
-def train(run: Run, pool: Pool, folder: Path, *, log_every: int, save_every: int, say: Callable[[str], None]) -> None:
-    """Train until ``config.steps``; an interrupt saves a checkpoint and ends."""
+    Parameters
+    ----------
+    run : Run
+        Fresh, or loaded from a checkpoint.
+    pool : Pool
+        Where its batches come from.
+    folder : Path
+        Holds ``checkpoint.pt`` and ``log.jsonl``.
+    log_every, save_every : int
+        After how many steps a line is logged and the checkpoint written.
+    """
     stop = stopping()
     recent: list[Tensor] = []
     clock = time.monotonic()
@@ -182,8 +177,7 @@ def train(run: Run, pool: Pool, folder: Path, *, log_every: int, save_every: int
             seconds = time.monotonic() - clock
             pictures = len(recent) * run.config.batch / seconds
             line = {"step": run.step, "loss": round(loss, 5), "pictures_per_second": round(pictures)}
-            with (folder / "log.jsonl").open("a") as log:
-                log.write(json.dumps(line | {"seconds": round(seconds, 1)}) + "\n")
+            log(folder / "log.jsonl", line | {"seconds": round(seconds, 1)})
             minutes = (run.config.steps - run.step) * run.config.batch / pictures / 60
             say(f"step {run.step}/{run.config.steps}  loss {loss:.4f}  {pictures:.0f}/s  {minutes:.1f} min left")
             recent, clock = [], time.monotonic()
@@ -195,31 +189,21 @@ def train(run: Run, pool: Pool, folder: Path, *, log_every: int, save_every: int
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of ``make train``."""
-    parser = argparse.ArgumentParser(prog="python -m smallworld.training.train", description=__doc__.split("\n")[0])
-    defaults = TrainConfig()
-    parser.add_argument("--steps", type=int, default=defaults.steps, help="length of the run (default: %(default)s)")
-    parser.add_argument("--decay-steps", type=int, default=defaults.decay_steps)
-    parser.add_argument("--batch", type=int, default=defaults.batch)
-    parser.add_argument("--fresh", type=int, default=defaults.fresh)
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="checkpoint and log (default: %(default)s)")
-    parser.add_argument("--restart", action="store_true", help="begin anew instead of resuming the checkpoint")
-    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 2), help="that draw pictures")
-    parser.add_argument("--log-every", type=int, default=50)
-    parser.add_argument("--save-every", type=int, default=500)
-    options = parser.parse_args(arguments)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-    changed = {name: getattr(options, name) for name in ("steps", "decay_steps", "batch", "fresh")}
-    run = Run(dataclasses.replace(defaults, **changed), ModelConfig(), device)
+    command, defaults = parser("train", __doc__), TrainConfig()
+    helps = {"steps": "length of the run", "decay_steps": "of these, the last ones at a falling rate"}
+    add_settings(command, defaults, {**helps, "batch": "examples a step", "fresh": "pictures drawn for each step"})
+    add_run_options(command, "checkpoint.pt", workers=max(1, processors() - 2), log_every=50, save_every=500)
+    options = command.parse_args(arguments)
+    where = device()
+    run = Run(configured(defaults, options), ModelConfig(), where)
     options.folder.mkdir(parents=True, exist_ok=True)
     checkpoint = options.folder / "checkpoint.pt"
     if checkpoint.exists() and not options.restart:
         run.load(checkpoint)
-    say: Callable[[str], None] = lambda text: print(text, flush=True)  # noqa: E731, T201 - progress
     parameters = sum(p.numel() for p in run.model.parameters())
-    say(f"{parameters / 1e6:.2f} M parameters on {device}, from step {run.step} to {options.steps}")
-    pool = Pool(run.config, device, run.step, options.workers)
-    train(run, pool, options.folder, log_every=options.log_every, save_every=options.save_every, say=say)
+    say(f"{parameters / 1e6:.2f} M parameters on {where}, from step {run.step} to {options.steps}")
+    pool = Pool(run.config, where, run.step, options.workers)
+    train(run, pool, options.folder, log_every=options.log_every, save_every=options.save_every)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,12 @@ It is trained the way it is used: a base picture is doubled one, two or three ti
 compared with what the generator draws at that size. The base is spoiled a little first, because a sampled picture is
 never as clean as a drawn one.
 
-``python -m smallworld.training.upsampler`` trains with the defaults of `UpsamplerConfig` and writes ``weights/upsampler.onnx``.
-Every step draws its pictures and noise from (seed, step) alone.
+``python -m smallworld.training.upsampler`` trains with the defaults of `UpsamplerConfig` and writes
+``weights/upsampler.onnx``. Every step draws its pictures and noise from (seed, step) alone.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import math
@@ -30,22 +29,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort  # type: ignore[import-untyped]  # it ships no types
 import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import Tensor, nn
 
 from smallworld.bundle import WEIGHTS
 from smallworld.schedule import BASE, MOST_ASPECT
-from . import drawing
+
+from .command import FOLDER, add_settings, configured, log, parser, say
+from .generator import drawing
+from .onnx_files import accept, session
 from .optimize import Schedule, optimizers
-
-FOLDER = Path(__file__).parents[1] / ".train"
-TOLERANCE = 1e-4
-
-
-class ExportError(Exception):
-    """The exported file does not compute what PyTorch computes."""
 
 
 @dataclass(frozen=True)
@@ -170,13 +164,22 @@ def loss_of(model: nn.Module, config: UpsamplerConfig, step: int) -> Tensor:
 
 
 def train(config: UpsamplerConfig, folder: Path, log_every: int = 50) -> Upsampler:
-    """Train from nothing; the log goes to ``upsampler.jsonl``, the weights so far to ``upsampler.pt``."""
+    """Train from nothing.
+
+    Parameters
+    ----------
+    config : UpsamplerConfig
+    folder : Path
+        Where the log goes, as ``upsampler.jsonl``, and the weights so far, as ``upsampler.pt``.
+    log_every : int
+        After how many steps both are written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     model = build(config)
     both = optimizers(model, config.matrix_rate, config.other_rate)
     schedule = Schedule(both, config.steps, config.warmup_steps, config.decay_steps)
-    log = folder / "upsampler.jsonl"
-    log.write_text(json.dumps(dataclasses.asdict(config)) + "\n")
+    record = folder / "upsampler.jsonl"
+    record.write_text(json.dumps(dataclasses.asdict(config)) + "\n")
     recent: list[float] = []
     clock, cpu = time.monotonic(), time.process_time()
     for step in range(config.steps):
@@ -194,9 +197,8 @@ def train(config: UpsamplerConfig, folder: Path, log_every: int = 50) -> Upsampl
                 "seconds": round(time.monotonic() - clock, 1),
                 "cpu_seconds": round(time.process_time() - cpu, 1),
             }
-            with log.open("a") as lines:
-                lines.write(json.dumps(line) + "\n")
-            print(json.dumps(line), flush=True)  # noqa: T201 - progress
+            log(record, line)
+            say(json.dumps(line))
             torch.save({"config": dataclasses.asdict(config), "model": model.state_dict()}, folder / "upsampler.pt")
             recent = []
     return model.eval()
@@ -228,34 +230,31 @@ def export(model: Upsampler, path: Path) -> float:
             opset_version=18,
             dynamo=False,
         )
-    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    network = session(path)
     generator, worst = torch.Generator().manual_seed(1), 0.0
     for height, width in ((64, 64), (128, 128), (40, 56)):
         x = torch.rand(1, 3, height, width, generator=generator)
-        (found,) = session.run(None, {"picture": x.numpy()})
+        (found,) = network.run(None, {"picture": x.numpy()})
         with torch.no_grad():
             worst = max(worst, float(np.abs(found - model(x).numpy()).max()))
-    if worst > TOLERANCE:
-        raise ExportError(f"the ONNX file differs from PyTorch by {worst:.1e}; at most {TOLERANCE:.0e} is allowed")
-    return worst
+    return accept(worst, "the ONNX file differs")
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line: train, export, check."""
-    parser = argparse.ArgumentParser(prog="python -m smallworld.training.upsampler", description=__doc__.split("\n")[0])
-    defaults = UpsamplerConfig()
-    parser.add_argument("--steps", type=int, default=defaults.steps, help="length of the run (default: %(default)s)")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="log and PyTorch weights (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=WEIGHTS / "upsampler.onnx", help="default: %(default)s")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
-    options = parser.parse_args(arguments)
+    command, defaults = parser("upsampler", __doc__), UpsamplerConfig()
+    add_settings(command, defaults, {"steps": "length of the run"})
+    command.add_argument("--folder", type=Path, default=FOLDER, help="log and PyTorch weights (default: %(default)s)")
+    command.add_argument("--out", type=Path, default=WEIGHTS / "upsampler.onnx", help="default: %(default)s")
+    command.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    options = command.parse_args(arguments)
     torch.set_num_threads(options.threads)
     begun = time.monotonic()
-    model = train(dataclasses.replace(defaults, steps=options.steps), options.folder)
+    model = train(configured(defaults, options), options.folder)
     report: dict[str, Any] = {"parameters": sum(p.numel() for p in model.parameters())}
     report |= {"minutes": round((time.monotonic() - begun) / 60, 1), "difference": export(model, options.out)}
     report["bytes"] = options.out.stat().st_size
-    print(json.dumps(report))  # noqa: T201 - the report
+    say(json.dumps(report))
 
 
 if __name__ == "__main__":

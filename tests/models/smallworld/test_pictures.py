@@ -58,7 +58,7 @@ def test_a_photograph_is_upright():
     assert np.array_equal(array, np.rot90(COLOURS, -1))
 
 
-def test_white_is_painted_anew_and_black_stays():
+def test_white_is_painted_again_and_black_stays():
     grey = Image.fromarray(np.array([[0, 127, 128, 255]], np.uint8))
     found = mask(base64_file(grey))
     assert (found.dtype, found.tolist()) == (bool, [[False, False, True, True]])
@@ -79,8 +79,8 @@ def cut(text):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (5, "is no string"),
-        (["AAAA"], "is no string"),
+        (5, "is not a string"),
+        (["AAAA"], "is not a string"),
         ("", "is not a whole picture"),
         ("AAA", "is not base64"),
         ("data:image/png;base64,AAAA", "is not base64"),
@@ -89,16 +89,16 @@ def cut(text):
         (base64_file(Image.new("RGB", (2, 2)), "GIF"), "is not a whole picture"),
         (cut(base64_file(Image.fromarray(COLOURS))), "is not a whole picture"),
         (base64_file(Image.new("I;16", (2, 2))), r"has more than 8 bits a channel \(mode I;16\)"),
-        (header_of(4001, 4000), "has 4001 x 4000 pixels; allowed"),
-        (header_of(60_000, 60_000), "has too many pixels; allowed"),
-        ("A" * 5_333_340, "has 5,333,340 characters; allowed"),
+        (header_of(4001, 4000), "has 4001 x 4000 pixels; it must be"),
+        (header_of(60_000, 60_000), "has too many pixels; it must be"),
+        ("A" * 5_333_340, "has 5,333,340 characters; it must be"),
     ],
     ids=lambda value: str(value)[:20],
 )
 def test_what_is_refused(value, message):
     with pytest.raises(PictureError, match=f"^{message}") as caught:
         picture(value)
-    assert "allowed is a base64 string of a PNG or JPEG file of at most 4 MB and 16 megapixels" in str(caught.value)
+    assert "it must be a base64 string of a PNG or JPEG file of at most 4 MB and 16 megapixels" in str(caught.value)
     assert len(str(caught.value)) < 400
 
 

@@ -21,7 +21,7 @@ from smallworld.prompt import (
     tokenize,
     unknown_words,
 )
-from smallworld.training import drawing
+from smallworld.training.generator import drawing
 
 
 def test_known_prompt_has_the_ids_that_the_weights_were_trained_with():

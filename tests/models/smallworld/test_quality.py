@@ -7,7 +7,7 @@ import pytest
 from smallworld.palette import PALETTE
 from smallworld.sample import Drawing
 from smallworld.training import score
-from smallworld.training.questions import questions
+from smallworld.training.measure.questions import questions
 
 
 @pytest.mark.parametrize(("color", "background"), [("red", "blue"), ("yellow", "black"), ("green", "white")])

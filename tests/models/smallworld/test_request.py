@@ -75,14 +75,14 @@ def test_without_a_picture_there_is_no_strength():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"image": 5}, "image is no string; allowed is a base64 string of a PNG or JPEG file"),
+        ({"image": 5}, "image is not a string; it must be a base64 string of a PNG or JPEG file"),
         ({"image": "%%%"}, "image is not base64"),
         ({"image": "AAAA"}, "image is not a whole picture"),
-        ({"mask_image": base64_png(HOLE)}, "mask_image is there and image is not"),
+        ({"mask_image": base64_png(HOLE)}, "mask_image is given and image is not"),
         ({"image": base64_png(PHOTO), "mask_image": "AAAA"}, "mask_image is not a whole picture"),
         (
             {"image": base64_png(PHOTO), "mask_image": base64_png(HOLE[:, :5])},
-            "mask_image has 5 x 4 pixels and image 6 x 4; allowed is a mask of the same size",
+            "mask_image has 5 x 4 pixels and image 6 x 4; they must have the same size",
         ),
     ],
 )
@@ -153,40 +153,40 @@ def test_a_warning_stays_short():
 
 BAD = [
     ("prompt", None, "prompt is missing"),
-    ("prompt", 5, "prompt is 5; allowed is a string, or a list of 1 to 8 strings"),
-    ("prompt", [], r"prompt is \[\]; allowed"),
-    ("prompt", ["a", 5], r'prompt is \["a", 5\]; allowed'),
-    ("prompt", ["a"] * 9, "prompt is .*; allowed is a string, or a list of 1 to 8"),
-    ("negative_prompt", ["a"], r'negative_prompt is \["a"\]; allowed is a string, because prompt is one'),
-    ("negative_prompt", 7, "negative_prompt is 7; allowed is a string"),
-    ("width", 100, "width is 100; allowed is an integer divisible by 8 from 8 to 512"),
-    ("width", 0, "width is 0; allowed"),
-    ("width", 520, "width is 520; allowed"),
-    ("width", "64", 'width is "64"; allowed'),
-    ("width", True, "width is true; allowed"),
-    ("height", -8, "height is -8; allowed"),
-    ("height", 64.0, r"height is 64\.0; allowed"),
-    ("height", [64], r"height is \[64\]; allowed"),
-    ("num_inference_steps", 0, "num_inference_steps is 0; allowed is an integer from 1 to 100"),
-    ("num_inference_steps", 101, "num_inference_steps is 101; allowed"),
-    ("num_inference_steps", 2.5, r"num_inference_steps is 2\.5; allowed"),
-    ("num_images_per_prompt", 9, "num_images_per_prompt is 9; allowed is an integer from 1 to 8"),
-    ("num_images_per_prompt", 0, "num_images_per_prompt is 0; allowed"),
-    ("guidance_scale", -1, "guidance_scale is -1; allowed is a number from 0 to 30"),
-    ("guidance_scale", 31, "guidance_scale is 31; allowed"),
-    ("guidance_scale", "4", 'guidance_scale is "4"; allowed'),
-    ("guidance_scale", False, "guidance_scale is false; allowed"),
-    ("guidance_scale", float("nan"), "guidance_scale is NaN; allowed"),
-    ("guidance_scale", float("inf"), "guidance_scale is Infinity; allowed"),
-    ("strength", -0.1, r"strength is -0\.1; allowed is a number from 0 to 1"),
-    ("strength", 1.1, r"strength is 1\.1; allowed"),
-    ("strength", "1", 'strength is "1"; allowed'),
-    ("strength", True, "strength is true; allowed"),
-    ("strength", float("nan"), "strength is NaN; allowed"),
-    ("seed", -1, "seed is -1; allowed is an integer from 0 to"),
-    ("seed", 2**63, "seed is 9223372036854775808; allowed"),
-    ("seed", 1.5, r"seed is 1\.5; allowed"),
-    ("seed", "1", 'seed is "1"; allowed'),
+    ("prompt", 5, "prompt is 5; it must be a string, or a list of 1 to 8 strings"),
+    ("prompt", [], r"prompt is \[\]; it must be"),
+    ("prompt", ["a", 5], r'prompt is \["a", 5\]; it must be'),
+    ("prompt", ["a"] * 9, "prompt is .*; it must be a string, or a list of 1 to 8"),
+    ("negative_prompt", ["a"], r'negative_prompt is \["a"\]; it must be a string, because prompt is one'),
+    ("negative_prompt", 7, "negative_prompt is 7; it must be a string"),
+    ("width", 100, "width is 100; it must be an integer divisible by 8 from 8 to 512"),
+    ("width", 0, "width is 0; it must be"),
+    ("width", 520, "width is 520; it must be"),
+    ("width", "64", 'width is "64"; it must be'),
+    ("width", True, "width is true; it must be"),
+    ("height", -8, "height is -8; it must be"),
+    ("height", 64.0, r"height is 64\.0; it must be"),
+    ("height", [64], r"height is \[64\]; it must be"),
+    ("num_inference_steps", 0, "num_inference_steps is 0; it must be an integer from 1 to 100"),
+    ("num_inference_steps", 101, "num_inference_steps is 101; it must be"),
+    ("num_inference_steps", 2.5, r"num_inference_steps is 2\.5; it must be"),
+    ("num_images_per_prompt", 9, "num_images_per_prompt is 9; it must be an integer from 1 to 8"),
+    ("num_images_per_prompt", 0, "num_images_per_prompt is 0; it must be"),
+    ("guidance_scale", -1, "guidance_scale is -1; it must be a number from 0 to 30"),
+    ("guidance_scale", 31, "guidance_scale is 31; it must be"),
+    ("guidance_scale", "4", 'guidance_scale is "4"; it must be'),
+    ("guidance_scale", False, "guidance_scale is false; it must be"),
+    ("guidance_scale", float("nan"), "guidance_scale is NaN; it must be"),
+    ("guidance_scale", float("inf"), "guidance_scale is Infinity; it must be"),
+    ("strength", -0.1, r"strength is -0\.1; it must be a number from 0 to 1"),
+    ("strength", 1.1, r"strength is 1\.1; it must be"),
+    ("strength", "1", 'strength is "1"; it must be'),
+    ("strength", True, "strength is true; it must be"),
+    ("strength", float("nan"), "strength is NaN; it must be"),
+    ("seed", -1, "seed is -1; it must be an integer from 0 to"),
+    ("seed", 2**63, "seed is 9223372036854775808; it must be"),
+    ("seed", 1.5, r"seed is 1\.5; it must be"),
+    ("seed", "1", 'seed is "1"; it must be'),
 ]
 
 
@@ -199,12 +199,12 @@ def test_a_bad_parameter_is_a_400_that_names_it_its_value_and_what_is_allowed(na
 
 
 def test_a_list_of_prompts_needs_as_many_negative_prompts_and_few_enough_images():
-    with pytest.raises(RequestError, match=r'negative_prompt is "a"; allowed is a list of 2 strings'):
+    with pytest.raises(RequestError, match=r'negative_prompt is "a"; it must be a list of 2 strings'):
         check({"prompt": ["a", "b"], "negative_prompt": "a"})
-    with pytest.raises(RequestError, match=r'negative_prompt is \["a"\]; allowed is a list of 2 strings'):
+    with pytest.raises(RequestError, match=r'negative_prompt is \["a"\]; it must be a list of 2 strings'):
         check({"prompt": ["a", "b"], "negative_prompt": ["a"]})
     with pytest.raises(
-        RequestError, match="num_images_per_prompt is 6; allowed is an integer from 1 to 4 with 4 prompts"
+        RequestError, match="num_images_per_prompt is 6; it must be an integer from 1 to 4 with 4 prompts"
     ):
         check({"prompt": list("abcd"), "num_images_per_prompt": 6})
 

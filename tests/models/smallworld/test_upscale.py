@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from smallworld.bundle import WEIGHTS
 from smallworld.schedule import BASE, MOST_ASPECT
-from smallworld.training import drawing
-from smallworld.training.sharpness import sharpness
+from smallworld.training.generator import drawing
+from smallworld.training.measure.sharpness import sharpness
 from smallworld.upscale import Upscaler, doublings, full_size
 
 FILE = WEIGHTS / "upsampler.onnx"
@@ -155,7 +155,9 @@ def test_the_network_is_small():
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"upsampler\.onnx is missing; `python -m smallworld\.upsampler`"):
+    with pytest.raises(
+        FileNotFoundError, match=r"upsampler\.onnx is missing; `python -m smallworld\.training\.upsampler`"
+    ):
         Upscaler(tmp_path / "upsampler.onnx")
 
 

@@ -9,11 +9,12 @@ import pytest
 from PIL import Image
 from smallworld.prompt import MAX_TOKENS, read
 from smallworld.sample import Drawing
-from smallworld.training import curves, landscapes, score
-from smallworld.training.drawing import draw, sample_caption
-from smallworld.training.judge import MEASURES
-from smallworld.training.landscapes import Landscape
-from smallworld.training.questions import SCORED, SEED, held_out, questions
+from smallworld.training import curves, score
+from smallworld.training.generator import landscapes
+from smallworld.training.generator.drawing import draw, sample_caption
+from smallworld.training.generator.landscapes import Landscape
+from smallworld.training.measure.judge import MEASURES
+from smallworld.training.measure.questions import SCORED, SEED, held_out, questions
 
 
 class Perfect:

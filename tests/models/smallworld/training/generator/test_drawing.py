@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from smallworld.palette import DISTINCT, PALETTE, distance
 from smallworld.prompt import read
-from smallworld.training import drawing, landscapes, shapes, styles
-from smallworld.training.canvas import Canvas
-from smallworld.training.shapes import Group, ShapeScene
+from smallworld.training.generator import drawing, landscapes, shapes, styles
+from smallworld.training.generator.canvas import Canvas
+from smallworld.training.generator.shapes import Group, ShapeScene
 
 
 def test_a_batch_depends_on_seed_and_index_alone():

@@ -11,6 +11,7 @@ import random
 from PIL import Image, ImageDraw
 
 from smallworld.palette import RGB, jitter, mix, scaled
+
 from .landscapes import PLACES, Landscape, Thing
 
 Point = tuple[float, float]

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from smallworld.palette import PALETTE, RGB, mix
+
 from . import things
 from .canvas import Canvas
 from .landscapes import Landscape

@@ -15,9 +15,9 @@ import functools
 import random
 
 from smallworld.palette import COLORS, article, distinct_colors
-from . import landscapes
-from .landscapes import Landscape
-from .shapes import NUMBERS, POSITIONS, RELATIONS, SHAPES, Group, ShapeScene, plural
+from smallworld.training.generator import landscapes
+from smallworld.training.generator.landscapes import Landscape
+from smallworld.training.generator.shapes import NUMBERS, POSITIONS, RELATIONS, SHAPES, Group, ShapeScene, plural
 
 Scene = ShapeScene | Landscape
 Question = tuple[str, Scene]

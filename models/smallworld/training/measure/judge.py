@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from smallworld.palette import COLORS, PALETTE
+from smallworld.training.generator.landscapes import Landscape, elements
+from smallworld.training.generator.shapes import POSITIONS, SHAPES, Group, ShapeScene, draw_shape
 from smallworld.upscale import session
-from .landscapes import Landscape, elements
+
 from .questions import Scene
-from .shapes import POSITIONS, SHAPES, Group, ShapeScene, draw_shape
 
 MEASURES = ("foreground colour", "background colour", "shape", "count", "position", "binding", "landscape", "all")
 
@@ -36,7 +37,7 @@ PLACE_TOLERANCE, RELATION_MARGIN = 0.15, 0.1  # shares of the picture
 OUTLINE = 32  # silhouettes are compared at this size
 ASPECT_WEIGHT = 0.25
 
-LANDSCAPE_JUDGE = Path(__file__).parents[1] / "card" / "landscape_judge.onnx"
+LANDSCAPE_JUDGE = Path(__file__).parents[2] / "card" / "landscape_judge.onnx"
 LANDSCAPE_SIZE = 64  # pixels; what the network sees
 
 Picture = NDArray[np.uint8]
@@ -190,7 +191,7 @@ class LandscapeJudge:
     """
 
     def __init__(self, path: Path = LANDSCAPE_JUDGE) -> None:
-        self._session = session(path, "python -m smallworld.training.judge_training")
+        self._session = session(path, "python -m smallworld.training.measure.judge_training")
         facts = self._session.get_modelmeta().custom_metadata_map
         thresholds: dict[str, float] = json.loads(facts["thresholds"])
         self.names = tuple(thresholds)

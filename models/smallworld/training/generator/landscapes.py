@@ -9,6 +9,7 @@ import random
 from dataclasses import dataclass, field
 
 from smallworld.palette import article, word
+
 from .shapes import NUMBERS
 
 TIMES = {"day": 0.34, "sunset": 0.2, "sunrise": 0.1, "night": 0.22, "cloudy": 0.14}

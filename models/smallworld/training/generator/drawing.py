@@ -17,6 +17,7 @@ from PIL import Image
 
 from smallworld.prompt import read
 from smallworld.schedule import BASE, MOST_ASPECT
+
 from . import landscapes, painting, shapes, styles
 from .landscapes import Landscape
 from .shapes import ShapeScene

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 
 from smallworld.palette import PALETTE, RGB, jitter, mix
+
 from .canvas import Canvas
 from .landscapes import Thing
 

@@ -1,3 +1,5 @@
+# Torch is not installed where mypy runs: without it, its classes are Any.
+# mypy: disallow-subclassing-any=False
 """Train the judge of landscapes: a small network that says which elements a 64 x 64 picture shows.
 
 It learns from the generator's pictures alone, never from the model that it judges. Half of them are landscapes as
@@ -13,7 +15,6 @@ fresh pictures and written into the file.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import io
 import json
@@ -34,11 +35,13 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from . import landscapes
-from .drawing import draw
+from smallworld.training.command import add_settings, configured, parser, say
+from smallworld.training.generator import landscapes
+from smallworld.training.generator.drawing import draw
+from smallworld.training.generator.landscapes import ELEMENTS, Landscape, Thing
+from smallworld.training.generator.styles import STYLES
+
 from .judge import LANDSCAPE_JUDGE, LANDSCAPE_SIZE, LandscapeJudge
-from .landscapes import ELEMENTS, Landscape, Thing
-from .styles import STYLES
 
 MISS_COST = 5.0
 TRIED_THRESHOLDS = np.geomspace(0.1, 0.9, 100)
@@ -265,20 +268,15 @@ def report(judge: LandscapeJudge, config: Training) -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Command line: ``python -m smallworld.training.judge_training``."""
-    parser = argparse.ArgumentParser(
-        prog="python -m smallworld.training.judge_training", description=__doc__.split("\n")[0]
-    )
-    defaults = Training()
-    parser.add_argument("--out", type=Path, default=LANDSCAPE_JUDGE, help="(default: %(default)s)")
-    parser.add_argument("--pictures", type=int, default=defaults.pictures, help="(default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=defaults.epochs, help="(default: %(default)s)")
-    parser.add_argument("--checked", type=int, default=defaults.checked, help="(default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
-    options = parser.parse_args(arguments)
+    """Command line: ``python -m smallworld.training.measure.judge_training``."""
+    command, defaults = parser("measure.judge_training", __doc__), Training()
+    command.add_argument("--out", type=Path, default=LANDSCAPE_JUDGE, help="(default: %(default)s)")
+    helps = {"pictures": "to learn from", "epochs": "how often each is seen"}
+    add_settings(command, defaults, {**helps, "checked": "pictures for the thresholds, and for the report"})
+    command.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    options = command.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    say: Say = lambda text: print(text, flush=True)  # noqa: E731, T201 - progress and result
-    config = dataclasses.replace(defaults, pictures=options.pictures, epochs=options.epochs, checked=options.checked)
+    config = configured(defaults, options)
     network = train(config, say)
     facts = {"thresholds": thresholds(network, config.checked), "training": dataclasses.asdict(config)}
     write(network, options.out, facts)

@@ -5,11 +5,12 @@ import random
 
 import numpy as np
 import pytest
-from smallworld.training import judge, landscapes
-from smallworld.training.drawing import draw
-from smallworld.training.landscapes import Landscape, Thing
-from smallworld.training.questions import Scene
-from smallworld.training.shapes import SHAPES, Group, ShapeScene
+from smallworld.training.generator import landscapes
+from smallworld.training.generator.drawing import draw
+from smallworld.training.generator.landscapes import Landscape, Thing
+from smallworld.training.generator.shapes import SHAPES, Group, ShapeScene
+from smallworld.training.measure import judge
+from smallworld.training.measure.questions import Scene
 
 SIZE = 128
 BLUE, RED, WHITE = (40, 85, 215), (215, 35, 35), (246, 246, 246)
