@@ -1,6 +1,6 @@
-"""Images that arrive as JPEG or PNG: decoded by Pillow, then written anew like any other picture.
+"""Images that arrive as JPEG or PNG: decoded by Pillow, then encoded like any other picture.
 
-Writing anew gives every form of output the same kind of file: 8-bit RGB, not interlaced, nothing in it but pixels and
+That gives every form of output the same kind of file: 8-bit RGB, not interlaced, nothing in it but pixels and
 our text. A picture that has no exact equivalent of that kind (transparency, 16 bits, CMYK, animation) is refused.
 Colour profiles and EXIF are not carried over.
 """
