@@ -36,13 +36,28 @@ def distance(a: RGB, b: RGB) -> float:
 
 
 def jitter(rng: random.Random, color: RGB, spread: float) -> RGB:
-    """The colour with each channel moved by up to ``spread``."""
+    """The colour with each channel moved by up to ``spread``.
+
+    Parameters
+    ----------
+    rng : random.Random
+    color : (int, int, int)
+    spread : float
+        In levels of 255.
+    """
     r, g, b = (max(0, min(255, round(value + rng.uniform(-spread, spread)))) for value in color)
     return r, g, b
 
 
 def mix(a: RGB, b: RGB, share: float) -> RGB:
-    """``a`` with ``share`` (0 to 1) of ``b`` mixed in."""
+    """``a`` with ``share`` (0 to 1) of ``b`` mixed in.
+
+    Parameters
+    ----------
+    a, b : (int, int, int)
+    share : float
+        0 gives ``a``, 1 gives ``b``.
+    """
     r, g, b_ = (int(x + (y - x) * share) for x, y in zip(a, b, strict=True))
     return r, g, b_
 
@@ -59,7 +74,16 @@ def word(rng: random.Random, color: str) -> str:
 
 
 def distinct_colors(rng: random.Random, count: int, background: str) -> list[str]:
-    """``count`` colours that can be told apart from each other and from the background."""
+    """``count`` colours that can be told apart from each other and from the background.
+
+    Parameters
+    ----------
+    rng : random.Random
+    count : int
+        How many names of ``PALETTE``.
+    background : str
+        The name of another one.
+    """
     chosen = [background]
     while len(chosen) <= count:
         color = rng.choice(COLORS)

@@ -68,7 +68,17 @@ DEFAULT = Drawing()
 
 
 class RequestError(BaseInferenceToolkitError):  # type: ignore[misc]  # the toolkit has no types
-    """The request cannot be answered as it is; the message says what to change."""
+    """The request cannot be answered as it is; the message says what to change.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, and what to change.
+    status_code : int
+        Of HTTP.
+    phrase : str
+        That of the status.
+    """
 
     def __init__(self, message: str, status_code: int = 400, phrase: str = "Bad Request") -> None:
         super().__init__(status_code, message, phrase)

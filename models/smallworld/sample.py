@@ -74,8 +74,8 @@ class SmallWorld:
     workers : int
         How many networks run at the same time, each on one thread.
     turbo : bool
-        Load the model that takes four steps and has its guidance built in; it heeds neither ``steps`` nor
-        ``guidance_scale`` nor ``negative_prompt``.
+        Load the model that takes four steps and has its guidance built in; it ignores ``steps``,
+        ``guidance_scale`` and ``negative_prompt``.
 
     Raises
     ------
@@ -91,6 +91,14 @@ class SmallWorld:
 
     def draw(self, prompt: str, drawing: Drawing, count: int = 1) -> list[NDArray[np.uint8]]:
         """Draw ``count`` pictures of a prompt.
+
+        Parameters
+        ----------
+        prompt : str
+        drawing : Drawing
+            Everything else that decides the pictures.
+        count : int
+            The pictures are numbered from 0, and differ by their number alone.
 
         Returns
         -------
@@ -108,7 +116,7 @@ class SmallWorld:
 
         if self.workers == 1:
             return [one(number) for number in range(count)]
-        # Several pictures are made beside each other; one alone has its two predictions made beside each other.
+        # Several pictures are made in parallel; one alone has its two predictions made in parallel.
         with ThreadPoolExecutor(min(max(count, 1), self.workers)) as pool:
             return [one(0, pool)] if count == 1 else list(pool.map(one, range(count)))
 

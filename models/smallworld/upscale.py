@@ -99,7 +99,15 @@ def full_size(width: int, height: int) -> tuple[int, int]:
 
 
 def doublings(base_width: int, base_height: int, width: int, height: int) -> int:
-    """How often a base must be doubled until no side is shorter than wanted; at most three times."""
+    """How often a base must be doubled until no side is shorter than wanted; at most three times.
+
+    Parameters
+    ----------
+    base_width, base_height : int
+        Pixels of the base.
+    width, height : int
+        Pixels wanted.
+    """
     return next(
         (n for n in range(MOST_DOUBLINGS) if base_width << n >= width and base_height << n >= height), MOST_DOUBLINGS
     )

@@ -50,7 +50,7 @@ def test_every_supported_python_is_tried():
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_what_is_uploaded_lies_below_build(file):
+def test_what_is_uploaded_is_below_build(file):
     paths = [step["with"]["path"].split() for step in steps(file) if "upload-artifact" in step.get("uses", "")]
     assert paths
     assert all(path.startswith("build/") for each in paths for path in each)

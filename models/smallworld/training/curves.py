@@ -39,6 +39,14 @@ DPI = 110
 def apart(places: Sequence[float], least: float, highest: float) -> list[float]:
     """Move places apart until all are ``least`` from each other, in their order and none above ``highest``.
 
+    Parameters
+    ----------
+    places : sequence of float
+    least : float
+        Distance between neighbours.
+    highest : float
+        None is placed above it.
+
     Examples
     --------
     >>> apart([99.0, 98.0, 50.0], 5.0, 100.0)

@@ -48,12 +48,32 @@ class Captions(Dataset[tuple[Tensor, Tensor]]):
 
 
 def toward(x: Tensor, clean: Tensor, now: float, then: float) -> Tensor:
-    """One step of Euler's method: dx/dt = (x - x_hat) / t."""
+    """One step of Euler's method: dx/dt = (x - x_hat) / t.
+
+    Parameters
+    ----------
+    x : Tensor
+        The picture at the time ``now``, [B, 3, H, W].
+    clean : Tensor
+        The clean picture that is seen in it.
+    now, then : float
+        Times; 1 is noise and 0 is clean.
+    """
     return x + (then - now) / now * (x - clean)
 
 
 class Distillation:
-    """Teacher, student and the student's average, and where the run stands."""
+    """Teacher, student and the student's average, and where the run stands.
+
+    Parameters
+    ----------
+    config : DistillConfig
+    model_config : ModelConfig
+        Of the first stage.
+    weights : dict
+        The averaged weights of the first stage, by name.
+    device : torch.device
+    """
 
     def __init__(
         self, config: DistillConfig, model_config: ModelConfig, weights: dict[str, Tensor], device: torch.device

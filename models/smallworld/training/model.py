@@ -24,7 +24,16 @@ def _zero(layer: nn.Module) -> nn.Module:
 
 
 class Attention(nn.Module):
-    """Multi-head attention with RMS-normalised queries and keys."""
+    """Multi-head attention with RMS-normalised queries and keys.
+
+    Parameters
+    ----------
+    width : int
+        Features of a place.
+    heads : int
+    context_width : int, optional
+        Features of what is looked at; those of a place unless given.
+    """
 
     def __init__(self, width: int, heads: int, context_width: int | None = None) -> None:
         super().__init__()
@@ -41,6 +50,17 @@ class Attention(nn.Module):
         return x * rms.to(x.dtype) * scale.to(x.dtype)
 
     def forward(self, x: Tensor, context: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
+        """Mix what each place looks at.
+
+        Parameters
+        ----------
+        x : Tensor
+            Places, [B, N, width].
+        context : Tensor, optional
+            What they look at, [B, M, context width]; the places themselves unless given.
+        bias : Tensor, optional
+            Added to the scores, [B, 1, 1, M]: very negative where there is no word.
+        """
         batch, length, width = x.shape  # [B, N, width]
         context = x if context is None else context
         q = self.query(x).view(batch, length, self.heads, -1).transpose(1, 2)  # [B, heads, N, width / heads]
@@ -100,7 +120,15 @@ class TextEncoder(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions, modulated (FiLM) by the time and the pooled text."""
+    """Two convolutions, modulated (FiLM) by the time and the pooled text.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Channels.
+    condition : int
+        Features of what modulates it.
+    """
 
     def __init__(self, inputs: int, outputs: int, condition: int) -> None:
         super().__init__()
@@ -116,7 +144,16 @@ class ResidualBlock(nn.Module):
 
 
 class PictureAttention(nn.Module):
-    """Each place of the feature map looks at all places, then at the words, then thinks."""
+    """Each place of the feature map looks at all places, then at the words, then thinks.
+
+    Parameters
+    ----------
+    width : int
+        Channels.
+    heads : int
+    text_width : int
+        Features of a word.
+    """
 
     def __init__(self, width: int, heads: int, text_width: int) -> None:
         super().__init__()
@@ -131,6 +168,17 @@ class PictureAttention(nn.Module):
         nn.init.normal_(self.place.weight, std=0.2)
 
     def forward(self, x: Tensor, text: Tensor, bias: Tensor) -> Tensor:
+        """Look at places and words.
+
+        Parameters
+        ----------
+        x : Tensor
+            [B, C, H, W].
+        text : Tensor
+            [B, L, D].
+        bias : Tensor
+            [B, 1, 1, L]: very negative where there is no word.
+        """
         batch, channels, height, width = x.shape
         place = self.place(_place_features(height, width, x.device))[None]  # [1, H W, C]
         z = x.flatten(2).transpose(1, 2)
@@ -232,6 +280,17 @@ class SmallWorld(nn.Module):
         self.denoiser = Denoiser(config)
 
     def forward(self, x: Tensor, time: Tensor, aspect: Tensor, ids: Tensor) -> Tensor:
+        """Predict the clean picture.
+
+        Parameters
+        ----------
+        x : Tensor
+            Noisy picture, [B, 3, 64, 64].
+        time, aspect : Tensor
+            [B].
+        ids : Tensor
+            Token ids, [B, L].
+        """
         return self.denoiser(x, time, aspect, self.text(ids), (ids != 0).float())
 
 

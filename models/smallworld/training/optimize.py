@@ -11,7 +11,15 @@ from torch import Tensor, nn
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose update is orthogonalised by five Newton-Schulz steps (Keller Jordan, 2024)."""
+    """Momentum whose update is orthogonalised by five Newton-Schulz steps (Keller Jordan, 2024).
+
+    Parameters
+    ----------
+    parameters : iterable of Tensor
+        Each with two dimensions or more.
+    lr : float
+    momentum : float
+    """
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.95) -> None:
         super().__init__(parameters, {"lr": lr, "momentum": momentum})
@@ -55,7 +63,14 @@ _OUTER = ("embedding", "stem", "out.weight", "place", "time1", "time2", "aspect"
 
 
 def optimizers(model: nn.Module, matrix_rate: float, other_rate: float) -> list[torch.optim.Optimizer]:
-    """Muon for the inner matrices; AdamW for embeddings, first and last layers, modulation, norms and biases."""
+    """Muon for the inner matrices; AdamW for embeddings, first and last layers, modulation, norms and biases.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    matrix_rate, other_rate : float
+        Full learning rates of Muon and of AdamW.
+    """
     matrices: list[Tensor] = []
     others: list[Tensor] = []
     for name, parameter in model.named_parameters():
@@ -69,7 +84,16 @@ def optimizers(model: nn.Module, matrix_rate: float, other_rate: float) -> list[
 
 
 class Schedule:
-    """Warm-up, constant, then a linear fall to a fiftieth, of every group's full learning rate."""
+    """Warm-up, constant, then a linear fall to a fiftieth, of every group's full learning rate.
+
+    Parameters
+    ----------
+    optimizers : list
+    steps : int
+        Length of the run.
+    warmup, decay : int
+        Its first and its last steps, in which the rate rises and falls.
+    """
 
     def __init__(self, optimizers: list[torch.optim.Optimizer], steps: int, warmup: int, decay: int) -> None:
         self.optimizers, self.steps, self.warmup, self.decay = optimizers, steps, warmup, decay
@@ -94,6 +118,15 @@ def device() -> torch.device:
 
 @torch.no_grad()
 def follow(average: nn.Module, model: nn.Module, share: float, step: int) -> None:
-    """Move the running average of the weights toward the model; early on it forgets faster."""
+    """Move the running average of the weights toward the model; early on it forgets faster.
+
+    Parameters
+    ----------
+    average, model : torch.nn.Module
+    share : float
+        How much of the average is kept, in the end.
+    step : int
+        How many updates the model has had.
+    """
     share = min(share, (1 + step) / (10 + step))
     torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - share)

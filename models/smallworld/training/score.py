@@ -122,7 +122,16 @@ def incomplete(asked: Sequence[Question]) -> float:
 def answers(
     model: SmallWorld, asked: Sequence[Question], steps: int, guidance: float, workers: int
 ) -> tuple[list[Picture], float]:
-    """The model's picture of each prompt, with the prompt's number as its seed, and the seconds that all took."""
+    """The model's picture of each prompt, with the prompt's number as its seed, and the seconds that all took.
+
+    Parameters
+    ----------
+    model : SmallWorld
+    asked : sequence of (str, Scene)
+    steps, guidance : int, float
+    workers : int
+        How many pictures are drawn at a time.
+    """
 
     def one(number: int) -> Picture:
         drawing = Drawing("", steps, guidance, SIZE, SIZE, number)
@@ -153,6 +162,14 @@ def too_low(ceiling: Percentages) -> list[str]:
 
 def score(model: SmallWorld, asked: Sequence[Question], steps: int, guidance: float, workers: int) -> dict[str, Any]:
     """Draw and judge every prompt.
+
+    Parameters
+    ----------
+    model : SmallWorld
+    asked : sequence of (str, Scene)
+    steps, guidance : int, float
+    workers : int
+        How many pictures are drawn at a time.
 
     Returns
     -------
@@ -199,7 +216,17 @@ def markdown(result: Mapping[str, Any], limit: Mapping[str, Any]) -> str:
 
 
 def curves(model: SmallWorld, asked: Sequence[Question], workers: int, say: Say) -> dict[str, list[dict[str, Any]]]:
-    """Quality against steps at the usual guidance, and against guidance at the usual steps."""
+    """Quality against steps at the usual guidance, and against guidance at the usual steps.
+
+    Parameters
+    ----------
+    model : SmallWorld
+    asked : sequence of (str, Scene)
+    workers : int
+        How many pictures are drawn at a time.
+    say : callable
+        Is given a line of JSON for each pair of steps and guidance.
+    """
     settings = {
         "steps": [(steps, GUIDANCE) for steps in CURVE_STEPS],
         "guidance": [(STEPS, guidance) for guidance in CURVE_GUIDANCE],

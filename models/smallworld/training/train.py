@@ -45,7 +45,17 @@ class Drawn(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
 
 class Pool:
-    """The pictures of the last ``config.pool`` steps, on the device, and the batches taken from them."""
+    """The pictures of the last ``config.pool`` steps, on the device, and the batches taken from them.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    device : torch.device
+    step : int
+        Where the run stands.
+    workers : int
+        How many processes draw.
+    """
 
     def __init__(self, config: TrainConfig, device: torch.device, step: int, workers: int) -> None:
         self.config, self.device, self.portions = config, device, 0
@@ -95,7 +105,14 @@ class Pool:
 
 
 class Run:
-    """A training run: model, its running average, optimisers, and where it stands."""
+    """A training run: model, its running average, optimisers, and where it stands.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    model_config : ModelConfig
+    device : torch.device
+    """
 
     def __init__(self, config: TrainConfig, model_config: ModelConfig, device: torch.device) -> None:
         self.config, self.model_config, self.device, self.step = config, model_config, device, 0

@@ -103,7 +103,14 @@ def build(config: UpsamplerConfig) -> Upsampler:
 
 
 def random_aspect(rng: random.Random, scene: drawing.Scene, config: UpsamplerConfig) -> float:
-    """Logarithm of width by height: 0, or any that the model is asked for."""
+    """Logarithm of width by height: 0, or any that the model is asked for.
+
+    Parameters
+    ----------
+    rng : random.Random
+    scene : Scene
+    config : UpsamplerConfig
+    """
     # Pixel art is drawn square only.
     if scene.style == "pixel art" or rng.random() >= config.squeezed:
         return 0.0
@@ -132,7 +139,15 @@ def examples(config: UpsamplerConfig, step: int) -> list[Tensor]:
 
 
 def spoil(base: Tensor, config: UpsamplerConfig, generator: torch.Generator) -> Tensor:
-    """Blur most pictures slightly, add slight noise, and round to 8 bits, each picture by its own amounts."""
+    """Blur most pictures slightly, add slight noise, and round to 8 bits, each picture by its own amounts.
+
+    Parameters
+    ----------
+    base : Tensor
+        Pictures [B, 3, H, W] in 0..1.
+    config : UpsamplerConfig
+    generator : torch.Generator
+    """
     amounts = torch.rand(3, len(base), 1, 1, 1, generator=generator)
     spoilt = (amounts[0] >= config.clean).float()
     k = config.blur * spoilt * amounts[1]
@@ -144,14 +159,32 @@ def spoil(base: Tensor, config: UpsamplerConfig, generator: torch.Generator) -> 
 
 
 def error(found: Tensor, truth: Tensor, gradient: float, softness: float) -> Tensor:
-    """Mean error of values, and of differences between neighbours."""
+    """Mean error of values, and of differences between neighbours.
+
+    Parameters
+    ----------
+    found, truth : Tensor
+        Pictures [B, 3, H, W].
+    gradient : float
+        Weight of the differences between neighbours.
+    softness : float
+        Below it an error counts by its square, above it by its size.
+    """
     off = found - truth
     parts = ((1.0, off), (gradient, off.diff(dim=2)), (gradient, off.diff(dim=3)))
     return torch.stack([weight * (part.square() + softness**2).sqrt().mean() for weight, part in parts]).sum()
 
 
 def loss_of(model: nn.Module, config: UpsamplerConfig, step: int) -> Tensor:
-    """The mean error of all doublings of one step's examples."""
+    """The mean error of all doublings of one step's examples.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    config : UpsamplerConfig
+    step : int
+        Decides the examples and their noise.
+    """
     base, *truths = examples(config, step)
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
     x, total = spoil(base, config, generator), torch.zeros(())

@@ -29,7 +29,14 @@ CLEAR_OF_THINGS = 13.0  # units between the sun or moon and a thing, so that nei
 
 
 class Canvas:
-    """A picture under way: its size in units, its horizon, its light, where its things stand."""
+    """A picture under way: its size in units, its horizon, its light, where its things stand.
+
+    Parameters
+    ----------
+    scene : Landscape
+    width, height : int
+        Pixels.
+    """
 
     def __init__(self, scene: Landscape, width: int, height: int) -> None:
         self.scene, self.rng = scene, random.Random(scene.seed)  # noqa: S311 - pictures, not secrets
@@ -67,7 +74,16 @@ class Canvas:
         return [(x + dx, y + self.rng.uniform(-1, 1), self.rng.uniform(9.5, 11.5)) for dx in spread]
 
     def shade(self, color: RGB, factor: float = 1.0, tint: float = 0.18) -> RGB:
-        """The colour in this landscape's light."""
+        """The colour in this landscape's light.
+
+        Parameters
+        ----------
+        color : (int, int, int)
+        factor : float
+            How much lighter (above 1) or darker than the scene's light.
+        tint : float
+            Share of the sky's colour at dusk, dawn and night.
+        """
         lit = scaled(color, max(self.light * factor, 0))
         if self.scene.time in ("sunset", "sunrise"):
             return mix(lit, self.low, tint)
@@ -79,6 +95,16 @@ class Canvas:
         return mix(lit, self.low, 0.1) if self.scene.time in ("sunset", "sunrise", "night") else lit
 
     def ellipse(self, x: float, y: float, rx: float, ry: float, color: RGB) -> None:
+        """Fill an ellipse.
+
+        Parameters
+        ----------
+        x, y : float
+            Its middle, in units.
+        rx, ry : float
+            Its radii, in units.
+        color : (int, int, int)
+        """
         p = self.pixels
         self.pen.ellipse([(x - rx) * p, (y - ry) * p, (x + rx) * p, (y + ry) * p], fill=color)
 
@@ -86,20 +112,55 @@ class Canvas:
         self.pen.polygon([(x * self.pixels, y * self.pixels) for x, y in points], fill=color)
 
     def line(self, points: list[Point], color: RGB, width: float) -> None:
+        """Draw a line through points.
+
+        Parameters
+        ----------
+        points : list of (float, float)
+            In units.
+        color : (int, int, int)
+        width : float
+            In units.
+        """
         scaled_points = [(x * self.pixels, y * self.pixels) for x, y in points]
         self.pen.line(scaled_points, fill=color, width=max(1, int(width * self.pixels)))
 
     def box(self, x0: float, y0: float, x1: float, y1: float, color: RGB) -> None:
+        """Fill a rectangle.
+
+        Parameters
+        ----------
+        x0, y0, x1, y1 : float
+            Two opposite corners, in units.
+        color : (int, int, int)
+        """
         p = self.pixels
         self.pen.rectangle([x0 * p, y0 * p, x1 * p, y1 * p], fill=color)
 
     def gradient(self, y0: float, y1: float, top: RGB, bottom: RGB) -> None:
+        """Fill rows with colours from one to another.
+
+        Parameters
+        ----------
+        y0, y1 : float
+            The first and the last row, in units.
+        top, bottom : (int, int, int)
+        """
         first, last = int(y0 * self.pixels), int(y1 * self.pixels) + 1
         for y in range(first, last):
             self.pen.line([(0, y), (self.picture.width, y)], fill=mix(top, bottom, (y - first) / (last - first)))
 
     def ridge(self, y: float, height: float, color: RGB) -> None:
-        """Fill everything below a gently waving line."""
+        """Fill everything below a gently waving line.
+
+        Parameters
+        ----------
+        y : float
+            Mean height of the line, in units from the top.
+        height : float
+            How far it waves, in units.
+        color : (int, int, int)
+        """
         waves = [(self.rng.uniform(0.7, 1.3) * 2**k, self.rng.random(), 0.3**k) for k in range(2)]
         crest = []
         for k in range(33):

@@ -121,7 +121,17 @@ def sample_caption(rng: random.Random, held_out: Container[tuple[str, ...]] = ()
 
 
 def batch(seed: int, index: int, size: int, held_out: Container[tuple[str, ...]] = ()) -> Batch:
-    """The ``index``-th batch of the run ``seed``; no caption reads like one in ``held_out``."""
+    """The ``index``-th batch of the run ``seed``; no caption reads like one in ``held_out``.
+
+    Parameters
+    ----------
+    seed, index : int
+        What it is drawn from; the same two give the same batch.
+    size : int
+        How many pictures.
+    held_out : container of tuple of str
+        Prompts as `smallworld.prompt.read` reads them.
+    """
     rng = random.Random(f"smallworld {seed} {index}")  # noqa: S311 - pictures, not secrets
     pictures, captions = np.empty((size, BASE, BASE, 3), np.uint8), []
     aspects = np.zeros(size, np.float32)

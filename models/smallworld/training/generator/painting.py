@@ -170,5 +170,12 @@ class _Painter(Canvas):
 
 
 def draw(scene: Landscape, width: int, height: int) -> Image.Image:
-    """Draw the landscape, without antialiasing: the caller draws larger and reduces."""
+    """Draw the landscape, without antialiasing: the caller draws larger and reduces.
+
+    Parameters
+    ----------
+    scene : Landscape
+    width, height : int
+        Pixels.
+    """
     return _Painter(scene, width, height).paint()

@@ -175,7 +175,13 @@ def caption(rng: random.Random, scene: ShapeScene) -> str:
 
 
 def outline(shape: str) -> list[tuple[float, float]]:
-    """The corners of a shape in the unit circle; circle and ring have none and are drawn as ellipses."""
+    """The corners of a shape in the unit circle; circle and ring have none and are drawn as ellipses.
+
+    Raises
+    ------
+    ValueError
+        For a shape without corners, or an unknown one.
+    """
     if shape == "square":
         return [(-0.86, -0.86), (0.86, -0.86), (0.86, 0.86), (-0.86, 0.86)]
     if shape == "triangle":
@@ -216,7 +222,20 @@ def _crescent_hollow(tip: tuple[float, float]) -> list[tuple[float, float]]:
 def draw_shape(
     canvas: ImageDraw.ImageDraw, shape: str, x: float, y: float, radius: float, color: RGB | int, turn: float = 0.0
 ) -> None:
-    """Draw one shape around ``(x, y)``, all in pixels of the canvas; ``turn`` in radians."""
+    """Draw one shape.
+
+    Parameters
+    ----------
+    canvas : ImageDraw
+    shape : str
+        One of ``SHAPES``.
+    x, y, radius : float
+        Its middle and its size, in pixels of the canvas.
+    color : (int, int, int) or int
+        An int on a canvas of one channel.
+    turn : float
+        In radians, clockwise.
+    """
     box = [x - radius, y - radius, x + radius, y + radius]
     if shape == "circle":
         canvas.ellipse(box, fill=color)
@@ -249,7 +268,14 @@ def layout(scene: ShapeScene, *, portrait: bool) -> list[tuple[Group, float, flo
 
 
 def draw(scene: ShapeScene, width: int, height: int) -> Image.Image:
-    """Draw the scene, without antialiasing: the caller draws larger and reduces."""
+    """Draw the scene, without antialiasing: the caller draws larger and reduces.
+
+    Parameters
+    ----------
+    scene : ShapeScene
+    width, height : int
+        Pixels.
+    """
     rng = random.Random(scene.seed)  # noqa: S311 - pictures, not secrets
     ground = jitter(rng, PALETTE[scene.background], 8)
     picture = Image.new("RGB", (width, height), ground)

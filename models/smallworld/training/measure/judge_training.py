@@ -92,7 +92,16 @@ def mixed(rng: random.Random) -> Landscape:
 
 
 def pictures(seed: int, count: int, mixed_share: float) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Pictures ``(N, 64, 64, 3)`` and which of ``ELEMENTS`` they show ``(N, elements)``."""
+    """Pictures ``(N, 64, 64, 3)`` and which of ``ELEMENTS`` they show ``(N, elements)``.
+
+    Parameters
+    ----------
+    seed : int
+    count : int
+        N.
+    mixed_share : float
+        Share of the landscapes whose parts have nothing to do with each other.
+    """
     rng = random.Random(f"judge {seed}")  # noqa: S311 - pictures, not secrets
     drawn = np.empty((count, LANDSCAPE_SIZE, LANDSCAPE_SIZE, 3), np.uint8)
     shown = np.zeros((count, len(ELEMENTS)), np.float32)
@@ -227,7 +236,16 @@ def thresholds(network: Judge, count: int) -> dict[str, float]:
 
 
 def write(network: Judge, path: Path, facts: dict[str, Any]) -> None:
-    """Write the network, ending in probabilities, with ``facts`` as its metadata, each in JSON."""
+    """Write the network, ending in probabilities, with ``facts`` as its metadata, each in JSON.
+
+    Parameters
+    ----------
+    network : Judge
+    path : Path
+        Where the ONNX file goes.
+    facts : dict
+        Name -> a value that JSON can hold.
+    """
     whole = nn.Sequential(network, nn.Sigmoid()).eval()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer's own deprecation
