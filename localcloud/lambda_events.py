@@ -1,12 +1,12 @@
-"""Asynchronous invocations of Lambda functions: durable, retried, and then handed to whoever is to hear of it.
+"""Asynchronous invocations of Lambda functions: durable, retried, and at last sent to a destination.
 
 Follows the AWS Lambda Developer Guide: "How Lambda handles errors and retries with asynchronous invocation" (two more
 attempts, one minute after the first and two minutes after the second; throttled events return to the queue for up to
 six hours, from one second to five minutes apart), "Adding a dead-letter queue" and "Retaining records of asynchronous
 invocations" (destinations). The minutes pass on the cloud's clock.
 
-An event is written down before SNS's ``Publish`` or Lambda's ``Invoke`` answers, and struck off after its last
-attempt, so whatever kills the cloud loses none; one that was running then runs again.
+An event is stored before SNS's ``Publish`` or Lambda's ``Invoke`` answers, and deleted after its last attempt. Whatever
+ends the cloud loses none of them; an event that was running then runs again.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class EventQueue:
         client : callable
             Gives boto3 clients, for dead-letter queues and destinations.
         save : callable
-            Makes durable what was sent to a dead-letter queue or a destination; only then is the event forgotten.
+            Saves what was sent to a dead-letter queue or a destination; the event is deleted after that.
         concurrency : int
             How many functions run at a time: each is a process on this machine.
         """
@@ -130,11 +130,11 @@ class EventQueue:
             return int(db.execute("SELECT count(*) FROM events").fetchone()[0])
 
     def start(self) -> None:
-        """Begin to deliver, what an earlier run left included."""
+        """Begin to deliver, also what an earlier run has left."""
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
-        """Let what runs finish for at most ``timeout`` seconds; the rest waits for the next start."""
+        """Wait for running functions, at most ``timeout`` seconds; the other events wait for the next start."""
         with self._wake:
             self._stopping = True
             self._wake.notify()
@@ -282,7 +282,7 @@ class EventQueue:
             elif service == "lambda":
                 self.submit(target, json.loads(body))
             else:
-                logger.error("%s is no destination that the local cloud knows (sqs, sns, lambda)", target)
+                logger.error("%s is not a destination that the local cloud knows (sqs, sns, lambda)", target)
             self._save()
         except Exception:
             # Lambda, too, drops the event then and counts it in the metric DeadLetterErrors.

@@ -30,6 +30,7 @@ class LogShipper:
         self._client = client
         self._lines: queue.Queue[Line | None] = queue.Queue(maxsize=20_000)
         self._known: set[tuple[str, str]] = set()
+        self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name=name)
 
     def start(self) -> None:
@@ -37,12 +38,21 @@ class LogShipper:
         self._thread.start()
 
     def stop(self, timeout: float = 5) -> None:
-        """Deliver what is there, then end; wait for it, but at most ``timeout`` real seconds."""
+        """Deliver what is left, then end; wait for that at most ``timeout`` real seconds."""
+        self._ending.set()
         self._lines.put(None)
         self._thread.join(timeout)
 
     def line(self, group: str, stream: str, text: str) -> None:
-        """Log one line; a program that prints faster than it can be delivered waits here."""
+        """Log one line; a program that prints faster than CloudWatch Logs takes it waits here.
+
+        Parameters
+        ----------
+        group, stream : str
+            Created when they do not exist.
+        text : str
+            Cut off after ``LINE_LIMIT`` characters.
+        """
         entry = (group, stream, int(time.time() * 1000), text[:LINE_LIMIT] or " ")
         try:
             self._lines.put(entry, timeout=5)
@@ -58,7 +68,7 @@ class LogShipper:
                 return
             lines.append(first)
             if self._lines.qsize() < BATCH_EVENTS:
-                time.sleep(INTERVAL)
+                self._ending.wait(INTERVAL)
             while len(lines) < BATCH_EVENTS and not ending:
                 try:
                     entry = self._lines.get_nowait()

@@ -17,7 +17,15 @@ from localcloud.process.tied import LIFELINE_FILE
 
 
 class ServiceError(Exception):
-    """An error that the caller gets as AWS would send it: code, message and HTTP status."""
+    """An error that the caller gets as AWS would send it.
+
+    Parameters
+    ----------
+    code, message : str
+        AWS's name of the error, and what was wrong.
+    status : int
+        Of HTTP.
+    """
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -142,7 +150,7 @@ class ResourceType(Protocol):
         """Change it in place."""
 
     def delete(self, physical_id: str, properties: dict[str, Any]) -> None:
-        """Delete it; what is gone already is no error."""
+        """Delete it; a resource that is already gone is not an error."""
 
 
 class Service(Protocol):
@@ -181,7 +189,20 @@ Operation = Callable[[dict[str, Any]], dict[str, Any]]
 def dispatch(
     operations: dict[str, Operation], service: str, operation: str, parameters: dict[str, Any]
 ) -> dict[str, Any]:
-    """Carry out ``operation``, or say which ones there are."""
+    """Carry out ``operation``.
+
+    Parameters
+    ----------
+    operations : dict
+        What the service offers, by name.
+    service, operation : str
+    parameters : dict
+
+    Raises
+    ------
+    ServiceError
+        ``UnsupportedOperation``, with the names of those that are offered; or what the operation raises.
+    """
     if operation not in operations:
         offered = ", ".join(sorted(operations))
         message = f"The local cloud's {service} does not offer {operation}. It offers: {offered}."

@@ -59,7 +59,15 @@ class Store:
         return json.loads(row["body"]) if row else None
 
     def put(self, kind: str, name: str, body: dict[str, Any]) -> None:
-        """Create or replace one resource."""
+        """Create or replace one resource.
+
+        Parameters
+        ----------
+        kind, name : str
+            Its key.
+        body : dict
+            Stored as JSON.
+        """
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO resource VALUES (?,?,?)", (kind, name, json.dumps(body)))
 

@@ -20,12 +20,12 @@ def _target_properties(physical_id: str) -> dict[str, str]:
     """``resource|dimension|namespace``, the physical id of a scalable target, as API parameters."""
     parts = physical_id.split("|")
     if len(parts) != len(TARGET_KEYS):
-        raise ServiceError("ValidationException", f"{physical_id!r} is no scalable target: use its Ref")
+        raise ServiceError("ValidationException", f"{physical_id!r} is not a scalable target: use its Ref")
     return dict(zip(TARGET_KEYS, parts, strict=True))
 
 
 def _forgiving(control: ApplicationAutoScaling, operation: str, properties: dict[str, Any]) -> None:
-    """A deletion for which gone already is fine."""
+    """A deletion; a resource that is already gone is fine."""
     try:
         _call(control, operation, properties)
     except ServiceError as error:
@@ -43,7 +43,7 @@ class ScalableTargetType:
         self._control = control
 
     def create(self, logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
-        """RegisterScalableTarget."""
+        """RegisterScalableTarget; raises :class:`ServiceError` for scheduled actions."""
         wanted = {key: value for key, value in properties.items() if key != "ScheduledActions"}
         if "Tags" in wanted:  # a template has a list of them, the API a map
             wanted["Tags"] = {tag["Key"]: tag["Value"] for tag in wanted["Tags"]}

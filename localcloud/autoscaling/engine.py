@@ -61,7 +61,19 @@ class Engine:
                     self._finish(activity, "Overridden", "The scalable target was deregistered.")
 
     def change(self, target: dict[str, Any], before: int, after: int, cause: str, policy: str | None) -> None:
-        """Set the desired count and record it; a refusal of SageMaker is recorded as a failed activity."""
+        """Set the desired count and record it; a refusal of SageMaker is recorded as a failed activity.
+
+        Parameters
+        ----------
+        target : dict
+            The scalable target.
+        before, after : int
+            Instances now, and instances wanted.
+        cause : str
+            Why, for people who read the activities.
+        policy : str, optional
+            ARN of the policy that asked for it.
+        """
         resource_id = target["ResourceId"]
         activity = {
             "ActivityId": str(uuid.uuid4()),
@@ -134,7 +146,15 @@ class Engine:
     # Alarms ------------------------------------------------------------------------------------------------------
 
     def react(self, policy: dict[str, Any], target: dict[str, Any], alarm: dict[str, Any]) -> None:
-        """Scale, if the policy, its cooldowns and the target's bounds say so."""
+        """Scale, if the policy, its cooldowns and the target's bounds say so.
+
+        Parameters
+        ----------
+        policy, target : dict
+            The policy that the alarm calls, and its scalable target.
+        alarm : dict
+            As ``describe_alarms`` gives it, with ``StateReasonData``.
+        """
         data = json.loads(alarm.get("StateReasonData") or "{}")
         points = data.get("recentDatapoints") or []
         if not points:

@@ -13,7 +13,13 @@ class PolicyError(ValueError):
 
 
 def clamp(capacity: int, minimum: int, maximum: int) -> int:
-    """``capacity`` within the scalable target's bounds."""
+    """``capacity`` within the scalable target's bounds.
+
+    Parameters
+    ----------
+    capacity, minimum, maximum : int
+        Instances.
+    """
     return max(minimum, min(maximum, capacity))
 
 
@@ -84,8 +90,15 @@ def _adjusted(configuration: Mapping[str, Any], base: int, adjustment: int) -> i
 def tracking_capacity(target_value: float, base: int, metric: float) -> int:
     """The capacity at which a metric that falls with each instance would be at its target.
 
-    "How target tracking for Application Auto Scaling works": capacity changes in proportion to the metric, rounded up,
-    so that it is never scaled in below what fits.
+    "How target tracking for Application Auto Scaling works": capacity changes in proportion to the metric. It is
+    rounded up, because scaling in must leave enough instances.
+
+    Parameters
+    ----------
+    target_value, metric : float
+        The policy's target, and the alarm's newest datapoint.
+    base : int
+        The present capacity.
     """
-    # A hair less, or 3 × 5 / 5 could round up to 4.
+    # A little less, or 3 × 5 / 5 could round up to 4.
     return max(0, math.ceil(base * metric / target_value - 1e-9))

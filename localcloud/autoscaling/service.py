@@ -85,7 +85,7 @@ class ApplicationAutoScaling:
         self._store.close()
 
     def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Carry out one operation."""
+        """Carry out one operation; raises :class:`ServiceError`, also for what is not scaled here."""
         if parameters.get("ServiceNamespace", "sagemaker") != "sagemaker":
             raise _invalid(f"The local cloud scales sagemaker only, not {parameters['ServiceNamespace']}.")
         dimension = parameters.get("ScalableDimension", variants.DIMENSION)
@@ -131,7 +131,7 @@ class ApplicationAutoScaling:
     def _register(self, parameters: dict[str, Any]) -> dict[str, Any]:
         resource_id = parameters["ResourceId"]
         if variants.parse(resource_id) is None:
-            raise _invalid(f"Unsupported resource ID {resource_id}: endpoint/<name>/variant/<name> is expected.")
+            raise _invalid(f"Unsupported resource ID {resource_id}: it must be endpoint/<name>/variant/<name>.")
         capacity = variants.read(self._cloud.client("sagemaker"), resource_id)
         if capacity is None:
             raise _invalid(f"SageMaker endpoint variant doesn't exist: {resource_id}")
@@ -170,7 +170,7 @@ class ApplicationAutoScaling:
         }
 
     def _keep_within_bounds(self, target: dict[str, Any], capacity: variants.Capacity) -> None:
-        """User Guide, "Scaling activities": changing the minimum or maximum scales when the capacity lies outside."""
+        """User Guide, "Scaling activities": a new minimum or maximum scales a target whose capacity is outside."""
         wanted = policies.clamp(capacity.desired, int(target["MinCapacity"]), int(target["MaxCapacity"]))
         if wanted == capacity.desired:
             return

@@ -53,7 +53,21 @@ def read(sagemaker: Any, resource_id: str) -> Capacity | None:
 
 
 def set_count(sagemaker: Any, resource_id: str, count: int) -> None:
-    """UpdateEndpointWeightsAndCapacities, as the Developer Guide says that automatic scaling does it."""
+    """UpdateEndpointWeightsAndCapacities, as the Developer Guide says that automatic scaling does it.
+
+    Parameters
+    ----------
+    sagemaker : boto3 client
+    resource_id : str
+        ``endpoint/<name>/variant/<name>``.
+    count : int
+        Instances wanted.
+
+    Raises
+    ------
+    ScalingRefused
+        In SageMaker's words.
+    """
     names = parse(resource_id)
     assert names is not None
     try:

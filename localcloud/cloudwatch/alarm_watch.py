@@ -30,7 +30,7 @@ class CloudWatch(Protocol):
         """Every metric alarm, alive."""
 
     def datapoint(self, alarm: Mapping[str, Any], start: float, end: float) -> tuple[float, float] | None:
-        """The alarm's statistic over [start, end) and its number of samples."""
+        """See :meth:`localcloud.cloudwatch.alarms.Statistics.datapoint`."""
 
     def set_alarm_state(self, alarm: dict[str, Any], decision: Decision) -> None:
         """Move an alarm to another state."""

@@ -67,7 +67,15 @@ class Statistics(Protocol):
     """Where measurements come from."""
 
     def datapoint(self, alarm: Mapping[str, Any], start: float, end: float) -> tuple[float, float] | None:
-        """The alarm's statistic over [start, end) and its number of samples; None without any."""
+        """The alarm's statistic over [start, end) and its number of samples; None without any.
+
+        Parameters
+        ----------
+        alarm : mapping
+            Names the metric, its dimensions, its unit and the statistic.
+        start, end : float
+            Epoch seconds on the real clock.
+        """
 
 
 def decide(
@@ -105,14 +113,31 @@ def decide(
         return "ALARM"
     if hits < len(existing):
         return "OK"
-    # All that is there breaches, but is less than M datapoints. "Avoiding premature transitions to alarm state": the
-    # alarm goes off when the oldest of them is at least M periods old; until then it stays as it is.
+    # Every datapoint that exists breaches, but there are fewer than M. "Avoiding premature transitions to alarm state":
+    # the alarm goes off when the oldest of them is at least M periods old; until then it stays as it is.
     oldest = next(age for age, value in zip(range(len(series), 0, -1), series, strict=True) if value is not None)
     return "ALARM" if treat == "missing" and oldest >= needed else current
 
 
 def evaluate(alarm: Mapping[str, Any], statistics: Statistics, clock: Clock, now: float) -> Decision:
-    """Evaluate ``alarm`` at ``now`` (epoch seconds)."""
+    """The state that an alarm should have now, and why.
+
+    Parameters
+    ----------
+    alarm : mapping
+        As CloudWatch stores it.
+    statistics : Statistics
+        Gives the datapoints.
+    clock : Clock
+        How long the alarm's period takes here.
+    now : float
+        Epoch seconds on the real clock.
+
+    Raises
+    ------
+    UnsupportedAlarmError
+        When the alarm uses what is not evaluated here.
+    """
     check_supported(alarm)
     period = clock.real(float(alarm.get("Period") or 60))
     count = int(alarm["EvaluationPeriods"]) + EXTRA_DATAPOINTS

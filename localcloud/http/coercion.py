@@ -52,6 +52,13 @@ def _leaf(kind: str, value: Any) -> Any:
 def api_parameters(service: str, operation: str, properties: dict[str, Any]) -> dict[str, Any]:
     """Properties of a template as valid parameters of ``operation``.
 
+    Parameters
+    ----------
+    service, operation : str
+        botocore's names: ``sagemaker``, ``CreateModel``.
+    properties : dict
+        Of the resource, with every intrinsic resolved.
+
     Raises
     ------
     ServiceError

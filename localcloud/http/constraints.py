@@ -101,7 +101,16 @@ def _leaf(shape: Shape, value: Any, path: str) -> Iterator[str]:
 
 
 def violations(shape: Shape, value: Any, path: str = "") -> Iterator[str]:
-    """Every way in which ``value`` breaks the constraints of ``shape``, as AWS words it."""
+    """Every way in which ``value`` breaks the constraints of ``shape``, as AWS words it.
+
+    Parameters
+    ----------
+    shape : Shape
+    value : any
+        In boto3's types.
+    path : str
+        Where the value is: ``productionVariants.1.member.modelName``.
+    """
     if isinstance(shape, StructureShape):
         for name in shape.required_members:
             if value.get(name) is None:

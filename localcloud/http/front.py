@@ -128,7 +128,15 @@ class Front:
 
 
 def answer_request(protocol: JsonProtocol | RestJsonProtocol, service: Service, request: Request) -> Response:
-    """Carry out ``request``; whatever goes wrong becomes an error in the service's protocol."""
+    """Carry out ``request``; whatever goes wrong becomes an error in the service's protocol.
+
+    Parameters
+    ----------
+    protocol : JsonProtocol or RestJsonProtocol
+    service : Service
+    request : Request
+        With its body.
+    """
     operation = "?"
     try:
         operation, parameters = protocol.parse(request)

@@ -49,7 +49,9 @@ class Gate:
     def refusal(self, request: Request) -> Response | None:
         """The refusal, or None when the request may enter."""
         if "origin" in request.headers:
-            return _refused(request, "AccessDenied", "The local cloud answers no browser: this request has an Origin.")
+            return _refused(
+                request, "AccessDenied", "The local cloud does not answer browsers: this request has an Origin."
+            )
         if not _is_local(request.headers.get("host", "")):
             host = request.headers.get("host", "")
             return _refused(request, "AccessDenied", f"The local cloud is not {host!r}; it answers to 127.0.0.1 only.")

@@ -34,7 +34,7 @@ def service_model(name: str) -> ServiceModel:
 
 
 def protocol_for(name: str) -> JsonProtocol | RestJsonProtocol:
-    """The protocol of service ``name``, ready to read its requests."""
+    """The protocol of service ``name``, ready to read its requests; raises ValueError for one that is not JSON."""
     model = service_model(name)
     kind = str(model.metadata["protocol"])
     if kind == "json":
@@ -145,7 +145,7 @@ class RestJsonProtocol:
         """Operation and validated parameters of ``request``; raises :class:`ServiceError`."""
         found = self._find(request)
         if found is None:
-            raise ServiceError("UnknownOperationException", f"{request.method} {request.path} is no operation", 404)
+            raise ServiceError("UnknownOperationException", f"{request.method} {request.path} is not an operation", 404)
         operation, match = found
         model = self.model.operation_model(operation)
         shape = model.input_shape

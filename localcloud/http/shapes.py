@@ -18,7 +18,13 @@ class ShapeError(ValueError):
 
 
 def parse_timestamp(value: Any, where: str) -> datetime.datetime:
-    """Read a timestamp in any of the forms AWS's protocols use (epoch seconds, ISO 8601, RFC 822)."""
+    """Read a timestamp in any form that AWS's protocols use: epoch seconds, ISO 8601 or RFC 822.
+
+    Raises
+    ------
+    ShapeError
+        When it is none of these; the message names ``where``.
+    """
     try:
         if isinstance(value, str):
             try:
@@ -52,10 +58,24 @@ def _number(shape: Shape, value: Any, where: str) -> int | float:
 
 
 def from_json(shape: Shape, value: Any, where: str = "") -> Any:
-    """The boto3 value of JSON ``value``; raises :class:`ShapeError`. Nulls in structures count as absent."""
+    """The boto3 value of JSON ``value``. Nulls in structures count as absent.
+
+    Parameters
+    ----------
+    shape : Shape
+    value : any
+        As ``json.loads`` gives it.
+    where : str
+        The place of the value, for messages.
+
+    Raises
+    ------
+    ShapeError
+        When the value does not have the shape's type.
+    """
     if isinstance(shape, StructureShape):
         if not isinstance(value, dict):
-            raise ShapeError(f"{where or 'body'}: an object is expected, not {type(value).__name__}")
+            raise ShapeError(f"{where or 'body'}: must be an object, not {type(value).__name__}")
         names = {str(member.serialization.get("name", name)): name for name, member in shape.members.items()}
         out = {}
         for key, item in value.items():
@@ -97,7 +117,20 @@ def _scalar(shape: Shape, value: Any, where: str) -> Any:
 
 
 def from_text(shape: Shape, text: str, where: str) -> Any:
-    """The boto3 value of a header, a query parameter or a part of the path."""
+    """The boto3 value of a header, a query parameter or a part of the path.
+
+    Parameters
+    ----------
+    shape : Shape
+    text : str
+    where : str
+        The parameter's name, for messages.
+
+    Raises
+    ------
+    ShapeError
+        When the text cannot be read as the shape's type.
+    """
     kind = shape.type_name
     try:
         if kind in ("integer", "long"):
@@ -120,6 +153,14 @@ def from_text(shape: Shape, text: str, where: str) -> Any:
 def to_json(shape: Shape, value: Any, where: str = "") -> Any:
     """JSON of a service's answer.
 
+    Parameters
+    ----------
+    shape : Shape
+    value : any
+        In boto3's types.
+    where : str
+        The place of the value, for messages.
+
     Raises
     ------
     ShapeError
@@ -129,18 +170,18 @@ def to_json(shape: Shape, value: Any, where: str = "") -> Any:
         return _structure_to_json(shape, value, where)
     if isinstance(shape, ListShape):
         if not isinstance(value, list | tuple):
-            raise ShapeError(f"{where}: a list is expected, not {type(value).__name__}")
+            raise ShapeError(f"{where}: must be a list, not {type(value).__name__}")
         return [to_json(shape.member, item, f"{where}[{i}]") for i, item in enumerate(value)]
     if isinstance(shape, MapShape):
         if not isinstance(value, Mapping):
-            raise ShapeError(f"{where}: a map is expected, not {type(value).__name__}")
+            raise ShapeError(f"{where}: must be a map, not {type(value).__name__}")
         return {str(key): to_json(shape.value, item, f"{where}.{key}") for key, item in value.items()}
     if shape.type_name == "timestamp":
         stamp = value if isinstance(value, datetime.datetime) else parse_timestamp(value, where)
         return stamp.timestamp()
     if shape.type_name == "blob":
         if not isinstance(value, bytes | bytearray):
-            raise ShapeError(f"{where}: bytes are expected, not {type(value).__name__}")
+            raise ShapeError(f"{where}: must be bytes, not {type(value).__name__}")
         return base64.b64encode(value).decode("ascii")
     checked = _scalar(shape, value, where)
     enum = getattr(shape, "enum", None)
@@ -151,7 +192,7 @@ def to_json(shape: Shape, value: Any, where: str = "") -> Any:
 
 def _structure_to_json(shape: StructureShape, value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
-        raise ShapeError(f"{where or 'answer'}: a dictionary is expected, not {type(value).__name__}")
+        raise ShapeError(f"{where or 'answer'}: must be a dictionary, not {type(value).__name__}")
     missing = [name for name in shape.required_members if value.get(name) is None]
     if missing:
         raise ShapeError(f"{where or 'answer'} lacks {', '.join(missing)}, which {shape.name} requires")

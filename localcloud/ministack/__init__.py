@@ -49,7 +49,7 @@ class MiniStack:
         self._lifespan: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Let MiniStack start and load its state. It is not told of the end: :class:`StateKeeper` saves better."""
+        """Let MiniStack start and load its state. Its end is not announced to it: :class:`StateKeeper` saves better."""
         started = asyncio.Event()
 
         async def send(message: Mapping[str, Any]) -> None:

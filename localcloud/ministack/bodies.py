@@ -1,4 +1,4 @@
-"""Bodies of objects that lie in files: what stands in for MiniStack's ``bytes`` when an object is large."""
+"""Bodies of objects in files: what stands in for MiniStack's ``bytes`` when an object is large."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NO_COPY = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPE
 
 
 class Holding:
-    """A folder of files that last as long as something uses them; what is left, the janitor removes."""
+    """A folder of files that last as long as something uses them. The janitor removes what is left."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -64,7 +64,7 @@ class Holding:
 
 
 class HeldFile:
-    """A file that is removed when the last body that lies in it is gone, or at once by :attr:`remove`."""
+    """A file that is removed when no body uses it any more, or at once by :attr:`remove`."""
 
     def __init__(self, path: Path, unused: queue.SimpleQueue[Path]) -> None:
         self.path = path
@@ -116,7 +116,7 @@ class FileBody:
         return self
 
     def md5(self) -> bytes:
-        """The MD5 of uploaded bytes; of copied ones, which nobody reads, 16 bytes made of the source's ETag and range.
+        """The MD5 of uploaded bytes. Copied bytes are not read: they get 16 bytes made of the source's ETag and range.
 
         S3 API Reference, "Object": "The ETag may or may not be an MD5 digest of the object data."
         """
@@ -124,7 +124,7 @@ class FileBody:
         return self._digests.get("MD5") or hashlib.md5(identity.encode(), usedforsecurity=False).digest()
 
     def checksum(self, algorithm: str) -> bytes | None:
-        """A checksum, read from the file unless it is known already; None for an algorithm that nobody knows."""
+        """A checksum, read from the file unless it is known already; None for an unknown algorithm."""
         if algorithm not in self._digests:
             digest = new_digest(algorithm)
             if digest is None:
@@ -145,7 +145,7 @@ class FileBody:
                 yield read_at(file, self.start + offset, min(CHUNK, self._size - offset))
 
     def read(self) -> bytes:
-        """All bytes at once, for who cannot do with less."""
+        """All bytes at once."""
         return b"".join(self.chunks())
 
     def is_followed_by(self, other: FileBody) -> bool:
@@ -174,7 +174,7 @@ def joined(bodies: Iterable[bytes | FileBody]) -> list[bytes | FileBody]:
 
 
 class PartStandIn(bytes):
-    """What MiniStack's completion sees of a part: it wants size and MD5, and joins bytes, of which this has none."""
+    """What MiniStack's completion sees of a part: it needs size and MD5, and joins bytes; this has none."""
 
     def __new__(cls, size: int, etag: str) -> PartStandIn:
         stand_in = super().__new__(cls)
@@ -233,7 +233,19 @@ def as_base64(checksum: bytes) -> str:
 
 
 def read_at(file: BinaryIO, offset: int, size: int) -> bytes:
-    """``size`` bytes from ``offset`` on; OSError when the file is shorter."""
+    """Read a range of a file.
+
+    Parameters
+    ----------
+    file : BinaryIO
+    offset, size : int
+        In bytes.
+
+    Raises
+    ------
+    OSError
+        When the file is shorter.
+    """
     data = os.pread(file.fileno(), size, offset)
     while len(data) < size:
         more = os.pread(file.fileno(), size - len(data), offset + len(data))
@@ -254,7 +266,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def write_together(parts: Iterable[bytes | FileBody], target: Path) -> None:
-    """Write ``parts`` one after the other into a new file; the kernel copies what lies in files."""
+    """Write ``parts`` one after the other into a new file; the kernel copies what is in files."""
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb", buffering=0) as out:
         for part in parts:

@@ -48,7 +48,17 @@ def can_be_full(algorithm: str) -> bool:
 
 
 def combined(algorithm: str, first: bytes, second: bytes, length: int) -> bytes:
-    """The CRC of two pieces, one after the other, from the CRCs of both and the second's length in bytes."""
+    """The CRC of two pieces that follow each other.
+
+    Parameters
+    ----------
+    algorithm : str
+        In S3's spelling.
+    first, second : bytes
+        The CRCs of both pieces.
+    length : int
+        Of the second piece, in bytes.
+    """
     moved = _moved(algorithm, int.from_bytes(first, "big"), length)
     return (moved ^ int.from_bytes(second, "big")).to_bytes(len(first), "big")
 

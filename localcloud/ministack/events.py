@@ -24,7 +24,18 @@ class Events:
     def put(
         self, scope: tuple[str, str], source: str, detail_type: str, detail: Mapping[str, Any], resources: list[str]
     ) -> None:
-        """Send one event to the default bus of (account, region), as AWS's own services do."""
+        """Send one event to the default bus, as AWS's own services do.
+
+        Parameters
+        ----------
+        scope : tuple of str
+            Account and region.
+        source, detail_type : str
+            ``aws.codecommit`` and the event's title, for example.
+        detail : mapping
+        resources : list of str
+            ARNs.
+        """
         entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": resources}
         with self._responses.request_scope(*scope):
             self._bus._put_events({"Entries": [entry]}, allow_aws_source=True)

@@ -36,7 +36,17 @@ class Functions:
         await asyncio.get_running_loop().run_in_executor(None, self._runtime.reset)
 
     def surround(self, interpreter: str, prelude: str, credentials: Mapping[str, str]) -> None:
-        """Start Lambda workers with ``prelude`` before their script, and with this cloud's credentials."""
+        """Give Lambda workers the surroundings of a Lambda function.
+
+        Parameters
+        ----------
+        interpreter : str
+            The Python that runs them.
+        prelude : str
+            Code to run before the worker's own script.
+        credentials : mapping
+            This cloud's access key, which functions get.
+        """
         original = self._runtime._detect_runtime_binary
 
         def detect(runtime: str) -> tuple[str, str]:

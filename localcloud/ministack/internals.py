@@ -99,7 +99,15 @@ class IncompatibleMiniStackError(RuntimeError):
 
 
 def environment(state: Path, port: int, account: str, region: str) -> dict[str, str]:
-    """The variables that MiniStack reads when it is imported. None of them reaches a Lambda function."""
+    """The variables that MiniStack reads when it is imported. None of them reaches a Lambda function.
+
+    Parameters
+    ----------
+    state : Path
+        The cloud's state folder.
+    port : int
+    account, region : str
+    """
     return {
         "BIND_HOST": "127.0.0.1",
         "DOCKER_HOST": f"unix://{state}/no-docker",  # or it looks for containers of other MiniStacks and ends them

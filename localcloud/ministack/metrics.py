@@ -71,7 +71,7 @@ class Metrics:
         return list(self._alarms._alarms._data.values())
 
     def datapoint(self, alarm: Mapping[str, Any], start: float, end: float) -> tuple[float, float] | None:
-        """The alarm's statistic over [start, end) and its number of samples; None without any."""
+        """See :meth:`localcloud.cloudwatch.alarms.Statistics.datapoint`."""
         cloudwatch = self._alarms
         _, _, _, region, account = str(alarm["AlarmArn"]).split(":")[:5]
         key = (

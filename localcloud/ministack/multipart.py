@@ -1,4 +1,4 @@
-"""Multipart uploads of MiniStack's S3 whose parts lie in files, and what it does not check or know of them."""
+"""Multipart uploads of MiniStack's S3 whose parts are files, and what MiniStack does not check or know about them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Multipart:
         }
 
     def find(self, upload_id: str) -> Any:
-        """MiniStack's record of an upload in progress, of whichever account: the ids are random; None if unknown."""
+        """MiniStack's record of an upload in progress, in any account (ids are random); None if unknown."""
         uploads = self._s3._multipart_uploads._data.items()
         return next((upload for (_, name), upload in uploads if name == upload_id), None)
 
@@ -94,7 +94,7 @@ class Multipart:
     # ---- in place of MiniStack's
 
     def _create(self, original: Any, bucket: str, key: str, headers: Mapping[str, str]) -> Answer:
-        """Heed x-amz-checksum-type, of which MiniStack knows COMPOSITE alone."""
+        """Obey x-amz-checksum-type: MiniStack knows only COMPOSITE."""
         algorithm = headers.get("x-amz-checksum-algorithm") or headers.get("x-amz-sdk-checksum-algorithm") or ""
         algorithm = algorithm.upper().replace("_", "")
         kind = headers.get("x-amz-checksum-type", "").upper()
@@ -183,7 +183,7 @@ class Multipart:
     # ---- checks
 
     def _named_parts(self, body: bytes) -> list[int]:
-        """The part numbers in the body of CompleteMultipartUpload; none when it is no XML, of which MiniStack tells."""
+        """The part numbers in the body of CompleteMultipartUpload; none when it is not XML, which MiniStack reports."""
         try:
             root = self._s3.fromstring(body)
         except self._s3.ParseError:
@@ -199,7 +199,7 @@ class Multipart:
             return self._error("InvalidPartOrder", message, resource)
         parts = upload["parts"]
         small = [number for number in numbers[:-1] if number in parts and parts[number]["size"] < SMALLEST_PART]
-        if not small or not set(numbers) <= parts.keys():  # of a missing part MiniStack tells
+        if not small or not set(numbers) <= parts.keys():  # MiniStack reports a missing part
             return None
         about = {
             "ProposedSize": str(parts[small[0]]["size"]),

@@ -286,7 +286,7 @@ def _is_signed_for_s3(scope: Scope) -> bool:
         return False
     query = urllib.parse.unquote_to_bytes(scope.get("query_string", b""))
     header = next((value for name, value in scope["headers"] if name.lower() == b"authorization"), b"")
-    # Of a presigned URL in the query; boto3 still signs those for us-east-1 in version 2 if nobody tells it otherwise.
+    # A presigned URL has it in the query; boto3 still signs those for us-east-1 in version 2 by default.
     return b"/s3/aws4_request" in header + query or b"AWSAccessKeyId=" in query
 
 

@@ -40,7 +40,7 @@ class Stacks:
         return any(_working(stack) for stack in list(self._stacks._stacks._data.values()))
 
     def fail_interrupted(self) -> None:
-        """Mark stacks as failed whose operation ended with the previous run: nobody works on them any more."""
+        """Mark stacks as failed whose operation ended with the previous run."""
         for stack in self._stacks._stacks._data.values():
             if _working(stack):
                 status = stack["StackStatus"]

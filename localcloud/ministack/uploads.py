@@ -42,7 +42,7 @@ class Unframing:
         self._after_chunk = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The payload in ``data``."""
+        """The payload in ``data``; raises :class:`FramingError` when the encoding is broken."""
         position = 0
         while position < len(data):
             if self.trailer:
@@ -74,7 +74,7 @@ class Unframing:
             return
         size = re.fullmatch(rb"([0-9A-Fa-f]{1,16})(;[^\r\n]*)?\r\n", line)
         if size is None:
-            raise FramingError(f"{line[:40]!r} is no header of a chunk in an aws-chunked body")
+            raise FramingError(f"{line[:40]!r} is not a header of a chunk in an aws-chunked body")
         self._left = int(size[1], 16)
         self._after_chunk = True
         if not self._left:

@@ -87,7 +87,7 @@ def start(
     Parameters
     ----------
     state_dir : path
-        Where its state lies. A cloud that already runs on it is returned as it is.
+        Its folder for state. A cloud that already runs on it is returned as it is.
     port : int
         On 127.0.0.1; 0 takes a free one.
     speed : float
@@ -148,7 +148,13 @@ def _spawn(command: list[str], state: Path) -> tuple[subprocess.Popen[bytes], Pa
 
 
 def server_command(state: Path, *, port: int, speed: float, provision_seconds: float, region: str) -> list[str]:
-    """The command line of the server process; raises :class:`CloudError` for a value that is not allowed."""
+    """The command line of the server process; the parameters are those of :func:`start`.
+
+    Raises
+    ------
+    CloudError
+        For a value that the cloud cannot run with.
+    """
     try:
         Clock(speed)
     except ValueError as error:
@@ -206,7 +212,13 @@ def stop(state_dir: Path | str = DEFAULT_STATE) -> bool:
 
 
 def reset(state_dir: Path | str = DEFAULT_STATE) -> None:
-    """Stop the cloud of ``state_dir`` and remove all of its state, access key included."""
+    """Stop the cloud of ``state_dir`` and remove all of its state, access key included.
+
+    Raises
+    ------
+    CloudError
+        When the folder holds something else.
+    """
     state = Path(state_dir).resolve()
     stop(state)
     if state.exists() and not (state / "lock").exists() and any(state.iterdir()):

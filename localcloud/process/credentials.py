@@ -1,4 +1,4 @@
-"""The access key of one local cloud: made at random with its state folder, and gone with it."""
+"""The access key of one local cloud: made randomly with its state folder, and removed with it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Credentials:
 
 
 def load(state: Path) -> Credentials | None:
-    """The credentials of the cloud whose state lies in ``state``; None before its first start."""
+    """The credentials of the cloud with the state folder ``state``; None before its first start."""
     try:
         stored = json.loads((state / _FILE).read_text())
     except FileNotFoundError:

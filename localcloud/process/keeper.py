@@ -108,7 +108,7 @@ class StateKeeper:
                 self._wake.set()
 
     async def save(self, *, include_slow: bool) -> float:
-        """Write every state that differs from what lies on disk; return the seconds it took the event loop."""
+        """Write every state that differs from what is on disk; return the seconds it took the event loop."""
         async with self._saving:
             self._quick = False
             if include_slow:

@@ -21,7 +21,13 @@ class StartError(RuntimeError):
 
 
 def take_lock(path: Path, complaint: str) -> int:
-    """Hold an exclusive lock on ``path``, with this process's id in it, for as long as this process lives."""
+    """Hold an exclusive lock on ``path``, with this process's id in it, for as long as this process lives.
+
+    Raises
+    ------
+    StartError
+        With ``complaint``, when another process holds it.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -33,7 +39,7 @@ def take_lock(path: Path, complaint: str) -> int:
 
 
 def bind(port: int) -> socket.socket:
-    """A socket for ``port`` of 127.0.0.1; 0 takes a free one."""
+    """A socket for ``port`` of 127.0.0.1; 0 takes a free one. Raises :class:`StartError` when the port is in use."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -45,7 +51,13 @@ def bind(port: int) -> socket.socket:
 
 
 def runtime_folder(work: Path) -> Path:
-    """A folder with links to the packages of AWS's Python runtime, and nothing else."""
+    """A folder with links to the packages of AWS's Python runtime, and nothing else.
+
+    Raises
+    ------
+    StartError
+        When one of them is not installed.
+    """
     folder = work / "lambda-runtime"
     folder.mkdir()
     for name in _RUNTIME_PACKAGES:

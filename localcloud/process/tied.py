@@ -20,7 +20,13 @@ LIFELINE_FILE = "lifeline"
 
 
 def tie(lifeline: str) -> None:
-    """Make this process the leader of a group that ends when the holder of the lock on ``lifeline`` does."""
+    """Make this process the leader of a group that ends when the holder of the lock on ``lifeline`` does.
+
+    Raises
+    ------
+    RuntimeError
+        When it cannot lead a group of its own.
+    """
     try:
         os.setpgid(0, 0)
     except OSError as error:  # a session leader is the leader of its group already

@@ -17,12 +17,12 @@ def _refusal(member: tarfile.TarInfo, target: Path) -> str | None:
         return "is a device or a pipe; a model holds files, folders and links only"
     destination = (target / member.name).resolve()
     if not destination.is_relative_to(target):
-        return "lies outside the model folder"
+        return "is outside the model folder"
     if member.issym() or member.islnk():
         # A hard link's target counts from the archive's root, a symbolic link's from the link's own folder.
         base = target if member.islnk() else (target / member.name).parent
         if Path(member.linkname).is_absolute() or not (base / member.linkname).resolve().is_relative_to(target):
-            return f"links to {member.linkname!r}, which lies outside the model folder"
+            return f"links to {member.linkname!r}, which is outside the model folder"
     return None
 
 
@@ -31,7 +31,7 @@ def unpack(archive: Path, target: Path) -> int:
 
     SageMaker Developer Guide, "Deploy uncompressed models" and "Use your own inference code with hosting services":
     model data is a tar.gz archive that SageMaker extracts under /opt/ml/model. Members that would leave the folder are
-    refused here by name instead of being dropped in silence.
+    refused here by name instead of being dropped silently.
 
     Raises
     ------

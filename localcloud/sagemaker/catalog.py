@@ -20,19 +20,50 @@ def moment(seconds: float) -> datetime.datetime:
 
 
 def not_found(shared: Shared, kind: str, name: str) -> ServiceError:
-    """AWS's words for a resource that is not there."""
+    """AWS's words for a resource that does not exist.
+
+    Parameters
+    ----------
+    shared : Shared
+    kind : str
+        ``model``, ``endpoint-config`` or ``endpoint``.
+    name : str
+    """
     return invalid(f'Could not find {WORDS[kind]} "{resource_arn(shared.cloud, kind, name)}".')
 
 
 def already_exists(shared: Shared, kind: str, name: str) -> ServiceError:
-    """AWS's words for a name that is taken."""
+    """AWS's words for a name that is taken.
+
+    Parameters
+    ----------
+    shared : Shared
+    kind : str
+        ``model``, ``endpoint-config`` or ``endpoint``.
+    name : str
+    """
     return invalid(f'Cannot create already existing {WORDS[kind]} "{resource_arn(shared.cloud, kind, name)}".')
 
 
 def page(
     rows: list[dict[str, Any]], kind: str, parameters: Mapping[str, Any]
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Filter, sort and cut a list as the List operations do; ``NextToken`` is the position."""
+    """Filter, sort and cut a list as the List operations do; ``NextToken`` is the position.
+
+    Parameters
+    ----------
+    rows : list of dict
+        All resources of the kind.
+    kind : str
+        ``model``, ``endpoint-config`` or ``endpoint``.
+    parameters : mapping
+        Of the operation.
+
+    Raises
+    ------
+    ServiceError
+        For a token that this function did not give.
+    """
     key = PREFIX[kind] + "Name"
     tests: dict[str, Callable[[dict[str, Any], Any], bool]] = {
         "NameContains": lambda row, value: value in row[key],
@@ -164,14 +195,24 @@ class Catalog:
         self._shared = shared
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
-        """The stored resource, or AWS's error."""
+        """The stored resource; raises AWS's error when there is none."""
         found = self._shared.store.get(kind, name)
         if found is None:
             raise not_found(self._shared, kind, name)
         return found
 
     def create(self, kind: str, body: dict[str, Any], tags: list[dict[str, str]]) -> dict[str, Any]:
-        """Store a new resource; returns its ARN under the operation's name."""
+        """Store a new resource; returns its ARN under the operation's name. Raises AWS's error when the name is taken.
+
+        Parameters
+        ----------
+        kind : str
+            ``model`` or ``endpoint-config``.
+        body : dict
+            What Describe answers.
+        tags : list of dict
+            ``{"Key": …, "Value": …}``.
+        """
         name = body[PREFIX[kind] + "Name"]
         arn = resource_arn(self._shared.cloud, kind, name)
         with self._shared.store.transaction():

@@ -1,7 +1,7 @@
 """CloudFormation's view of SageMaker: AWS::SageMaker::Model, ::EndpointConfig and ::Endpoint.
 
 Template Reference, the three types: Ref gives the ARN (in lower case after the slash, as AWS writes it), Fn::GetAtt the
-name. The first two know no update: any change replaces them.
+name. Any change of a model or a configuration replaces it: neither has an update.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class _Described:
             self._call("AddTags", {"ResourceArn": arn, "Tags": tags})
 
     def delete(self, physical_id: str, properties: dict[str, Any]) -> None:
-        """Delete it; gone already is fine."""
+        """Delete it, if it still exists."""
         name = self._name(physical_id)
         if name is not None:
             self._control.call(f"Delete{self.prefix}", {f"{self.prefix}Name": name})
@@ -156,7 +156,7 @@ class EndpointType(_Described):
         return answer
 
     def delete(self, physical_id: str, properties: dict[str, Any]) -> None:
-        """DeleteEndpoint, then wait until it is gone."""
+        """DeleteEndpoint, then wait until it is gone; raises :class:`ServiceError` when that takes too long."""
         name = self._name(physical_id)
         if name is None:
             return

@@ -44,7 +44,7 @@ class Channel:
 
     def pump(self, requests: queue.SimpleQueue[dict[str, Any]]) -> None:
         """Pass on requests until the parent hangs up, which ends this process at once, and what the model started."""
-        # An error on the socket means what its end means: nobody is there any more.
+        # An error on the socket means the same as its end: the parent is gone.
         with contextlib.suppress(OSError, ValueError):
             for line in self._reader:
                 requests.put(json.loads(line))
@@ -54,7 +54,7 @@ class Channel:
 def _size_limit(name: str) -> int:
     text = os.environ.get(f"MMS_{name}") or os.environ.get(f"TS_{name}") or str(DEFAULT_MAX_RESPONSE)
     if not text.isdigit():
-        raise ValueError(f"environment variable MMS_{name}={text!r}: a number of bytes is expected")
+        raise ValueError(f"environment variable MMS_{name}={text!r} must be a number of bytes")
     return int(text)
 
 

@@ -70,7 +70,15 @@ class Deployment:
         return float(self.variant.get("ContainerStartupHealthCheckTimeoutInSeconds", HEALTH_CHECK_SECONDS))
 
     def output_location(self, unique: str, extension: str | None, filename: str | None) -> str:
-        """Where an answer goes (InvokeEndpointAsync: S3OutputPathExtension, Filename)."""
+        """Where an answer goes.
+
+        Parameters
+        ----------
+        unique : str
+            Names the answer unless ``filename`` does.
+        extension, filename : str, optional
+            InvokeEndpointAsync's ``S3OutputPathExtension`` and ``Filename``.
+        """
         names = [extension] if extension else []
         return join_uri(self.output["S3OutputPath"], *names, filename or f"{unique}.out")
 
@@ -148,7 +156,7 @@ def _download_prefix(s3: Any, bucket: str, prefix: str, target: Path) -> None:
                 continue
             path = (root / name).resolve()
             if not path.is_relative_to(root):
-                raise OSError(f"key {item['Key']!r} lies outside the model folder")
+                raise OSError(f"key {item['Key']!r} is outside the model folder")
             path.parent.mkdir(parents=True, exist_ok=True)
             s3.download_file(bucket, item["Key"], str(path))
             count += 1

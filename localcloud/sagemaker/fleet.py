@@ -31,10 +31,20 @@ LONGEST_BACKOFF = 30.0
 class Instance:
     """One instance: a folder, a container process, and lanes that each work on one request at a time.
 
-    The instance outlives its container: when that ends by itself, another one starts in the same folder.
+    The instance outlives its container: when the container ends, another one starts in the same folder.
     """
 
     def __init__(self, shared: Shared, deployment: Deployment, work: threading.Condition) -> None:
+        """Make an instance that does not run yet.
+
+        Parameters
+        ----------
+        shared : Shared
+        deployment : Deployment
+            What it runs.
+        work : Condition
+            Notified when a request has come.
+        """
         self._shared = shared
         self._deployment = deployment
         self._invocation = Invocation(shared, deployment)
@@ -99,7 +109,10 @@ class Instance:
         self._end()
 
     def invoke(self, headers: dict[str, str], source: Path, target: Path, timeout: float) -> Reply:
-        """One request to the container (see :class:`ContainerProcess`)."""
+        """Send one request to the container.
+
+        See :meth:`localcloud.sagemaker.process.ContainerProcess.invoke` for parameters and errors.
+        """
         container = self._container
         if container is None:
             raise ContainerGone("the instance has no container")
@@ -202,6 +215,16 @@ class Fleet:
     """All instances of one generation."""
 
     def __init__(self, shared: Shared, deployment: Deployment, work: threading.Condition) -> None:
+        """Make a fleet without instances.
+
+        Parameters
+        ----------
+        shared : Shared
+        deployment : Deployment
+            What its instances run.
+        work : Condition
+            Notified when a request has come.
+        """
         self._shared = shared
         self.deployment = deployment
         self._work = work
@@ -217,7 +240,7 @@ class Fleet:
             return list(self._instances)
 
     def grow(self, count: int) -> None:
-        """Start ``count`` instances side by side; all come up, or none and :class:`DeploymentFailed`."""
+        """Start ``count`` instances at a time; when one fails, none stays, and :class:`DeploymentFailed` is raised."""
         fresh = [Instance(self._shared, self.deployment, self._work) for _ in range(count)]
         with self._lock:
             self._starting = fresh

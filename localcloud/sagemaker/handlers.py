@@ -171,6 +171,6 @@ class Handler:
         if isinstance(result, str):
             result = result.encode()
         if not isinstance(result, bytes | bytearray | memoryview):
-            raise TypeError(f"the model's response is {type(result).__name__}; text or bytes are expected")
+            raise TypeError(f"the model's response is {type(result).__name__}; it must be text or bytes")
         attributes = context.response_headers.get(CUSTOM_ATTRIBUTES.lower())
         return Answer(context.status, bytes(result), context.response_content_type or response_type, attributes)

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 ATTEMPTS = 3
 """How often a request is tried whose container ends meanwhile. AWS documents no number; one bad request must not keep
-an endpoint restarting for ever."""
+an endpoint restarting forever."""
 MAX_INPUT = 1 << 30
 """Bytes: "payload sizes up to 1 GB"."""
 LOGS_HINT = "See the SageMaker Endpoint logs in your account for more information."
@@ -52,7 +52,15 @@ class Failure:
 
 
 def notification(region: str, request: Request, outcome: dict[str, Any]) -> dict[str, Any]:
-    """The message for SNS ("Check prediction results", Amazon SNS topics)."""
+    """The message for SNS ("Check prediction results", Amazon SNS topics).
+
+    Parameters
+    ----------
+    region : str
+    request : Request
+    outcome : dict
+        ``status``, ``time``, and ``content_type`` or ``reason``.
+    """
     message: dict[str, Any] = {
         "awsRegion": region,
         "eventTime": iso_timestamp(outcome["time"]),
@@ -86,6 +94,14 @@ class Invocation:
 
     def run(self, request: Request, instance: Container, folder: Path) -> None:
         """Carry a claimed request to its end.
+
+        Parameters
+        ----------
+        request : Request
+        instance : Container
+            Serves it.
+        folder : Path
+            For input and output while it is served.
 
         Raises
         ------
@@ -121,7 +137,16 @@ class Invocation:
             raise timed_out
 
     def crashed(self, request: Request, instance: Container, reason: str) -> None:
-        """Try a request again whose container ended, or fail it after :data:`ATTEMPTS`."""
+        """Try a request again whose container ended, or fail it after :data:`ATTEMPTS`.
+
+        Parameters
+        ----------
+        request : Request
+        instance : Container
+            The one that ended.
+        reason : str
+            How it ended.
+        """
         attempts = request.attempts + 1
         text = f'Received server error (0) from primary with message "{reason}"'
         if attempts < ATTEMPTS:
@@ -260,7 +285,17 @@ class Invocation:
         self.announce(request, outcome)
 
     def fail(self, request: Request, failure: Failure, stream: str, times: dict[str, float]) -> None:
-        """Store the failure object, count, log and announce."""
+        """Store the failure object, count, log and announce.
+
+        Parameters
+        ----------
+        request : Request
+        failure : Failure
+        stream : str
+            The log stream of the instance.
+        times : dict
+            Measurements so far, by metric name.
+        """
         outcome: dict[str, Any] = {"status": "Failed", "time": time.time(), "reason": failure.reason}
         location = request.body.get("failure")
         if location:

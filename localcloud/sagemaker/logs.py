@@ -25,13 +25,27 @@ class EndpointLogs:
         self._shipper.start()
 
     def stop(self) -> None:
-        """Deliver what is there, then end."""
+        """Deliver what is left, then end."""
         self._shipper.stop()
 
     def line(self, endpoint: str, stream: str, text: str) -> None:
-        """Log one line of a container."""
+        """Log one line of a container.
+
+        Parameters
+        ----------
+        endpoint, stream : str
+            The endpoint's name, and ``<variant>/<instance id>``.
+        text : str
+        """
         self._shipper.line(f"/aws/sagemaker/Endpoints/{endpoint}", stream, text)
 
     def data_log(self, endpoint: str, stream: str, inference_id: str, text: str) -> None:
-        """Log one line of the platform about a request, in the form that AWS writes."""
+        """Log one line of the platform about a request, in the form that AWS writes.
+
+        Parameters
+        ----------
+        endpoint, stream : str
+            The endpoint's name, and ``<variant>/<instance id>``.
+        inference_id, text : str
+        """
         self.line(endpoint, f"{stream}/data-log", f"{iso_timestamp(zone='')}:[sagemaker logs] [{inference_id}] {text}")

@@ -89,16 +89,16 @@ class Metrics:
         self._thread.start()
 
     def stop(self) -> None:
-        """Publish what is there, then end."""
+        """Publish what is left, then end."""
         self._ending.set()
         self._thread.join(timeout=5)
 
     def record(self, endpoint: str, variant: str, **values: float) -> None:
-        """Note values of one request, by metric name in the unit of :data:`UNITS`."""
+        """Note values of one request, by metric name in the unit of :data:`UNITS`; raises KeyError for another name."""
         with self._lock:
             for name, value in values.items():
                 if name not in UNITS:
-                    raise KeyError(f"{name} is no metric of an asynchronous endpoint")
+                    raise KeyError(f"{name} is not a metric of an asynchronous endpoint")
                 self._values[endpoint, variant, name].append(value)
 
     def _run(self) -> None:

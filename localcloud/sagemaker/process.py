@@ -70,7 +70,7 @@ class ContainerSpec:
 
     @property
     def archive(self) -> Path:
-        """Where the compressed model data lies until the container has unpacked it."""
+        """The compressed model data, until the container has unpacked it."""
         return self.folder / "model.tar.gz"
 
     def variables(self) -> dict[str, str]:
@@ -168,12 +168,21 @@ class ContainerProcess:
     def invoke(self, headers: Mapping[str, str], source: Path, target: Path, timeout: float) -> Reply:
         """Send one request and wait for its answer.
 
+        Parameters
+        ----------
+        headers : mapping
+            Of HTTP.
+        source, target : Path
+            The request's body, and where the container writes the answer's.
+        timeout : float
+            Real seconds.
+
         Raises
         ------
         ContainerGone
             The process ended meanwhile.
         InvocationTimedOut
-            ``timeout`` real seconds passed; the request still runs, so the caller should :meth:`kill` the process.
+            ``timeout`` passed; the request still runs, so the caller should :meth:`kill` the process.
         """
         future: Future[Reply] = Future()
         with self._lock:

@@ -81,7 +81,18 @@ class RequestQueue:
         self._store = store
 
     def add(self, endpoint: str, inference_id: str, body: dict[str, Any], inline: bytes | None, ttl: float) -> None:
-        """Accept a request; on return it is durable. ``ttl`` is in real seconds."""
+        """Accept a request; on return it is durable.
+
+        Parameters
+        ----------
+        endpoint, inference_id : str
+        body : dict
+            What the caller sent, and where the answer goes.
+        inline : bytes, optional
+            The input, when it did not come through S3.
+        ttl : float
+            Real seconds until it expires.
+        """
         now = time.time()
         with self._store.transaction() as db:
             db.execute(
@@ -161,7 +172,7 @@ class RequestQueue:
         )
 
     def recover(self) -> None:
-        """After a restart: requeue what was running, and do not count the time that nobody was there.
+        """After a restart: requeue what was running, and do not count the time in which the cloud did not run.
 
         AWS is never switched off; a laptop is, and its requests should not have expired by the next morning.
         """

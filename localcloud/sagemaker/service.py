@@ -102,7 +102,7 @@ class SageMaker:
         return lines
 
     def endpoint(self, name: str) -> Endpoint:
-        """An endpoint that exists, or AWS's error."""
+        """An endpoint by its name; raises AWS's error when there is none."""
         with self._lock:
             found = self._endpoints.get(name)
         if found is None:

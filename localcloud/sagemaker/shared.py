@@ -53,5 +53,13 @@ def join_uri(base: str, *names: str) -> str:
 
 
 def resource_arn(cloud: Cloud, kind: str, name: str) -> str:
-    """The ARN of a SageMaker resource; names in ARNs are in lower case, as AWS writes them."""
+    """The ARN of a SageMaker resource; names in ARNs are in lower case, as AWS writes them.
+
+    Parameters
+    ----------
+    cloud : Cloud
+    kind : str
+        ``model``, ``endpoint-config`` or ``endpoint``.
+    name : str
+    """
     return cloud.arn("sagemaker", f"{kind}/{name.lower()}")

@@ -77,7 +77,7 @@ def test_an_unsigned_request_is_refused(cloud: CloudUnderTest) -> None:
 def test_a_browser_is_refused_even_with_the_right_key(cloud: CloudUnderTest) -> None:
     for origin in ("https://example.com", "http://127.0.0.1:8888", "null"):
         status, body = ask(cloud, "/", {**signed(cloud), "Origin": origin})
-        assert (status, b"answers no browser" in body) == (403, True)
+        assert (status, b"does not answer browsers" in body) == (403, True)
     status, _ = ask(cloud, "/bucket", {"Origin": "x", "Access-Control-Request-Method": "PUT"}, method="OPTIONS")
     assert status == 403
 

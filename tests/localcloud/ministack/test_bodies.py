@@ -132,7 +132,7 @@ def test_signed_chunks_are_read_without_their_signature() -> None:
     ("encoded", "complaint"),
     [
         (b"5\r\nhello, world\r\n", "is not as long as its header says"),
-        (b"five\r\nhello\r\n", "is no header of a chunk"),
+        (b"five\r\nhello\r\n", "is not a header of a chunk"),
         (b"5" * 2000, "header in the aws-chunked body is longer than"),
         (b"0\r\n" + b"x" * 20_000, "trailer of the aws-chunked body is longer than"),
     ],

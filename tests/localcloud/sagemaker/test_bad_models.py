@@ -33,8 +33,8 @@ def member(
 
 
 OUTSIDE = {
-    "traversal": (tarball(member("../evil", b"x")), r"'../evil' lies outside the model folder"),
-    "absolute": (tarball(member("/tmp/evil", b"x")), r"'/tmp/evil' lies outside the model folder"),
+    "traversal": (tarball(member("../evil", b"x")), r"'../evil' is outside the model folder"),
+    "absolute": (tarball(member("/tmp/evil", b"x")), r"'/tmp/evil' is outside the model folder"),
     "link": (tarball(member("out", kind=tarfile.SYMTYPE, link="../../secret")), r"links to '../../secret'"),
     "absolute-link": (tarball(member("out", kind=tarfile.SYMTYPE, link="/etc/passwd")), "links to '/etc/passwd'"),
     "hard-link": (tarball(member("out", kind=tarfile.LNKTYPE, link="../other")), r"links to '../other'"),
@@ -85,7 +85,7 @@ def script(text: str) -> bytes:
 
 
 FAILING = {
-    "bad-traversal": (OUTSIDE["traversal"][0], "Failed to extract model data archive", "'../evil' lies outside"),
+    "bad-traversal": (OUTSIDE["traversal"][0], "Failed to extract model data archive", "'../evil' is outside"),
     "bad-truncated": (
         tarball(member("w", b"abc" * 9999))[:60],
         "Failed to extract model data archive",

@@ -90,7 +90,7 @@ def test_exceptions_become_statuses_with_message_and_traceback(error: Exception,
 
 def test_an_answer_that_is_neither_text_nor_bytes_is_an_error() -> None:
     got = answer(module(output_fn=lambda p, accept: {"a": 1}))
-    assert (got.status, b"dict; text or bytes are expected" in got.body) == (500, True)
+    assert (got.status, b"dict; it must be text or bytes" in got.body) == (500, True)
 
 
 @pytest.mark.parametrize(

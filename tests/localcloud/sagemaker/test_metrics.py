@@ -60,7 +60,7 @@ def test_values_of_requests_keep_units_and_dimensions() -> None:
 
 
 def test_metrics_that_asynchronous_endpoints_lack_are_refused() -> None:
-    with pytest.raises(KeyError, match="Invocations is no metric"):
+    with pytest.raises(KeyError, match="Invocations is not a metric"):
         published(Invocations=1)
 
 
