@@ -16,14 +16,14 @@ import pytest
 import localcloud
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     """What ``condition`` gives as soon as that is true; fails after ``seconds``."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         value = condition()
         if value:
             return value
-        time.sleep(0.05)
+        time.sleep(0.02)
     pytest.fail(f"not within {seconds:g} s: {condition}")
 
 
@@ -32,10 +32,14 @@ class CloudUnderTest:
 
     def __init__(self, running: localcloud.Running) -> None:
         self.running = running
+        self._clients: dict[str, Any] = {}
 
     def client(self, service: str, **options: Any) -> Any:
+        """A client of its own when there are options, else one for all: making one takes longer than most calls."""
         environment = self.running.environment
-        return boto3.client(
+        if not options and service in self._clients:
+            return self._clients[service]
+        made = boto3.client(
             service,
             endpoint_url=environment["AWS_ENDPOINT_URL"],
             aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
@@ -43,6 +47,9 @@ class CloudUnderTest:
             region_name=environment["AWS_REGION"],
             **options,
         )
+        if not options:
+            self._clients[service] = made
+        return made
 
     def create_function(self, name: str, source: str, **settings: Any) -> str:
         """Create a Python function; its ARN."""
@@ -115,6 +122,29 @@ def running(tmp_path_factory: pytest.TempPathFactory, service_modules: Sequence[
 @pytest.fixture(scope="module")
 def cloud(running: localcloud.Running) -> CloudUnderTest:
     return CloudUnderTest(running)
+
+
+@pytest.fixture(scope="session")
+def shared_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., localcloud.Running]]:
+    """``shared_cloud(**settings)``: a cloud that the files of a folder share, because their tests keep to own names.
+
+    It runs until another one is asked for: at most one at a time, however many folders there are.
+    """
+    present: list[tuple[dict[str, Any], Path, localcloud.Running]] = []
+
+    def end() -> None:
+        while present:
+            localcloud.stop(present.pop()[1])
+
+    def get(**settings: Any) -> localcloud.Running:
+        if not present or present[0][0] != settings:
+            end()
+            state = tmp_path_factory.mktemp("shared-cloud")
+            present.append((settings, state, localcloud.start(state, port=0, **settings)))
+        return present[0][2]
+
+    yield get
+    end()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A local cloud with CodeBuild alone, started once for each module that asks for it."""
+"""A local cloud with CodeBuild, and CodeCommit for sources, which all tests of this folder share."""
 
 from __future__ import annotations
 
@@ -6,32 +6,22 @@ import io
 import stat
 import subprocess
 import textwrap
-import time
 import uuid
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import boto3
 import pytest
 
 import localcloud
+from tests.localcloud.conftest import CloudUnderTest, wait_until
 
-MODULES = ["localcloud.codebuild"]
+MODULES = ["localcloud.codecommit", "localcloud.codebuild"]
+SPEED = 600
+"""A cloud minute is a tenth of a second."""
 ENVIRONMENT = {"type": "LINUX_CONTAINER", "image": "aws/codebuild/standard:7.0", "computeType": "BUILD_GENERAL1_SMALL"}
 ROLE = "arn:aws:iam::000000000000:role/build"
 BUCKET = "builds"
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """What ``condition`` gives as soon as that is true; fails after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    pytest.fail(f"not within {seconds:g} s: {condition}")
 
 
 def zipped(files: Mapping[str, str | bytes | tuple[int, str]]) -> bytes:
@@ -47,25 +37,15 @@ def zipped(files: Mapping[str, str | bytes | tuple[int, str]]) -> bytes:
     return buffer.getvalue()
 
 
-class Bench:
+class Bench(CloudUnderTest):
     """A running cloud, its clients, and short ways to build."""
 
     def __init__(self, running: localcloud.Running) -> None:
-        self.running = running
+        super().__init__(running)
         self.codebuild = self.client("codebuild")
         self.s3 = self.client("s3")
         if BUCKET not in [bucket["Name"] for bucket in self.s3.list_buckets()["Buckets"]]:
             self.s3.create_bucket(Bucket=BUCKET)
-
-    def client(self, service: str) -> Any:
-        environment = self.running.environment
-        return boto3.client(
-            service,
-            endpoint_url=environment["AWS_ENDPOINT_URL"],
-            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-            region_name=environment["AWS_REGION"],
-        )
 
     def put(self, key: str, files: Mapping[str, Any]) -> str:
         """A source zip in S3; its location."""
@@ -156,8 +136,8 @@ def alive(pid: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def service_modules() -> Sequence[str]:
-    return MODULES
+def running(shared_cloud: Callable[..., localcloud.Running]) -> localcloud.Running:
+    return shared_cloud(speed=SPEED, service_modules=MODULES)
 
 
 @pytest.fixture(scope="module")

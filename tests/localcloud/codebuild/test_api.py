@@ -9,30 +9,18 @@ from __future__ import annotations
 import json
 import subprocess
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import localcloud
+from tests.localcloud.conftest import wait_until
 
-from .conftest import ENVIRONMENT, ROLE, Bench, context, phases, wait_until
+from .conftest import ENVIRONMENT, ROLE, Bench, context, phases
 
 pytestmark = pytest.mark.cloud
 
 ECHO = "version: 0.2\nphases: {build: {commands: [echo built]}}\n"
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    state = tmp_path_factory.mktemp("cloud")
-    modules = ["localcloud.codecommit", "localcloud.codebuild"]
-    running = localcloud.start(state, port=0, speed=240, service_modules=modules)
-    try:
-        yield Bench(running)
-    finally:
-        localcloud.stop(state)
 
 
 def definition(**settings: Any) -> dict[str, Any]:

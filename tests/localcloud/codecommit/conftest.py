@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import localcloud
 from tests.localcloud.conftest import CloudUnderTest, wait_until
 
 MODULES = ["localcloud.codecommit"]
+SPEED = 240
 UNKNOWN = "0123456789" * 4
 
 
@@ -79,8 +80,9 @@ class GitClient:
 
     def start(self, *arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
         helper = '!f() { echo "username=$ACCESS_KEY"; echo password=signature; }; f'
+        settings = ("core.compression=0", "credential.helper=", f"credential.helper={helper}")
         return subprocess.Popen(
-            ["git", "-c", "credential.helper=", "-c", f"credential.helper={helper}", *arguments],
+            ["git", *(word for setting in settings for word in ("-c", setting)), *arguments],
             cwd=cwd or self.folder,
             env=self.environment() | environment,
             stdin=subprocess.DEVNULL,
@@ -139,8 +141,8 @@ class Events:
 
 
 @pytest.fixture(scope="module")
-def service_modules() -> Sequence[str]:
-    return MODULES
+def running(shared_cloud: Callable[..., localcloud.Running]) -> localcloud.Running:
+    return shared_cloud(speed=SPEED, service_modules=MODULES)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from localcloud.clock import Clock
+from localcloud.codecommit import announcements as announcements_module
 from localcloud.codecommit.announcements import Announcements
 from localcloud.codecommit.git import Git
 from localcloud.codecommit.records import Records
@@ -43,7 +44,10 @@ def endpoint() -> Iterator[str]:
     server.server_close()
 
 
-def test_events_wait_for_the_cloud_and_are_sent_until_they_are_taken(endpoint: str, tmp_path: Path) -> None:
+def test_events_wait_for_the_cloud_and_are_sent_until_they_are_taken(
+    endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announcements_module, "RETRY_SECONDS", 0.1)
     sent: list[str] = []
 
     def put_event(source: str, detail_type: str, detail: dict[str, Any], resources: list[str]) -> None:

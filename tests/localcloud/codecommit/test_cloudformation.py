@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.localcloud.conftest import CloudUnderTest
+from tests.localcloud.conftest import CloudUnderTest, wait_until
 
 from .conftest import Events, GitClient
 
@@ -50,8 +50,7 @@ def test_a_stack_creates_renames_and_deletes_a_repository(cloud: CloudUnderTest,
     assert codecommit.get_file(repositoryName="second", filePath="a")["fileContent"] == b"1"
     assert codecommit.list_tags_for_resource(resourceArn=renamed["Arn"])["tags"] == {}
     cloud.client("cloudformation").delete_stack(StackName="code")
-    cloud.client("cloudformation").get_waiter("stack_delete_complete").wait(StackName="code")
-    assert "second" in codecommit.batch_get_repositories(repositoryNames=["second"])["repositoriesNotFound"]
+    wait_until(lambda: codecommit.batch_get_repositories(repositoryNames=["second"])["repositoriesNotFound"])
 
 
 def archive(files: dict[str, bytes]) -> bytes:

@@ -93,7 +93,7 @@ def test_a_client_that_hangs_up_leaves_no_process_and_no_lock(
 
 def test_a_clone_that_is_cancelled_leaves_no_process(git: GitClient, repository: str, cloud: CloudUnderTest) -> None:
     tree = git.clone(repository, "tree")
-    git.commit(tree, {"noise": os.urandom(30_000_000)})
+    git.commit(tree, {"noise": os.urandom(20_000_000)})
     git.run("push", "origin", "HEAD:main", cwd=tree)
     before = set(other_processes(cloud))
     clone = git.start("clone", git.url(repository), "cancelled")

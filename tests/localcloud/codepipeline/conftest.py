@@ -1,34 +1,25 @@
-"""A local cloud with CodePipeline, and helpers that make pipelines and wait for executions."""
+"""A local cloud with CodePipeline, its sources and builds, which all tests of this folder share; ways to wait."""
 
 from __future__ import annotations
 
 import io
 import itertools
 import json
-import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
 
 import localcloud
+from tests.localcloud.conftest import CloudUnderTest, wait_until
 
 ROLE = "arn:aws:iam::000000000000:role/pipeline"
-MODULES = ("localcloud.codepipeline",)
+MODULES = ["localcloud.codecommit", "localcloud.codebuild", "localcloud.codepipeline"]
+SPEED = 600
+"""A cloud minute is a tenth of a second."""
+_NUMBERS = itertools.count(1)
 FINAL = ("Cancelled", "Stopped", "Succeeded", "Superseded", "Failed")
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """What ``condition`` gives as soon as that is true; fails after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    pytest.fail(f"not within {seconds:g} s: {condition}")
 
 
 def zipped(files: dict[str, Any]) -> bytes:
@@ -68,31 +59,20 @@ def stack(name: str, stack_name: str, mode: str = "CREATE_UPDATE", order: int = 
     return action(name, "Deploy", "CloudFormation", order, **wanted)
 
 
-class World:
+class World(CloudUnderTest):
     """A running cloud with a source bucket and an artifact bucket."""
 
     def __init__(self, running: localcloud.Running) -> None:
-        self.running = running
-        self._names = itertools.count(1)
+        super().__init__(running)
         self.pipelines = self.client("codepipeline")
         s3 = self.client("s3")
         for bucket in ("sources", "artifacts"):
             s3.create_bucket(Bucket=bucket)
         s3.put_bucket_versioning(Bucket="sources", VersioningConfiguration={"Status": "Enabled"})
 
-    def client(self, service: str) -> Any:
-        environment = self.running.environment
-        return boto3.client(
-            service,
-            endpoint_url=environment["AWS_ENDPOINT_URL"],
-            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-            region_name=environment["AWS_REGION"],
-        )
-
     def name(self, prefix: str = "pipe") -> str:
         """A name that no other test has."""
-        return f"{prefix}-{next(self._names)}"
+        return f"{prefix}-{next(_NUMBERS)}"
 
     def source(self, name: str, files: dict[str, Any]) -> dict[str, Any]:
         """Put the source of pipeline ``name`` into the bucket; the source action, which does not poll."""
@@ -207,8 +187,8 @@ def broken_template() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def service_modules() -> Sequence[str]:
-    return MODULES
+def running(shared_cloud: Callable[..., localcloud.Running]) -> localcloud.Running:
+    return shared_cloud(speed=SPEED, service_modules=MODULES)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from .conftest import ROLE, World, topic_template, wait_until
+from tests.localcloud.conftest import wait_until
+
+from .conftest import ROLE, World, topic_template
 
 pytestmark = pytest.mark.cloud
 

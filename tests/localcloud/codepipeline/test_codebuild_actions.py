@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-import localcloud
+from tests.localcloud.conftest import wait_until
 
 from .conftest import ROLE, World, action, stack, topic_template
 
 pytestmark = pytest.mark.cloud
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    state = tmp_path_factory.mktemp("builds")
-    modules = ("localcloud.codebuild", "localcloud.codepipeline")
-    running = localcloud.start(state, port=0, speed=240, service_modules=modules)
-    try:
-        yield World(running)
-    finally:
-        localcloud.stop(state)
 
 
 def project(world: World, name: str, buildspec: dict[str, Any]) -> str:
@@ -155,8 +143,6 @@ def test_a_project_that_is_not_there_fails_the_action(world: World) -> None:
 
 def test_abandoning_leaves_the_build(world: World) -> None:
     """User Guide, "Stop a pipeline execution": what is abandoned goes on elsewhere and is not waited for."""
-    from .conftest import wait_until
-
     name = world.name()
     project(world, name, spec("while [ ! -e stop ]; do sleep 0.1; done"))
     execution = world.create(name, [world.source(name, {"a": "b"})], [build(name)])

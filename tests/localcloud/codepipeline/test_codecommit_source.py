@@ -7,28 +7,16 @@ import json
 import os
 import stat
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import localcloud
+from tests.localcloud.conftest import wait_until
 
-from .conftest import ROLE, World, action, approval, wait_until
+from .conftest import ROLE, World, action, approval
 
 pytestmark = pytest.mark.cloud
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    state = tmp_path_factory.mktemp("sources")
-    modules = ("localcloud.codecommit", "localcloud.codepipeline")
-    running = localcloud.start(state, port=0, speed=240, service_modules=modules)
-    try:
-        yield World(running)
-    finally:
-        localcloud.stop(state)
 
 
 def git(world: World, folder: Path, *arguments: str) -> str:

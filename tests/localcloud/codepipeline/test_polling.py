@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from .conftest import World, approval, wait_until, zipped
+from tests.localcloud.conftest import wait_until
+
+from .conftest import World, approval, zipped
 
 pytestmark = pytest.mark.cloud
 
-SEVERAL_POLLS = 1.5
-"""Real seconds; the cloud of these tests polls four times a second."""
+SEVERAL_POLLS = 0.9
+"""Real seconds; the cloud of these tests polls five times a second."""
 
 
 def polled(world: World, name: str) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from .conftest import World, broken_template, stack, topic_template, wait_until
+from tests.localcloud.conftest import wait_until
+
+from .conftest import World, broken_template, stack, topic_template
 
 pytestmark = pytest.mark.cloud
 
@@ -223,7 +225,7 @@ def test_a_stack_that_is_being_updated_is_waited_for(world: World) -> None:
     wait_until(lambda: world.stack_status(name) == "CREATE_COMPLETE")
     template = topic_template()
     template["Resources"]["Handle"] = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
-    waiting = {"Handle": {"Ref": "Handle"}, "Timeout": "3", "Count": 1}  # nobody signals, so it is rolled back then
+    waiting = {"Handle": {"Ref": "Handle"}, "Timeout": "2", "Count": 1}  # nobody signals, so it is rolled back then
     template["Resources"]["Wait"] = {"Type": "AWS::CloudFormation::WaitCondition", "Properties": waiting}
     cloudformation.update_stack(StackName=name, TemplateBody=json.dumps(template))
     files = {"template.json": topic_template(DisplayName="after")}

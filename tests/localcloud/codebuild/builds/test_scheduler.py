@@ -18,7 +18,8 @@ from localcloud.clock import Clock
 from localcloud.codebuild.builds import run
 from localcloud.codebuild.service import CodeBuild
 from localcloud.services import Cloud
-from tests.localcloud.codebuild.conftest import ENVIRONMENT, MODULES, ROLE, Bench, alive, context, phases, wait_until
+from tests.localcloud.codebuild.conftest import ENVIRONMENT, MODULES, ROLE, Bench, alive, context, phases
+from tests.localcloud.conftest import wait_until
 
 pytestmark = pytest.mark.cloud
 
@@ -94,7 +95,7 @@ def test_two_builds_run_at_once_and_a_third_waits(bench: Bench, tmp_path: Path) 
 
 
 def test_a_build_that_waits_too_long_times_out_on_the_clouds_clock(bench: Bench, tmp_path: Path) -> None:
-    """queuedTimeoutInMinutes: 5 minutes are 1.25 s at speed 240."""
+    """queuedTimeoutInMinutes: 5 minutes are half a second at speed 600."""
     pids = tmp_path / "pids"
     project = bench.project(FOREVER.format(pids=pids), queuedTimeoutInMinutes=5)
     running = [bench.start(project) for _ in range(max(2, os.cpu_count() or 2))]
@@ -172,12 +173,12 @@ def finished(service: CodeBuild, build_id: str) -> dict[str, Any]:
 
 def test_a_time_limit_ends_everything(service: CodeBuild, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    build_id = start(service, FOREVER.format(pids=pids), 30)
+    build_id = start(service, FOREVER.format(pids=pids), 20)
     found = running_pids(pids)
     build = finished(service, build_id)
     assert gone(found)
     assert (build["buildStatus"], phases(build)["BUILD"]) == ("TIMED_OUT", "TIMED_OUT")
-    assert context(build, "BUILD") == ("BUILD_TIMED_OUT", "Build has timed out after 30 minutes.")
+    assert context(build, "BUILD") == ("BUILD_TIMED_OUT", "Build has timed out after 20 minutes.")
     assert not pids.with_name("pids.after").exists()
     assert list((tmp_path / "work" / "codebuild").iterdir()) == []
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import localcloud
-from tests.localcloud.codepipeline.conftest import MODULES, World, approval, stack, topic_template, wait_until
+from tests.localcloud.codepipeline.conftest import MODULES, World, approval, stack, topic_template
+from tests.localcloud.conftest import wait_until
 
 pytestmark = pytest.mark.cloud
 
@@ -21,7 +21,7 @@ def restarted(world: World, state: Path, speed: float) -> World:
     os.kill(world.running.pid, signal.SIGKILL)
     wait_until(lambda: localcloud.running(state) is None)
     again = object.__new__(World)
-    again.__dict__ |= world.__dict__
+    again.__dict__ |= world.__dict__ | {"_clients": {}}
     again.running = localcloud.start(state, port=0, speed=speed, service_modules=MODULES)
     again.pipelines = again.client("codepipeline")
     return again
@@ -66,7 +66,8 @@ def test_a_stack_whose_update_was_interrupted_can_be_updated(state_dir: Path) ->
     world.source("pipe", {"template.json": slow_template()})
     second = world.begin("pipe")
     wait_until(lambda: world.stack_status("slow") == "UPDATE_IN_PROGRESS")
-    time.sleep(1)  # a stack's state is safe from a kill a third of a second after its change (localcloud/README.md)
+    saved = state_dir / "ministack"  # written a third of a second after a change (localcloud/NOT_AS_ON_AWS.md)
+    wait_until(lambda: any('"UPDATE_IN_PROGRESS"' in file.read_text() for file in saved.glob("*.json")))
 
     world = restarted(world, state_dir, speed=240)
     assert world.ended("pipe", second) == "Failed"

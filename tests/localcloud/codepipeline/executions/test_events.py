@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.localcloud.codepipeline.conftest import ROLE, World, approval, topic_template, wait_until
+from tests.localcloud.codepipeline.conftest import ROLE, World, approval, topic_template
+from tests.localcloud.conftest import wait_until
 
 pytestmark = pytest.mark.cloud
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.localcloud.codepipeline.conftest import World, approval, broken_template, stack, topic_template, wait_until
+from tests.localcloud.codepipeline.conftest import World, approval, broken_template, stack, topic_template
+from tests.localcloud.conftest import wait_until
 
 pytestmark = pytest.mark.cloud
 
