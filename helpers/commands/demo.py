@@ -12,21 +12,17 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from contract.errors import ResultError, WorkshopError
 from contract.settings import ROOT
 from helpers.delivery.deployment import deploy
-from helpers.inference.connection import connect
-from helpers.inference.results import wait_for_timelines
+from helpers.inference.connection import Connection, connect
+from helpers.inference.jobs import Job
+from helpers.inference.results import Result, wait_for_timelines
 from helpers.show import gallery
-
-if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
-    from helpers.inference.jobs import Job
-    from helpers.inference.results import Result
 
 FOLDER = ROOT / "build" / "demo"
 WAIT_SECONDS = 300

@@ -22,14 +22,12 @@ from helpers.commands.demo import Clock
 from helpers.delivery.deployment import deploy_pipeline
 from helpers.delivery.pipeline import watch
 from helpers.delivery.source import push
-from helpers.inference.connection import connect
+from helpers.inference.connection import Connection, connect
+from helpers.show.pipeline_view import Execution
 from helpers.target.stacks import stack_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from helpers.inference.connection import Connection
-    from helpers.show.pipeline_view import Execution
 
 FOLDER = ROOT / "build" / "demo-pipeline"
 PROMPT = "a yellow star on a purple background"

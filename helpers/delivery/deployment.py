@@ -13,16 +13,13 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from contract.errors import DeploymentError
 from contract.names import MODEL_BUCKET_OUTPUT, endpoint_log_group
 from contract.settings import ROOT
 from helpers.model import jumpstart, repackage
+from helpers.target.handle import Handle
 from helpers.target.stacks import BOOTSTRAP_STACK, CDK, stack_outputs
-
-if TYPE_CHECKING:
-    from helpers.target.handle import Handle
 
 Progress = Callable[[str], None]
 ASSEMBLIES = ROOT / "build" / "assemblies"

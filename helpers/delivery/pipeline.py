@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -12,9 +12,7 @@ from contract.errors import NotDeployedError, PipelineError
 from contract.names import PIPELINE_NAME, ssm_parameter
 from helpers.show.pipeline_view import Action, Execution, live_view
 from helpers.target.explain import code_of, explained
-
-if TYPE_CHECKING:
-    from helpers.target.handle import Handle
+from helpers.target.handle import Handle
 
 START_SECONDS = 180
 """Within which a push must have started the pipeline: EventBridge needs seconds, CodePipeline starts at once."""

@@ -10,16 +10,14 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from contract.errors import NotDeployedError, SourceError
 from contract.settings import ROOT
 from helpers.target.explain import code_of, explained
-
-if TYPE_CHECKING:
-    from helpers.target.handle import Handle
+from helpers.target.handle import Handle
 
 CREDENTIALS = Path(__file__).with_name("credentials.py")
 SNAPSHOT = "Workshop-Snapshot: true"

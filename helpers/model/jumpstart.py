@@ -16,16 +16,14 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import botocore.exceptions
 
 from contract.errors import ModelError, TargetError
 from contract.names import MAX_RESPONSE_BYTES, SMALLWORLD, SMALLWORLD_MODELS, jumpstart_bucket
 from contract.settings import ROOT
-
-if TYPE_CHECKING:
-    from helpers.model import sdk
+from helpers.model import sdk
 from helpers.target.handle import Handle
 
 SMALLWORLD_VERSION = "1.0.0"

@@ -9,7 +9,7 @@ import json
 import tarfile
 import zlib
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from contract.errors import ModelError
 from contract.names import MODEL_BUCKET_OUTPUT
@@ -17,10 +17,8 @@ from helpers.model import jumpstart
 from helpers.model.repackage.packaged import PackagedModel
 from helpers.model.repackage.sources import ObjectArtifact, parse
 from helpers.target.explain import explained
+from helpers.target.handle import Handle
 from helpers.target.stacks import stack_outputs
-
-if TYPE_CHECKING:
-    from helpers.target.handle import Handle
 
 LISTED_BYTES = 512 << 20
 """A larger tarball is not read for its list of members: that would download all of it."""

@@ -45,7 +45,7 @@ class _Process:
         """Its answer; :class:`ModelError` when there is none."""
         with self._turn:
             late, line = threading.Event(), ""
-            deadline = threading.Timer(ANSWER_SECONDS, lambda: (late.set(), self.end()))
+            deadline = threading.Timer(ANSWER_SECONDS, self._give_up, (late,))
             deadline.start()
             try:
                 assert self._process.stdin is not None
@@ -68,6 +68,10 @@ class _Process:
                 )
             self._said.seek(0)
             raise ModelError(f"the SageMaker SDK ended without an answer: {self._said.read().strip()[-2000:]}")
+
+    def _give_up(self, late: threading.Event) -> None:
+        late.set()
+        self.end()
 
     def end(self) -> None:
         """End it at once."""

@@ -7,7 +7,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, WaiterError
 
@@ -15,13 +14,11 @@ from contract.errors import WorkshopError
 from contract.names import endpoint_log_group
 from contract.settings import ROOT
 from helpers.delivery import deployment
+from helpers.inference.connection import Connection
 from helpers.operations import costs, inventory
 from helpers.show.checks import Check, Report, State
 from helpers.target.explain import explained
 from helpers.target.stacks import BOOTSTRAP_STACK
-
-if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
 
 Progress = Callable[[str], None]
 

@@ -11,15 +11,13 @@ import dataclasses
 import datetime as dt
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from contract.errors import NotDeployedError, TargetError
+from helpers.inference.connection import Connection
 from helpers.operations.inventory import find_stack
 from helpers.show.tables import Listing
 from helpers.target.explain import explained
-
-if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
 
 EXTRACT, SAVE = "extract_images", "save_status"
 HOLD_SECONDS = 60

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
+from contract.settings import Settings
+from helpers.inference.connection import Connection
 from helpers.target.explain import DENIED, code_of, explained
-
-if TYPE_CHECKING:
-    from contract.settings import Settings
-    from helpers.inference.connection import Connection
 
 TAG = "workshop"
 """The tag that infra/ puts on everything, with the workshop's name as its value."""

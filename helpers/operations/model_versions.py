@@ -11,16 +11,14 @@ import dataclasses
 import datetime as dt
 import secrets
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from contract.errors import DeploymentError, NotDeployedError
+from helpers.inference.connection import Connection
 from helpers.show.tables import Listing
 from helpers.target.explain import explained
-
-if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
 
 Progress = Callable[[str], None]
 

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING
 
 from contract import ids
 from contract.errors import JobTimeoutError, WorkshopError
+from helpers.inference.connection import Connection
 from helpers.inference.records import Record, Sample
 from helpers.operations.scaling import Measured, Scaling
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from helpers.inference.connection import Connection
 
 LOCAL_SECONDS, AWS_SECONDS = 0.25, 10.0
 """Between two looks."""

@@ -11,21 +11,19 @@ import datetime as dt
 import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from contract.errors import NotDeployedError
 from contract.names import VARIANT, endpoint_log_group
+from helpers.inference.connection import Connection
 from helpers.inference.timeline import moment_of
 from helpers.inference.watching import read_status
 from helpers.operations.dead_letters import functions
 from helpers.show.tables import Listing
 from helpers.target.explain import code_of, explained
 from helpers.target.stacks import stack_outputs
-
-if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
 
 MARGIN = dt.timedelta(seconds=2)
 LONGEST_LINE = 2000

@@ -9,14 +9,12 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from contract.names import VARIANT
+from helpers.inference.connection import Connection
 from helpers.inference.records import Activity
 from helpers.target.explain import explained
-
-if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
 
 METRICS = {"ApproximateBacklogSize": "Average", "HasBacklogWithoutCapacity": "Maximum"}
 PERIODS = 10

@@ -11,18 +11,16 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from contract.settings import ROOT, Settings
+from helpers.preflight.account_checks import Account
 from helpers.show.checks import State
 from helpers.target.stacks import CDK
 from helpers.target.targets import running_local_cloud
-
-if TYPE_CHECKING:
-    from helpers.preflight.account_checks import Account
 
 Result = tuple[State, str, str]
 

@@ -7,12 +7,10 @@ import html
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from helpers.inference.timeline import Timeline
 from helpers.show.inspector import Subject, hosting, plain_png
-
-if TYPE_CHECKING:
-    from helpers.inference.timeline import Timeline
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 # Okabe and Ito's palette: told apart by colour-blind readers too.

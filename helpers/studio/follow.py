@@ -8,17 +8,14 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from contract import ids
 from contract.errors import JobFailed, WorkshopError
+from helpers.inference.connection import Connection
+from helpers.inference.jobs import Job
 from helpers.inference.watching import LATE, CloseLook, EndpointWatch, ListingLook, Wait
 from helpers.studio import steps
 from helpers.studio.work import Complaint, Worker, said
-
-if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
-    from helpers.inference.jobs import Job
 
 FEW = 8
 """Up to so many requests are looked at key by key, more by listings."""

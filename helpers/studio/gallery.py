@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from contract.errors import JobTimeoutError
+from helpers.inference.connection import Connection
+from helpers.inference.jobs import Job
 from helpers.studio.shelf import Shelf, Tile
 from helpers.studio.views import GalleryView
 from helpers.studio.work import Worker
-
-if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
-    from helpers.inference.jobs import Job
 
 PER_PAGE = 12
 BATCH = 4

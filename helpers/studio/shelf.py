@@ -7,19 +7,17 @@ import dataclasses
 import io
 import json
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image
 
 from contract import ids
 from contract.errors import ResultError
+from helpers.inference.connection import Connection
+from helpers.inference.jobs import Job
 from helpers.inference.results import Result
 from helpers.inference.timeline import Timeline, read_timeline
 from helpers.inference.watching import failure_of, read_status
-
-if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
-    from helpers.inference.jobs import Job
 
 SIDE = 256
 """Longest side of a small picture in pixels."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from helpers.studio.shelf import Tile
+from helpers.studio.shelf import Tile
 
 MOST_TILES = 8
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from contract.settings import Settings
+from contract.settings import Settings
 
 STEPS: Mapping[str, str] = {
     "uploaded": "Uploaded",

@@ -7,12 +7,13 @@ import contextlib
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets
 
 from contract import ids
 from contract.errors import JobTimeoutError, ParameterError, ResultError
+from helpers.inference.connection import Connection
 from helpers.inference.jobs import Job
 from helpers.inference.results import Result
 from helpers.show.inspector import Inspector
@@ -24,9 +25,6 @@ from helpers.studio.static import as_html
 from helpers.studio.steps import waking_text
 from helpers.studio.views import DetailsView, Timeline
 from helpers.studio.work import Worker, said
-
-if TYPE_CHECKING:
-    from helpers.inference.connection import Connection
 
 WAIT_SECONDS = 900.0
 SHOW_SECONDS = 2.0

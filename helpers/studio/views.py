@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
+from helpers.inference.watching import EndpointWatch
 from helpers.studio.follow import Follower, Request, hint, shown_state
 from helpers.studio.parts import CSS, Part, module
 from helpers.studio.shelf import Tile
@@ -13,8 +14,6 @@ from helpers.studio.steps import LEGEND, STEPS, TEXTS, as_rows, progress, steps_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from helpers.inference.watching import EndpointWatch
 
 MOST_ROWS = 8
 """Requests shown at a time; the others are counted."""

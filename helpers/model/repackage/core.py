@@ -8,7 +8,7 @@ import json
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
@@ -25,9 +25,7 @@ from helpers.model.repackage.sources import Artifact, FileArtifact, ObjectArtifa
 from helpers.model.repackage.tarball import Job, pack
 from helpers.model.repackage.upload import abort_stale, base64_crc
 from helpers.target.explain import code_of
-
-if TYPE_CHECKING:
-    from helpers.target.handle import Handle
+from helpers.target.handle import Handle
 
 RECIPE = 1
 """Part of each key. Raise it when the same inputs make another package, so that nobody goes on with the old one."""

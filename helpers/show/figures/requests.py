@@ -13,6 +13,7 @@ from PIL import Image
 
 from contract.errors import ResultError
 from contract.names import MAX_RESPONSE_BYTES
+from helpers.inference.timeline import Timeline
 from helpers.show.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION, Described, new_figure, styled
 from helpers.show.inspector.subject import text_length
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from matplotlib.axes import Axes
-
-    from helpers.inference.timeline import Timeline
 
 STEPS = {"started": ("in the queue", ORANGE), "generated": ("drawing, storing", BLUE),
          "notified": ("notification", GREEN), "extracted": ("PNG", PURPLE)}  # fmt: skip

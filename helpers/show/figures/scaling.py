@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from contract.errors import ResultError
+from helpers.inference.records import Record
 from helpers.show.figures.style import (
     BLUE,
     GREEN,
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
-
-    from helpers.inference.records import Record
 
 PHASES = {"asleep": GREY, "waking": ORANGE, "working": GREEN, "idle": PURPLE}
 """Colours of the shades; each is named as well where there is room."""

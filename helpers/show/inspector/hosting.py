@@ -7,10 +7,8 @@ import functools
 import html
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from helpers.show.inspector.subject import Subject
+from helpers.show.inspector.subject import Subject
 
 FOLDER = Path(__file__).parent
 MODULE, STYLE = FOLDER / "inspector.js", FOLDER / "inspector.css"

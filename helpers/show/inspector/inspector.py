@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anywidget
 import traitlets
 
+from helpers.inference.results import Result
 from helpers.show.inspector import hosting
 from helpers.show.inspector.subject import Subject, subject_of
-
-if TYPE_CHECKING:
-    from helpers.inference.results import Result
 
 
 class Inspector(anywidget.AnyWidget):

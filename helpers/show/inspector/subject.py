@@ -12,11 +12,10 @@ import numpy as np
 from PIL import Image
 
 from contract.errors import ParameterError, ResultError
+from helpers.inference.results import Output, Result
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from helpers.inference.results import Output, Result
 
 SEPARATORS = ((", ", ": "), (",", ":"))
 """Python's json and most compact writers."""
