@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from localcloud.clock import Clock
-from localcloud.process.tied import LIFELINE_FILE
 
 
 class ServiceError(Exception):
@@ -39,6 +38,9 @@ AlarmAction = Callable[[str, dict[str, Any], str], None]
 
 EventTarget = Callable[[str, dict[str, Any]], None]
 """``callback(target_arn, event)``; see :meth:`Cloud.event_target`."""
+
+LIFELINE_FILE = "lifeline"
+"""In the cloud's work folder; see :attr:`Cloud.lifeline`."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

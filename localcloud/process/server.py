@@ -26,7 +26,7 @@ from localcloud.process import janitor, tied
 from localcloud.process.credentials import load_or_create
 from localcloud.process.environment import HOST_VARIABLES, inherited, project_folders
 from localcloud.process.prerequisites import StartError, bind, clients, runtime_folder, take_lock
-from localcloud.services import Cloud, Service
+from localcloud.services import LIFELINE_FILE, Cloud, Service
 
 logger = logging.getLogger("localcloud.process.server")
 
@@ -78,7 +78,7 @@ class Server:
         self.work = works / uuid.uuid4().hex[:12]
         (self.work / "tmp").mkdir(parents=True)
         (self.work / "home").mkdir()
-        self._locks.append(take_lock(self.work / tied.LIFELINE_FILE, f"{self.work} is in use"))
+        self._locks.append(take_lock(self.work / LIFELINE_FILE, f"{self.work} is in use"))
         self._start_janitor()
         self.credentials = load_or_create(self.state)
         self.environment = {
@@ -110,7 +110,7 @@ class Server:
         kept = inherited((*HOST_VARIABLES, "SSL_CERT_FILE"))
         self.private = {
             **ministack.environment(self.state, self.port, ACCOUNT, self.options.region),
-            tied.LIFELINE_VARIABLE: str(self.work / tied.LIFELINE_FILE),
+            tied.LIFELINE_VARIABLE: str(self.work / LIFELINE_FILE),
         }
         os.environ.clear()
         os.environ.update(kept)

@@ -15,8 +15,6 @@ import sys
 import threading
 
 LIFELINE_VARIABLE = "LOCALCLOUD_LIFELINE"
-LIFELINE_FILE = "lifeline"
-"""The file's name in the cloud's work folder."""
 
 
 def tie(lifeline: str) -> None:
