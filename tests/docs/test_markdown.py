@@ -5,6 +5,7 @@ Prose is Markdown (pages, cells of notebooks), and the docstrings, comments and 
 
 import ast
 import json
+import posixpath
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -112,7 +113,7 @@ def exists(path: str) -> bool:
 
 def near(file: str, name: str) -> bool:
     """Whether ``name`` exists seen from the folder of ``file`` or from one above it."""
-    return any(exists(str(folder / name)) for folder in PurePosixPath(file).parents)
+    return any(exists(posixpath.normpath(folder / name)) for folder in PurePosixPath(file).parents)
 
 
 @cache

@@ -53,6 +53,8 @@ def test_no_phrase_of_another_language(folder):
         if path.partition("/")[0] != folder:
             continue
         for line, indented in words(path):
+            if not re.search(r"\s", indented):
+                continue  # a key or a name, not prose
             text = re.sub(r"[ \t]*\n[ \t]*", "\n", indented)
             for pattern, (better, *_) in zip(PATTERNS, PHRASES.values(), strict=True):
                 for match in pattern.finditer(text):
