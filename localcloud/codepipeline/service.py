@@ -13,6 +13,7 @@ from localcloud.codepipeline.executions.engine import Engine, source_actions
 from localcloud.codepipeline.executions.records import Execution, Records
 from localcloud.codepipeline.polling import Polling
 from localcloud.codepipeline.tags import Tags
+from localcloud.codepipeline.variables import values_of
 from localcloud.services import Cloud, Operation, ResourceType, ServiceError, dispatch
 
 logger = logging.getLogger(__name__)
@@ -127,7 +128,13 @@ class CodePipeline:
                 )
                 raise ServiceError("PipelineNameInUseException", message)
             now = time.time()
-            row = {"Declaration": _with_defaults(pipeline), "Created": now, "Updated": now, "Tags": {}, "Seen": {}}
+            row = {
+                "Declaration": structure.with_defaults(pipeline),
+                "Created": now,
+                "Updated": now,
+                "Tags": {},
+                "Seen": {},
+            }
             row |= {"Disabled": {f"Inbound|{stage}": self._disabled(reason) for stage, reason in disabled.items()}}
             self._tags.put(row, tags)
             self._records.save_pipeline(row)
@@ -141,7 +148,7 @@ class CodePipeline:
         with self._engine.lock:
             row = self.row(pipeline["name"])
             before = row["Declaration"]
-            after = _with_defaults(pipeline) | {"version": before["version"] + 1}
+            after = structure.with_defaults(pipeline) | {"version": before["version"] + 1}
             if after | {"version": 0} != before | {"version": 0}:
                 controls.cancel(self._engine, pipeline["name"])
             row["Declaration"], row["Updated"] = after, time.time()
@@ -234,7 +241,7 @@ class CodePipeline:
                 if item["actionName"] not in sources:
                     message = f"sourceRevisions: {item['actionName']} is not a source action of the pipeline {name}"
                     raise ServiceError("ValidationException", message)
-            variables = _variables(declaration, given or [])
+            variables = values_of(declaration, given or [])
             return self._engine.begin(row, trigger, variables, revisions, token)
 
     def try_to_begin(self, name: str, trigger: Trigger) -> None:
@@ -378,31 +385,3 @@ class CodePipeline:
                 message = f"Stage '{stage['name']}' does not have an action with name '{parameters['actionName']}'"
                 raise ServiceError("ActionNotFoundException", message)
             return {"approvedAt": controls.approve(self._engine, parameters["pipelineName"], parameters, self.caller)}
-
-
-def _with_defaults(pipeline: dict[str, Any]) -> dict[str, Any]:
-    """As GetPipeline shows it: with type, mode, and each action's run order and lists."""
-    stages = []
-    for stage in pipeline["stages"]:
-        actions = [
-            {"runOrder": 1, "configuration": {}, "inputArtifacts": [], "outputArtifacts": []} | action
-            for action in stage["actions"]
-        ]
-        stages.append(stage | {"actions": actions})
-    return {"pipelineType": "V1", "executionMode": "SUPERSEDED"} | pipeline | {"stages": stages}
-
-
-def _variables(declaration: dict[str, Any], given: list[dict[str, str]]) -> dict[str, str]:
-    declared = {item["name"]: item.get("defaultValue") for item in declaration.get("variables", [])}
-    for item in given:
-        if item["name"] not in declared:
-            message = f"Pipeline '{declaration['name']}' declares no variable {item['name']}"
-            raise ServiceError("ValidationException", message)
-        declared[item["name"]] = item["value"]
-    missing = sorted(name for name, value in declared.items() if value is None)
-    if missing:
-        message = (
-            f"Pipeline '{declaration['name']}': the variables {', '.join(missing)} have no default, so give values"
-        )
-        raise ServiceError("ValidationException", message)
-    return {name: str(value) for name, value in declared.items()}

@@ -250,3 +250,15 @@ def _groups(actions: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """The actions of a stage, those of one run order together, in the order in which they start."""
     orders = sorted({action.get("runOrder", 1) for action in actions})
     return [[action for action in actions if action.get("runOrder", 1) == order] for order in orders]
+
+
+def with_defaults(pipeline: dict[str, Any]) -> dict[str, Any]:
+    """A declaration as GetPipeline shows it: with type, mode, and each action's run order and lists."""
+    stages = []
+    for stage in pipeline["stages"]:
+        actions = [
+            {"runOrder": 1, "configuration": {}, "inputArtifacts": [], "outputArtifacts": []} | action
+            for action in stage["actions"]
+        ]
+        stages.append(stage | {"actions": actions})
+    return {"pipelineType": "V1", "executionMode": "SUPERSEDED"} | pipeline | {"stages": stages}

@@ -1,9 +1,15 @@
-"""``#{namespace.name}`` in an action's configuration (CodePipeline User Guide, "Variables")."""
+"""A pipeline's variables, and ``#{namespace.name}`` in an action's configuration.
+
+CodePipeline User Guide, "Variables".
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from localcloud.services import ServiceError
 
 _REFERENCE = re.compile(r"#\{([A-Za-z0-9@\-_]+)\.([A-Za-z0-9@\-_]+)\}")
 
@@ -44,3 +50,26 @@ def resolve(configuration: Mapping[str, str], known: Mapping[str, Mapping[str, s
         return values[match[2]]
 
     return {key: _REFERENCE.sub(value, text) for key, text in configuration.items()}
+
+
+def values_of(declaration: Mapping[str, Any], given: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """The variables of a pipeline: ``given`` values, else the declaration's defaults.
+
+    Raises
+    ------
+    ServiceError
+        For a variable that is not declared, and for one without a value.
+    """
+    declared = {item["name"]: item.get("defaultValue") for item in declaration.get("variables", [])}
+    for item in given:
+        if item["name"] not in declared:
+            message = f"Pipeline '{declaration['name']}' declares no variable {item['name']}"
+            raise ServiceError("ValidationException", message)
+        declared[item["name"]] = item["value"]
+    missing = sorted(name for name, value in declared.items() if value is None)
+    if missing:
+        message = (
+            f"Pipeline '{declaration['name']}': the variables {', '.join(missing)} have no default, so give values"
+        )
+        raise ServiceError("ValidationException", message)
+    return {name: str(value) for name, value in declared.items()}

@@ -72,7 +72,6 @@ class Report:
 
     files: tuple[str, ...]
     base_directory: str | None
-    file_format: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -269,5 +268,5 @@ def _reports(top: Mapping[str, yaml.Node]) -> dict[str, Report]:
         if wanted != "JUNITXML":
             raise yaml_error(f"reports/{name}: the local cloud reads JUNITXML only, not {wanted}")
         base = nodes.scalar(keys["base-directory"], "base-directory") if "base-directory" in keys else None
-        found[name] = Report(nodes.strings(keys["files"], f"reports/{name}/files"), base, wanted)
+        found[name] = Report(nodes.strings(keys["files"], f"reports/{name}/files"), base)
     return found
