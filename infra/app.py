@@ -1,109 +1,70 @@
-"""The CDK app: ``python -m infra.app``, run by the CDK CLI (see cdk.json) and by ``make synth``."""
+"""The command ``python -m infra.app``: writes the templates, for the CDK CLI (see cdk.json) or for ``make synth``.
+
+The settings come first, and only then the CDK, whose import starts Node.js: a misspelt key is reported at once.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
 from pathlib import Path
 
-import infra  # noqa: F401 - first: it tells jsii where Node is
-
-# isort: split
-import aws_cdk as cdk
-
-from contract import names
 from contract.errors import SettingsError
 from contract.settings import ROOT, Settings, load
-from infra.application import BUNDLES, LAMBDAS, ApplicationStack
-from infra.bundling import bundling_failure
 from infra.errors import InfraError
-from infra.model_store import ModelStoreStack
-from infra.pipeline import PipelineStack
-from infra.repository import RepositoryStack
 
 OUTPUT = ROOT / "build" / "cdk.out"
-
-# The first four are behaviours that a project created today gets from its cdk.json; they stand here so that the
-# templates are the same whether the CDK CLI runs the app or not. The last keeps call stacks out of the metadata.
-FEATURES = {
-    "@aws-cdk/aws-iam:minimizePolicies": True,
-    "@aws-cdk/aws-iam:standardizedServicePrincipals": True,
-    "@aws-cdk/aws-sns-subscriptions:restrictSqsDescryption": True,
-    "@aws-cdk/core:enablePartitionLiterals": True,
-    "aws:cdk:disable-stack-trace": True,
-}
-
-
-def build_app(
-    settings: Settings, outdir: Path | None = None, *, lambdas: Path = LAMBDAS, bundles: Path = BUNDLES
-) -> cdk.App:
-    """The app with its stacks, not yet synthesised.
-
-    Parameters
-    ----------
-    settings : Settings
-        Decide names and options; the same settings give the same templates, byte for byte.
-    outdir : Path, optional
-        Where ``synth()`` writes; without it where ``CDK_OUTDIR`` says.
-    lambdas, bundles : Path
-        The folder of the functions' packages, and the cache of their installed requirements.
-    """
-    app = cdk.App(
-        outdir=str(outdir) if outdir else None,
-        analytics_reporting=False,
-        tree_metadata=False,
-        context=FEATURES,
-    )
-    # No account: the templates fit any, and whoever deploys brings credentials.
-    env = cdk.Environment(region=settings.workshop.region)
-    cdk.Tags.of(app).add(names.TAG, settings.workshop.name)
-    models = ModelStoreStack(
-        app, settings.models_stack, env=env, description="Asynchronous generative AI workshop: packaged models"
-    )
-    ApplicationStack(
-        app,
-        settings.application_stack,
-        settings=settings,
-        lambdas=lambdas,
-        bundles=bundles,
-        env=env,
-        description="Asynchronous generative AI workshop: endpoint, notifications, pictures",
-    )
-    pipeline = PipelineStack(
-        app,
-        settings.pipeline_stack,
-        settings=settings,
-        model_bucket_name=models.bucket_name,
-        env=env,
-        description="Asynchronous generative AI workshop: from a push to a deployed endpoint",
-    )
-    if settings.pipeline.source == "codecommit":
-        repository = RepositoryStack(
-            app,
-            settings.repository_stack,
-            repository_name=settings.workshop.name,
-            env=env,
-            description="Asynchronous generative AI workshop: the Git repository",
-        )
-        pipeline.add_stack_dependency(repository)
-    return app
 
 
 def main() -> None:
     """Synthesise to where the CDK CLI asks for it, else to ``build/cdk.out``."""
-    outdir = None
-    if "CDK_OUTDIR" not in os.environ:  # not a setting of ours: how the CLI tells its app where to write
-        outdir = OUTPUT
-        shutil.rmtree(outdir, ignore_errors=True)  # assets of earlier syntheses would stay
     try:
-        build_app(load(), outdir).synth()
-    except (SettingsError, InfraError) as problem:
+        settings = load()
+    except SettingsError as problem:
+        sys.exit(f"error: {problem}")
+    if "CDK_OUTDIR" in os.environ:  # not a setting of ours: how the CLI tells its app where to write
+        synthesise(settings, None)
+    else:
+        clear(OUTPUT)
+        synthesise(settings, OUTPUT)
+        remove_unused_assets(OUTPUT)
+
+
+def synthesise(settings: Settings, outdir: Path | None) -> None:
+    """Write templates and assets to ``outdir``; ends the program with one line when a bundle cannot be made."""
+    from infra.bundling import bundling_failure
+    from infra.stacks import build_app
+
+    try:
+        build_app(settings, outdir).synth()
+    except InfraError as problem:
         sys.exit(f"error: {problem}")
     except RuntimeError:
         if failure := bundling_failure():
             sys.exit(f"error: {failure}")
         raise
+
+
+def clear(outdir: Path) -> None:
+    """Remove an earlier synthesis, but for its assets: they are named after their content, and slow to make."""
+    for path in outdir.glob("*"):
+        if path.is_dir() and not path.name.startswith("asset."):
+            shutil.rmtree(path)
+        elif path.is_file():
+            path.unlink()
+
+
+def remove_unused_assets(outdir: Path) -> None:
+    """Remove assets that no stack refers to any more."""
+    used: set[str] = set()
+    for path in outdir.glob("*.assets.json"):
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        used |= {entry["source"]["path"] for entry in manifest.get("files", {}).values()}
+    for path in outdir.glob("asset.*"):
+        if path.name not in used:
+            shutil.rmtree(path)
 
 
 if __name__ == "__main__":

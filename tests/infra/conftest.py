@@ -10,10 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
+from cdk_nag import AwsSolutionsChecks
 
 from contract.settings import Bucket, Endpoint, Functions, Pipeline, Security, Settings, Workshop
-from infra.app import build_app
+from infra.stacks import build_app
 
 LAMBDA_PACKAGES = ("save_status", "extract_images")
 VPC = Security(
@@ -164,16 +166,32 @@ def lambdas(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def synthesise(lambdas: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Variant's name → folder of its synthesised assembly."""
+def assembly(lambdas: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Settings], Path]:
+    """Settings → folder of their synthesised assembly, with what the rules of others find in it.
+
+    The rules are cdk-nag's AwsSolutions and those of CloudFormation that the CDK brings. Everything is written before
+    they look, so a finding stops no other test than the one in tests/infra/test_rules.py.
+    """
+    rules = cdk.CloudFormationValidatePlugin()  # once: compiling them takes seconds
 
     @cache
-    def assembly(variant: str) -> Path:
-        out = tmp_path_factory.mktemp(variant)
-        build_app(VARIANTS[variant], out, lambdas=lambdas, bundles=tmp_path_factory.mktemp("bundles")).synth()
+    def made(settings: Settings) -> Path:
+        out = tmp_path_factory.mktemp(settings.workshop.name)
+        app = build_app(settings, out, lambdas=lambdas, bundles=tmp_path_factory.mktemp("bundles"))
+        cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app), rules)
+        try:
+            app.synth()
+        except RuntimeError as problem:
+            assert "ValidationFailed" in str(problem)  # noqa: PT017 - the findings are in a file only
         return out
 
-    return assembly
+    return made
+
+
+@pytest.fixture(scope="session")
+def synthesise(assembly: Callable[[Settings], Path]) -> Callable[[str], Path]:
+    """Variant's name → folder of its synthesised assembly."""
+    return lambda variant: assembly(VARIANTS[variant])
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import re
 import pytest
 
 from contract.settings import Settings, Workshop
-from infra.app import build_app
 
 
 def bucket(template):
@@ -135,14 +134,11 @@ def test_stacks_are_named_after_the_workshop(synthesise):
     assert names == {"art-app", "art-models", "art-pipeline"}
 
 
-def test_the_target_changes_the_code_of_functions_and_nothing_else(lambdas, tmp_path):
+def test_the_target_changes_the_code_of_functions_and_nothing_else(assembly):
     bodies = []
     for target in ("local", "aws"):
-        app = build_app(
-            Settings(workshop=Workshop(target=target)), tmp_path / target, lambdas=lambdas, bundles=tmp_path
-        )
-        app.synth()
-        text = (tmp_path / target / "genai-async-app.template.json").read_text()
+        folder = assembly(Settings(workshop=Workshop(target=target)))
+        text = (folder / "genai-async-app.template.json").read_text()
         keys = set(re.findall(r"\b[0-9a-f]{64}\.zip", text))
         bodies.append((re.sub(r"\b[0-9a-f]{64}\.zip", "CODE", text), keys))
     (local, local_keys), (aws, aws_keys) = bodies

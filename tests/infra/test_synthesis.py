@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from contract.settings import ROOT
+from infra import app
 
 
 def run_app(outdir, **environment):
@@ -70,9 +71,59 @@ def test_a_wrong_setting_is_one_line(tmp_path):
     assert 'allowed is "x86_64" or "arm64"' in result.stderr
 
 
+MISSPELT = """
+import runpy, sys
+from pathlib import Path
+import contract.settings
+contract.settings.ROOT = Path(sys.argv[1])
+try:
+    runpy.run_module("infra.app", run_name="__main__")
+except SystemExit as ended:
+    print(ended.code)
+heavy = {"aws_cdk", "jsii", "constructs", "sagemaker", "boto3"}
+print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+def test_a_misspelt_key_ends_the_build_before_the_cdk_is_imported(tmp_path):
+    (tmp_path / "workshop.toml").write_text("[endpoint]\nmax_capcity = 3\n")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("WORKSHOP_")}
+    result = subprocess.run(
+        [sys.executable, "-c", MISSPELT, str(tmp_path)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    said, imported = result.stdout.splitlines()
+    assert said.startswith("error: ")
+    assert "'max_capcity'; did you mean 'max_capacity'?" in said
+    assert imported == "[]"
+
+
+def test_a_new_synthesis_leaves_nothing_of_the_old_one_but_assets(tmp_path):
+    for name in ("old.template.json", "assembly-old/x.json", "asset.abc/handler.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    app.clear(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["asset.abc"]
+    app.clear(tmp_path / "missing")
+
+
+def test_assets_that_no_stack_uses_any_more_go(tmp_path):
+    for name in ("asset.used", "asset.left"):
+        (tmp_path / name).mkdir()
+    for stack, asset in (("a", "asset.used"), ("b", "b.template.json")):
+        manifest = {"files": {"hash": {"source": {"path": asset}}}}
+        (tmp_path / f"{stack}.assets.json").write_text(json.dumps(manifest))
+    app.remove_unused_assets(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.assets.json", "asset.used", "b.assets.json"]
+
+
 def test_a_bundle_that_cannot_be_made_is_one_line_too(tmp_path, monkeypatch, capsys):
     """On its way through JavaScript the error would become a traceback of 60 lines."""
-    from infra import app, bundling
+    from infra import bundling
     from infra.errors import BundlingError
 
     def broken(*_):
