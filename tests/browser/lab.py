@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -18,10 +16,12 @@ from typing import TYPE_CHECKING
 
 import nbformat
 
+from contract.settings import ROOT
+from tests.clouds import free_port, private_environment
+
 if TYPE_CHECKING:  # other tests use this file where there is no browser
     from playwright.sync_api import Locator, Page
 
-ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
 
 START_SECONDS = 60
@@ -157,29 +157,9 @@ def watch(page: Page, allowed: Sequence[str]) -> list[str]:
     return problems
 
 
-def free_port() -> int:
-    """A TCP port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def private_environment(root: Path) -> dict[str, str]:
-    """An environment in which Jupyter and IPython know nothing of this machine's user; caches (2 GB of uv's) stay."""
-    folders = {
-        "HOME": root,
-        "IPYTHONDIR": root / "ipython",
-        "JUPYTER_CONFIG_DIR": root / "config",
-        "JUPYTER_DATA_DIR": root / "data",
-        "JUPYTER_RUNTIME_DIR": root / "runtime",
-        "JUPYTERLAB_SETTINGS_DIR": root / "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": root / "workspaces",
-    }
-    for folder in folders.values():
-        folder.mkdir(parents=True, exist_ok=True)
-    caches = Path.home() / ".cache"
-    caches.mkdir(exist_ok=True)
-    (root / ".cache").symlink_to(caches, target_is_directory=True)
+def quiet_environment(root: Path) -> dict[str, str]:
+    """A private environment (see :func:`tests.clouds.private_environment`) in which JupyterLab asks for no news."""
+    environment = private_environment(root)
     (root / "config" / "labconfig").mkdir(exist_ok=True)
     (root / "config" / "labconfig" / "page_config.json").write_text(json.dumps(PAGE))
     for plugin, values in SETTINGS.items():
@@ -187,8 +167,7 @@ def private_environment(root: Path) -> dict[str, str]:
         file = root / "settings" / package / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values))
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "AWS_", "WORKSHOP_"))}
-    return {**kept, **{name: str(folder) for name, folder in folders.items()}, "PYTHONPATH": str(ROOT)}
+    return environment
 
 
 @contextlib.contextmanager
@@ -229,6 +208,6 @@ def jupyterlab(root: Path, environment: dict[str, str] | None = None) -> Iterato
             *("--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"),
         ]
 
-    env = {**private_environment(root / "home"), **(environment or {})}
+    env = {**quiet_environment(root / "home"), **(environment or {})}
     with serving(command, f"http://127.0.0.1:{{port}}/api/status?token={token}", log, env=env, cwd=work) as port:
         yield Lab(f"http://127.0.0.1:{port}", token, work, log)

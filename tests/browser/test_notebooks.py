@@ -1,4 +1,4 @@
-"""Every notebook in a real JupyterLab, started as ``make lab`` does it, on one local cloud; the last one cleans up."""
+"""Notebooks in a real JupyterLab, started as ``make lab`` does it: those with widgets, and all in ``make test-all``."""
 
 import re
 import secrets
@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.lab import Lab, private_environment, serving, shoot, watch
-from tests.notebooks.copies import NAMES, workshop
+from tests.browser.lab import Lab, serving, shoot, watch
+from tests.clouds import deployed_copy, import_path, private_environment
+from tests.notebooks.structure import NAMES
+from tests.notebooks.test_run import IN_CHROMIUM
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
@@ -25,23 +27,16 @@ HEIGHT = f"() => document.querySelector({SCROLLER!r}).scrollHeight"
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """``make lab`` in a copy of the workshop, for a user who has set nothing but what a test needs."""
     root, token = tmp_path_factory.mktemp("lab"), secrets.token_hex(16)
-    environment = private_environment(root / "home")
-    # What keeps the news away must be ours, not this user's.
-    (root / "home" / "config" / "labconfig" / "page_config.json").unlink()
-    (root / "home" / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings").unlink()
-    environment.pop("PYTHONPATH")
-    environment |= {"JUPYTER_TOKEN": token}
-    with workshop(root / "workshop", "browsed") as copy:
+    copy, log = root / "workshop", root / "lab.log"
 
-        def command(port: int) -> list[str]:
-            options = ["--no-browser", f"--port={port}", "--ServerApp.port_retries=0"]
-            return [sys.executable, "-m", "helpers.commands.lab", *options, "--LabApp.expose_app_in_browser=True"]
+    def command(port: int) -> list[str]:
+        options = ["--no-browser", f"--port={port}", "--ServerApp.port_retries=0"]
+        return [sys.executable, "-m", "helpers.commands.lab", *options, "--LabApp.expose_app_in_browser=True"]
 
-        log = root / "lab.log"
-        with serving(
-            command, f"http://127.0.0.1:{{port}}/api/status?token={token}", log, env=environment, cwd=copy
-        ) as port:
-            yield Lab(f"http://127.0.0.1:{port}", token, copy, log)
+    environment = private_environment(root / "home") | {"JUPYTER_TOKEN": token, "PYTHONPATH": import_path(copy)}
+    url = f"http://127.0.0.1:{{port}}/api/status?token={token}"
+    with deployed_copy(copy), serving(command, url, log, env=environment, cwd=copy) as port:
+        yield Lab(f"http://127.0.0.1:{port}", token, copy, log)
 
 
 @pytest.fixture
@@ -80,13 +75,15 @@ def test_nobody_gets_in_without_the_token(lab: Lab, browser: Browser) -> None:
     page.close()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in IN_CHROMIUM else pytest.mark.rare) for name in NAMES]
+)
 def test_notebook(lab: Lab, lab_page: Page, name: str) -> None:
     assert (lab.work / "notebooks" / f"{name}.ipynb").exists(), f"{name}.ipynb is missing"
     notebook = lab.open(lab_page, f"notebooks/{name}.ipynb")
     notebook.run_all(RUN_SECONDS)
     lab_page.set_viewport_size({"width": 1400, "height": min(lab_page.evaluate(HEIGHT) + 120, TALLEST)})
-    # JupyterLab lays itself out anew some time after the window has changed, and stays at the last cell.
+    # JupyterLab lays itself out again some time after the window has changed, and stays at the last cell.
     lab_page.wait_for_function(f"() => document.querySelector({SCROLLER!r}).clientHeight > window.innerHeight - 200")
     for theme in ("dark", "light"):
         notebook.theme(theme)

@@ -11,17 +11,15 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-import localcloud
 from contract import ids, settings
-from helpers.delivery.deployment import deploy
-from helpers.inference.connection import Connection, connect
 from helpers.commands import studio_page
-from tests.browser.lab import Lab, Notebook, free_port, private_environment, serving, shoot, watch
+from helpers.inference.connection import Connection
+from tests.browser.lab import Lab, Notebook, serving, shoot, watch
+from tests.clouds import deployed_copy, private_environment
 
 SECONDS = 120
 expect.set_options(timeout=20_000)
 
-NAME = "studio-in-a-browser"
 CELL = """
 from pathlib import Path
 from contract import settings
@@ -36,28 +34,22 @@ SMALL = {"width": 64, "height": 64, "num_inference_steps": 2}
 
 
 @pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cloud")
-
-
-@pytest.fixture(scope="module")
-def overrides() -> dict[str, str]:
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     """Provisioning takes minutes of the local clock, seconds of ours, so that "waking" can be seen."""
-    return {
-        "WORKSHOP_LOCAL_PORT": str(free_port()),
-        "WORKSHOP_LOCAL_PROVISION_SECONDS": "240",
-        "WORKSHOP_WORKSHOP_NAME": NAME,
-    }
+    folder = tmp_path_factory.mktemp("studio") / "workshop"
+    with deployed_copy(folder, WORKSHOP_LOCAL_PROVISION_SECONDS="240") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def connection(state: Path, overrides: dict[str, str]) -> Iterator[Connection]:
-    try:
-        made = connect(settings.load(environ=overrides), state=state)
-        deploy(made, lambda text: None)
-        yield made
-    finally:
-        localcloud.stop(state)
+def state(connection: Connection, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.getbasetemp() / "studio0" / "workshop" / ".localcloud"
+
+
+@pytest.fixture(scope="module")
+def overrides(connection: Connection) -> dict[str, str]:
+    """With which another process loads the same settings."""
+    return settings.as_environment(connection.settings)
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from contract.errors import DeploymentError, ModelError
-from contract.names import SMALLWORLD, SMALLWORLD_MODELS
+from contract.names import MODEL_BUCKET_OUTPUT, SMALLWORLD, SMALLWORLD_MODELS
 from helpers.delivery import deployment
 from helpers.inference.connection import Connection
-from helpers.model import jumpstart
+from helpers.model import PackagedModel, jumpstart
+from helpers.target import stack_outputs
 
 BAD_KEY = "models/broken/model.tar.gz"
 
@@ -55,21 +56,21 @@ def test_small_world_is_not_published_to_aws(connection: Connection) -> None:
 
 
 @pytest.fixture
-def broken(connection: Connection, tmp_path: Path) -> Iterator[deployment.PackagedModel]:
+def broken(connection: Connection, tmp_path: Path) -> Iterator[PackagedModel]:
     """A packaged model without inference code."""
     config = tmp_path / "config.json"
     config.write_text(json.dumps({}))
     with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
         tar.add(config, "config.json")
-    bucket = deployment.stack_outputs(connection, connection.settings.models_stack)["ModelBucketName"]
+    bucket = stack_outputs(connection, connection.settings.models_stack)[MODEL_BUCKET_OUTPUT]
     connection.client("s3").upload_file(str(tmp_path / "model.tar.gz"), bucket, BAD_KEY)
     image = jumpstart.look_up(connection, SMALLWORLD, "*", "ml.m5.large").image_uri
-    yield deployment.PackagedModel(bucket, BAD_KEY, "S3Object", image, SMALLWORLD, instance_type="ml.m5.large")
+    yield PackagedModel(bucket, BAD_KEY, "S3Object", image, SMALLWORLD, instance_type="ml.m5.large")
     connection.client("s3").delete_object(Bucket=bucket, Key=BAD_KEY)
 
 
 def test_a_model_that_does_not_load_is_rolled_back_and_the_old_one_still_answers(
-    connection: Connection, broken: deployment.PackagedModel
+    connection: Connection, broken: PackagedModel
 ) -> None:
     said: list[str] = []
     assembly = deployment.synthesise(connection, said.append)

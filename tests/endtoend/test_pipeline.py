@@ -1,4 +1,8 @@
-"""Push to deploy, whole: the demonstration's four pushes, then what else may happen to a pipeline."""
+"""Push to deploy, after the first push (tests/clouds.py): what else may happen to the workshop's pipeline.
+
+How a pipeline works is tested with tiny ones, in tests/localcloud/codepipeline; pushes of the whole workshop take a
+minute each, so all but one of them are in ``make test-all``.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,16 @@ from pathlib import Path
 
 import pytest
 
-import localcloud
 from contract import settings
 from contract.errors import PipelineError
-from contract.settings import ROOT
-from helpers.commands.demo_pipeline import Demonstration, commit, copy_of_the_workshop, max_capacity
-from helpers.delivery.deployment import deploy_pipeline, destroy
+from helpers.commands.demo_pipeline import Demonstration, commit, max_capacity
+from helpers.delivery.deployment import destroy
 from helpers.delivery.pipeline import describe, executions, watch
 from helpers.delivery.source import push
-from helpers.inference.connection import Connection, connect
+from helpers.inference.connection import Connection
 from helpers.model.model_view import describe_model
 from helpers.show.pipeline_view import markup, text
-
-from .conftest import free_port, until
+from tests.clouds import NAME, deployed_copy, until
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
@@ -27,16 +28,8 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 class Pushed:
     """A workshop of its own: settings, cloud, and a copy of the code that is pushed."""
 
-    def __init__(self, folder: Path, state: Path) -> None:
-        overrides = {
-            "WORKSHOP_LOCAL_PORT": str(free_port()),
-            "WORKSHOP_LOCAL_PROVISION_SECONDS": "30",
-            "WORKSHOP_WORKSHOP_NAME": "pushed",
-        }
-        self.connection: Connection = connect(settings.load(environ=overrides), state=state)
-        self.folder, self.said = folder / "workshop", []
-        deploy_pipeline(self.connection, self.said.append)
-        copy_of_the_workshop(ROOT, self.folder, self.connection.settings)
+    def __init__(self, connection: Connection, folder: Path) -> None:
+        self.connection, self.folder, self.said = connection, folder, []
         self.demonstration = Demonstration(self.connection, self.folder, self.said.append)
 
     def change(self, message: str, **tables: dict[str, object]) -> str:
@@ -48,20 +41,20 @@ class Pushed:
 
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pushed]:
-    state = tmp_path_factory.mktemp("cloud")
-    try:
-        yield Pushed(tmp_path_factory.mktemp("folder"), state)
-    finally:
-        localcloud.stop(state)
+    folder = tmp_path_factory.mktemp("pushed") / "workshop"
+    with deployed_copy(folder) as connection:
+        yield Pushed(connection, folder)
 
 
-def test_the_first_push_deploys_everything(workshop: Pushed) -> None:
-    workshop.demonstration.first()
+def test_the_first_push_has_deployed_everything(workshop: Pushed) -> None:
     newest = describe(workshop.connection, executions(workshop.connection)[0].id)
+    assert newest.status == "Succeeded"
     assert {action.status for action in newest.actions} == {"Succeeded"}
     assert [action.stage for action in newest.actions if action.name == "SmokeTest"] == ["Test"]
     assert newest.commit[:12] in text(newest)
     assert "Succeeded" in markup(newest)
+    job = workshop.connection.generate("a yellow star", width=64, height=64, num_inference_steps=2)
+    assert job.wait(120).images[0].size == (64, 64)
 
 
 def test_the_model_can_be_looked_at_before_and_after(workshop: Pushed) -> None:
@@ -79,14 +72,17 @@ def test_the_model_can_be_looked_at_before_and_after(workshop: Pushed) -> None:
         assert "inference.py" in shown
 
 
+@pytest.mark.rare
 def test_a_readme_does_not_package_the_model_again(workshop: Pushed) -> None:
     workshop.demonstration.readme()
 
 
+@pytest.mark.rare
 def test_a_setting_of_the_scaling_leaves_the_endpoint_alone(workshop: Pushed) -> None:
     workshop.demonstration.capacity()
 
 
+@pytest.mark.rare
 def test_two_pushes_in_quick_succession_end_with_the_second(workshop: Pushed) -> None:
     bound = max_capacity(workshop.connection)
     first = workshop.change("one more", endpoint={"max_capacity": bound + 1})
@@ -97,6 +93,7 @@ def test_two_pushes_in_quick_succession_end_with_the_second(workshop: Pushed) ->
     assert max_capacity(workshop.connection) == bound + 2
 
 
+@pytest.mark.rare
 def test_a_setting_of_the_pipeline_changes_the_pipeline_itself(workshop: Pushed) -> None:
     """It updates itself, is cancelled, and starts again on the same commit; the smoke test is gone then."""
     pushed = workshop.change("no smoke test", pipeline={"smoke_test": False})
@@ -119,7 +116,8 @@ def test_who_waits_for_a_red_pipeline_gets_an_error_with_its_log(workshop: Pushe
     assert caught.value.execution.failed is not None
 
 
+@pytest.mark.rare
 def test_everything_can_be_removed_again(workshop: Pushed) -> None:
     destroy(workshop.connection, lambda line: None)
     stacks = workshop.connection.client("cloudformation").describe_stacks()["Stacks"]
-    assert [stack["StackName"] for stack in stacks if stack["StackName"].startswith("pushed")] == []
+    assert [stack["StackName"] for stack in stacks if stack["StackName"].startswith(NAME)] == []

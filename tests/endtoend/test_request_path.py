@@ -13,7 +13,7 @@ from contract.errors import JobFailed
 from helpers.inference.connection import Connection, connect
 from helpers.inference.jobs import Job
 from helpers.inference.results import wait_for_timelines
-from tests.endtoend.conftest import until
+from tests.clouds import until
 
 SMALL = {"width": 64, "height": 64, "num_inference_steps": 4}
 SECONDS = 120

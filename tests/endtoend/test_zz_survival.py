@@ -7,7 +7,7 @@ from pathlib import Path
 import localcloud
 from helpers.delivery.deployment import destroy
 from helpers.inference.connection import Connection, connect
-from tests.endtoend.conftest import until
+from tests.clouds import NAME, until
 from tests.endtoend.test_request_path import SMALL, listing
 
 QUEUED = 50
@@ -68,6 +68,6 @@ def test_destroying_leaves_nothing_behind(connection: Connection) -> None:
     assert not connection.client("cloudwatch").describe_alarms()["MetricAlarms"]
     scaling = connection.client("application-autoscaling")
     assert not scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
-    assert not connection.client("ssm").get_parameters_by_path(Path="/endtoend", Recursive=True)["Parameters"]
+    assert not connection.client("ssm").get_parameters_by_path(Path=f"/{NAME}", Recursive=True)["Parameters"]
     assert not connection.client("sns").list_topics()["Topics"]
     assert not connection.client("sqs").list_queues().get("QueueUrls")

@@ -1,28 +1,27 @@
-"""One copy of the workshop, with one local cloud, for all notebooks of this folder."""
+"""One copy of the deployed workshop, with its local cloud, for all notebooks of this folder."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.browser.lab import private_environment
-
-from .copies import workshop
+from tests.clouds import deployed_copy, import_path, private_environment
 
 
 @pytest.fixture(scope="session")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with workshop(tmp_path_factory.mktemp("notebooks") / "workshop", "notebooks") as folder:
+    folder = tmp_path_factory.mktemp("notebooks") / "workshop"
+    with deployed_copy(folder):
         yield folder
 
 
 @pytest.fixture
-def environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """This process, and so a kernel, without this machine's Jupyter, IPython, AWS and workshop settings."""
-    import os
-
-    private = private_environment(tmp_path_factory.mktemp("home"))
-    private.pop("PYTHONPATH")  # a notebook finds the helpers by itself
+def environment(
+    copy: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    """This process, and so a kernel, without this machine's settings; the workshop that it imports is the copy."""
+    private = private_environment(tmp_path_factory.mktemp("home")) | {"PYTHONPATH": import_path(copy)}
     for name in set(os.environ) - set(private):
         monkeypatch.delenv(name)
     for name, value in private.items():

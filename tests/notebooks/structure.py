@@ -14,6 +14,18 @@ from typing import Any
 
 import nbformat
 
+NAMES = (
+    "00_start_here",
+    "01_deploy",
+    "02_explore_the_model",
+    "03_generate",
+    "04_from_json_to_png",
+    "05_zero_to_many",
+    "06_operate",
+    "99_clean_up",
+)
+"""All notebooks; that there are no others, and none is missing, is a test."""
+
 MOST_LINES = 20
 OPENING = {
     "a title": r"\A# \S",

@@ -1,7 +1,8 @@
-"""All notebooks run, in their order, on a local cloud of these tests' own; the last leaves nothing.
+"""Each notebook runs once, without a person: 00 and 01 deploy the workshop of all tests, 99 removes a copy of it.
 
-papermill is the first of two ways: a notebook's checkpoints assert what matters, and a cell that raises fails the test.
-nbval is the second, where it adds something: it compares what a run shows with what the notebook holds, which says
+papermill is the way here: a notebook's checkpoints assert what matters, and a cell that raises fails the test. 03 and
+04, whose widgets matter, run in Chromium (tests/browser/test_notebooks.py); ``make test-all`` runs every notebook in
+both ways. nbval is used where it adds something: it compares what a run shows with what the notebook holds, which says
 nothing of notebooks stored without outputs (nbval's strict mode passes them in silence). So it gets the copy that
 papermill has just executed, and proves that a second run works and shows the same. That holds for a notebook whose
 outputs are facts of the model and not times or ids: 02. Pictures and widget views nbval leaves out in any case.
@@ -14,48 +15,75 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 
-from helpers.commands import notebooks
-from helpers.inference.connection import connect
-from helpers.commands.notebook_pages import write_page
 from contract.settings import ROOT, load
+from helpers.commands import notebooks
+from helpers.commands.notebook_pages import write_page
+from helpers.inference import connect
+from tests.clouds import FIRST
 
-from .copies import NAMES, SHORT
+from .structure import NAMES
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
 MINUTES = 12
 OUTPUT = ROOT / "build" / "notebooks-tested"
-FACTS = ("02_explore_the_model",)
-"""Notebooks that show the same each time."""
+IN_CHROMIUM = ("03_generate", "04_from_json_to_png")
+"""Which tests/browser/test_notebooks.py runs in ``make test``."""
+SHORT: dict[str, dict[str, Any]] = {"03_generate": {"grid": 2}, "05_zero_to_many": {"prompts": 16}}
+"""Parameters that keep a notebook short where it offers such, by its name."""
+FACTS = "02_explore_the_model"
+"""A notebook that shows the same each time."""
 LAST = NAMES[-1]
 ELSEWHERE = re.compile(r"""<(?:script|img|link|iframe|source)\b[^>]*\b(?:src|srcset|href)=["'](?!data:|#)([^"']+)""")
 
 
-def run(copy: Path, name: str) -> None:
-    source = copy / "notebooks" / f"{name}.ipynb"
-    assert source.exists(), f"{source.name} is missing"
-    executed, page = OUTPUT / source.name, OUTPUT / f"{name}.html"
+def run(copy: Path, name: str) -> Path:
+    """Run a notebook of the copy; return it with its outputs."""
+    source, executed = copy / "notebooks" / f"{name}.ipynb", OUTPUT / f"{name}.ipynb"
     notebooks.execute(source, executed, SHORT.get(name), MINUTES)
-    write_page(executed, page, source.parent)
+    check_page(executed, source.parent)
+    return executed
+
+
+def check_page(executed: Path, folder: Path) -> None:
+    """The page that is made of it needs no network."""
+    page = OUTPUT / f"{executed.stem}.html"
+    write_page(executed, page, folder)
     text = page.read_text()
     assert ELSEWHERE.findall(text) == []
     for missing in ("cdnjs", "unpkg", "jsdelivr"):
         assert missing not in text
 
 
-@pytest.mark.parametrize("name", NAMES[:-1])
+@pytest.mark.parametrize("name", FIRST)
+def test_the_first_notebooks_have_deployed_the_workshop(copy: Path, name: str) -> None:
+    executed = copy / "build" / "executed" / f"{name}.ipynb"
+    assert all(cell.get("execution_count") for cell in nbformat.read(executed, 4).cells if cell.cell_type == "code")
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(executed, OUTPUT / executed.name)
+    check_page(OUTPUT / executed.name, copy / "notebooks")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.rare if name in IN_CHROMIUM else ())
+        for name in NAMES[:-1]
+        if name not in FIRST
+    ],
+)
 def test_notebook(copy: Path, environment: dict[str, str], name: str) -> None:
     run(copy, name)
 
 
-@pytest.mark.parametrize("name", FACTS)
-def test_a_second_run_shows_the_same(copy: Path, environment: dict[str, str], name: str) -> None:
-    executed, again = OUTPUT / f"{name}.ipynb", copy / "notebooks" / f"{name}_again.ipynb"
-    assert executed.exists(), "the first run failed"
+@pytest.mark.rare
+def test_a_second_run_shows_the_same(copy: Path, environment: dict[str, str]) -> None:
+    executed, again = run(copy, FACTS), copy / "notebooks" / f"{FACTS}_again.ipynb"
     shown = [cell for cell in nbformat.read(executed, as_version=4).cells if cell.get("outputs")]
     assert len(shown) > 5, "nothing to compare"
     shutil.copyfile(executed, again)

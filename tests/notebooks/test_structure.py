@@ -9,8 +9,7 @@ import pytest
 
 from contract.settings import ROOT
 
-from .copies import NAMES
-from .structure import problems
+from .structure import NAMES, problems
 
 FOLDER = ROOT / "notebooks"
 OPENING = """# A title

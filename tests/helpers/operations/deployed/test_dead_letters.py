@@ -6,7 +6,7 @@ import pytest
 from contract import ids
 from contract.errors import TargetError
 from helpers import operations
-from tests.endtoend.conftest import until
+from tests.clouds import until
 from tests.helpers.operations.deployed.conftest import SMALL
 
 pytestmark = pytest.mark.cloud

@@ -4,7 +4,7 @@ import pytest
 
 from helpers import operations
 from helpers.target.explain import Target
-from tests.endtoend.conftest import until
+from tests.clouds import until
 
 pytestmark = pytest.mark.cloud
 
