@@ -44,6 +44,11 @@ class Wire:
         return response.status, response.read()
 
 
+def log_of(cloud: CloudUnderTest) -> str:
+    """All that the cloud has logged, which other tests share."""
+    return (cloud.running.state_dir / "cloud.log").read_text()
+
+
 def other_processes(cloud: CloudUnderTest) -> list[int]:
     """What the cloud has started, but for its own process."""
     (work,) = (cloud.running.state_dir / "work").iterdir()
@@ -71,7 +76,7 @@ def test_compressed_and_chunked_requests(git: GitClient, repository: str, cloud:
 def test_a_client_that_hangs_up_leaves_no_process_and_no_lock(
     git: GitClient, repository: str, cloud: CloudUnderTest
 ) -> None:
-    before = set(other_processes(cloud))
+    before, logged = set(other_processes(cloud)), len(log_of(cloud))
     wire = Wire(cloud)
     host, _, port = wire.address.partition(":")
     with socket.create_connection((host, int(port))) as connection:
@@ -86,7 +91,7 @@ def test_a_client_that_hangs_up_leaves_no_process_and_no_lock(
     tree = git.clone(repository, "tree")
     git.commit(tree, {"a": "1"})
     git.run("push", "origin", "HEAD:main", cwd=tree)
-    log = (cloud.running.state_dir / "cloud.log").read_text()
+    log = log_of(cloud)[logged:]
     assert "the client hung up" in log
     assert "Traceback" not in log
 
@@ -95,19 +100,19 @@ def test_a_clone_that_is_cancelled_leaves_no_process(git: GitClient, repository:
     tree = git.clone(repository, "tree")
     git.commit(tree, {"noise": os.urandom(20_000_000)})
     git.run("push", "origin", "HEAD:main", cwd=tree)
-    before = set(other_processes(cloud))
+    before, logged = set(other_processes(cloud)), len(log_of(cloud))
     clone = git.start("clone", git.url(repository), "cancelled")
     wait_until(lambda: set(other_processes(cloud)) - before)
     clone.send_signal(signal.SIGKILL)
     clone.communicate()
     wait_until(lambda: not set(other_processes(cloud)) - before)
-    assert "Traceback" not in (cloud.running.state_dir / "cloud.log").read_text()
+    assert "Traceback" not in log_of(cloud)[logged:]
 
 
 def test_what_git_says_goes_to_the_log(repository: str, cloud: CloudUnderTest) -> None:
     path = f"/v1/repos/{repository}/git-upload-pack"
     Wire(cloud).post(path, b"zzzz", Content_Type="application/x-git-upload-pack-request")
-    wait_until(lambda: "bad line length character: zzzz" in (cloud.running.state_dir / "cloud.log").read_text())
+    wait_until(lambda: "bad line length character: zzzz" in log_of(cloud))
 
 
 @pytest.mark.parametrize("name", ["..", "../codecommit", "%2e%2e%2fcodecommit", "%2fetc", "x%00", "", "a/../{}"])
