@@ -133,12 +133,11 @@ def deployed_copy(folder: Path, **others: str) -> Iterator[Connection]:
     folder : Path
         Does not exist yet; holds the code and, in ``.localcloud``, the cloud's state.
     **others : str
-        ``WORKSHOP_…`` variables, besides those of :func:`overrides`.
+        ``WORKSHOP_…`` variables, besides those of :func:`overrides`. The copy's ``workshop.toml`` stays as it was pushed:
+        whoever works in the copy finds the cloud that runs, whatever its port.
     """
     subprocess.run(["cp", "-a", str(deployed()), str(folder)], check=True)
     chosen = settings.load(environ=overrides(**others))
-    settings.write(folder / "workshop.toml", chosen)
-    subprocess.run(["git", "update-index", "--assume-unchanged", "workshop.toml"], cwd=folder, check=True)
     state = folder / ".localcloud"
     try:
         yield connect(chosen, state=state)

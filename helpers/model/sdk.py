@@ -1,4 +1,4 @@
-"""The SageMaker SDK in a process of its own, one for each environment, kept for further questions."""
+"""The SageMaker SDK in a process of its own, one for each target, kept for further questions."""
 
 from __future__ import annotations
 
@@ -79,8 +79,15 @@ class _Process:
         self._process.wait()
 
 
+DECIDING = ("AWS_", "SAGEMAKER_")
+"""Beginnings of the variables that say which target the SDK reads from: a process is kept for each set of them."""
+
 _PROCESSES: dict[frozenset[tuple[str, str]], _Process] = {}
 _STARTING = threading.Lock()
+
+
+def _key(environment: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+    return frozenset((name, value) for name, value in environment.items() if name.startswith(DECIDING))
 
 
 def ask(environment: Mapping[str, str], *question: str) -> Any:
@@ -100,7 +107,7 @@ def ask(environment: Mapping[str, str], *question: str) -> Any:
     ModelError
         It did not answer.
     """
-    key = frozenset(environment.items())
+    key = _key(environment)
     with _STARTING:
         process = _PROCESSES.get(key)
         if process is None or not process.runs:

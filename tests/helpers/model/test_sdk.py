@@ -23,7 +23,7 @@ def environment():
 
 
 def process_of(environment):
-    return sdk._PROCESSES[frozenset(environment.items())]._process
+    return sdk._PROCESSES[sdk._key(environment)]._process
 
 
 def test_two_questions_are_answered_by_one_process(environment):
@@ -51,14 +51,14 @@ def test_a_process_that_was_killed_is_replaced(environment):
 
 def test_no_answer_in_time_is_said_and_the_process_ended(environment, monkeypatch):
     monkeypatch.setattr(sdk, "ANSWER_SECONDS", 0.2)
-    other = {**environment, "OTHER": "1"}
+    other = {**environment, "AWS_OTHER": "1"}
     with pytest.raises(ModelError, match=r"no answer within 0\.2 s \(image ml\.m5\.large"):
         sdk.ask(other, *IMAGE)
     assert process_of(other).poll() is not None
 
 
 def test_an_end_without_an_answer_shows_what_it_said(environment):
-    other = {**environment, "PYTHONPATH": "/nowhere", "PYTHONHOME": "/nowhere"}
+    other = {**environment, "AWS_OTHER": "2", "PYTHONHOME": "/nowhere"}
     with pytest.raises(ModelError, match=r"ended without an answer: (.|\n)*encodings"):
         sdk.ask(other, *IMAGE)
 
