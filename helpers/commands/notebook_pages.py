@@ -15,6 +15,8 @@ from typing import Any
 import nbformat
 from nbconvert import HTMLExporter
 
+from helpers.show.colours import VERMILION
+
 HERE = Path(__file__).parent
 TEMPLATE = "notebook_page"
 SHOWN_FIRST = (
@@ -36,7 +38,7 @@ body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 48rem
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid #8886; vertical-align: top; }
 td.minutes, th.minutes { text-align: right; font-variant-numeric: tabular-nums; }
-pre { overflow: auto; border-left: .25rem solid #d55e00; padding: .2rem 0 .2rem 1rem; }
+pre { overflow: auto; border-left: .25rem solid $bad; padding: .2rem 0 .2rem 1rem; }
 </style>
 </head>
 <body>
@@ -146,4 +148,5 @@ def write_index(outcomes: Sequence[Outcome], lead: str, path: Path) -> None:
         minutes = f"{outcome.minutes:.1f}" if outcome.minutes is not None else ""
         rows.append(f'<tr><td>{linked}</td><td>{outcome.status}</td><td class="minutes">{minutes}</td></tr>')
     problem = "".join(f"<h2>Failed</h2><pre>{html.escape(each.error)}</pre>" for each in outcomes if each.error)
-    path.write_text(INDEX.substitute(lead=html.escape(lead), rows="\n".join(rows), problem=problem), encoding="utf-8")
+    text = INDEX.substitute(lead=html.escape(lead), rows="\n".join(rows), problem=problem, bad=VERMILION)
+    path.write_text(text, encoding="utf-8")

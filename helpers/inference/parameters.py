@@ -191,6 +191,11 @@ def checked_request(
     return request
 
 
+def joined(prompt: object) -> str:
+    """A prompt, or the several prompts of one request, as one line of text; empty for None."""
+    return " / ".join(map(str, prompt)) if isinstance(prompt, list) else "" if prompt is None else str(prompt)
+
+
 def response_bytes(request: Mapping[str, Any], limits: Limits) -> int:
     """Estimate the size in bytes of a checked request's answer as nested RGB."""
     pixels: int = request.get("width", limits.default_side) * request.get("height", limits.default_side)

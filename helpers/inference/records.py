@@ -113,12 +113,6 @@ class Record:
         return max((sample.instances for sample in self.samples), default=0)
 
     @property
-    def instance_seconds(self) -> float:
-        """Seconds that instances ran, added up: what AWS charges for, without their starting."""
-        pairs = zip(self.samples, self.samples[1:], strict=False)
-        return sum(before.instances * (after.seconds - before.seconds) for before, after in pairs)
-
-    @property
     def phases(self) -> list[Phase]:
         """What the endpoint did when; each phase ends where the next begins."""
         found: list[Phase] = []

@@ -93,9 +93,8 @@ class Result:
 
     @property
     def prompt(self) -> str:
-        """The prompt, as the manifest holds it; several are joined."""
-        prompt = self.manifest["prompt"]
-        return " / ".join(map(str, prompt)) if isinstance(prompt, list) else str(prompt)
+        """The prompt, as the manifest holds it; several are joined there."""
+        return str(self.manifest["prompt"])
 
     @property
     def warnings(self) -> list[str]:
@@ -222,7 +221,7 @@ def _check_manifest(manifest: Mapping[str, Any], inference_id: str, where: str) 
     if manifest.get("inferenceId") != inference_id:
         raise wrong(f"inferenceId is {manifest.get('inferenceId')!r}; expected was {inference_id!r}")
     for name in ("prompt", "source"):
-        if not isinstance(manifest.get(name), (str, list) if name == "prompt" else str):
+        if not isinstance(manifest.get(name), str):
             raise wrong(f"{name} is {manifest.get(name)!r}; expected was text")
     warnings = manifest.get("warnings", [])
     if not isinstance(warnings, list) or not all(isinstance(warning, str) for warning in warnings):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import html
 import io
-import json
 import tarfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -16,6 +15,7 @@ from contract.names import MODEL_BUCKET_OUTPUT
 from helpers.model import jumpstart
 from helpers.model.repackage.packaged import PackagedModel
 from helpers.model.repackage.sources import ObjectArtifact, parse
+from helpers.model.sizes import size
 from helpers.target.explain import explained
 from helpers.target.handle import Handle
 from helpers.target.stacks import stack_outputs
@@ -240,16 +240,6 @@ class _Stream(io.RawIOBase):
         return len(part)
 
 
-def size(count: int) -> str:
-    """Bytes for people: ``4.6 MB``."""
-    value, unit = float(count), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if value < 1000:
-            break
-        value, unit = value / 1000, larger
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-
-
 def tree(part: Contents) -> str:
     """An artifact as a tree of names and sizes."""
     head = f"{part.uri}  {size(part.size)}"
@@ -279,8 +269,3 @@ def _branches(folder: Mapping[str, Any], indent: str) -> list[str]:
 
 def _indented(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.splitlines())
-
-
-def specification_text(view: ModelView) -> str:
-    """JumpStart's specification as JSON text, for reading."""
-    return json.dumps(view.specification, indent=2, default=str)

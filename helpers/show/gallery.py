@@ -10,14 +10,14 @@ from string import Template
 from typing import Any
 
 from helpers.inference.timeline import Timeline
+from helpers.show.colours import BLUE, GREEN, ORANGE
 from helpers.show.inspector import Subject, hosting, plain_png
 
 TEMPLATE = Path(__file__).with_suffix(".html")
-# Okabe and Ito's palette: told apart by colour-blind readers too.
 STAGES = (
-    ("queued", "started", "queued", "#e69f00"),
-    ("started", "generated", "generating", "#0072b2"),
-    ("generated", "extracted", "notifying, and making the PNG", "#009e73"),
+    ("queued", "started", "queued", ORANGE),
+    ("started", "generated", "generating", BLUE),
+    ("generated", "extracted", "notifying, and making the PNG", GREEN),
 )
 
 

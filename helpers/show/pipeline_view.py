@@ -9,10 +9,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from helpers.show.tables import Markup, html_table, text_table
+
 MARKS = {"Succeeded": "✓", "Failed": "✗", "InProgress": "…", "Waiting": "·", "Abandoned": "–"}
 """A sign as well as a colour: not everybody sees both."""
-# Okabe and Ito's palette: told apart by colour-blind readers too, on light and on dark.
-COLOURS = {"Succeeded": "#009e73", "Failed": "#d55e00", "InProgress": "#0072b2"}
+STATES = {"Succeeded": "ok", "Failed": "fail", "InProgress": "running"}
+"""The bars of the table's rows; see :func:`helpers.show.tables.html_table`."""
+COLUMNS = ("Stage", "Action", "Status", "Time")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,31 +81,23 @@ def text(execution: Execution) -> str:
     head = f"{execution.pipeline}: {execution.status}"
     if execution.commit:
         head += f", commit {execution.commit[:12]}"
-    rows = [_row(action) for action in execution.actions]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([head, *(f"  {line}" for line in lines)])
+    table = text_table((), [_row(action) for action in execution.actions])
+    return "\n".join([head, *(f"  {line}" for line in table.splitlines())])
 
 
 def markup(execution: Execution) -> str:
     """The execution as an HTML table that needs no style of its own and no network."""
-    rows = []
+    rows, states = [], []
     for action in execution.actions:
-        mark, stage, name, status, seconds = (html.escape(cell) for cell in _row(action))
-        colour = COLOURS.get(action.status, "inherit")
-        link = f' <a href="{html.escape(action.url)}">log</a>' if action.url.startswith("https://") else ""
+        mark, stage, name, status, seconds = _row(action)
         reason = f"<br><small>{html.escape(action.message)}</small>" if action.status == "Failed" else ""
-        rows.append(
-            f'<tr><td style="text-align:left">{stage}</td><td style="text-align:left">{name}{reason}</td>'
-            f'<td style="text-align:left;color:{colour}">{mark} {status}{link}</td><td>{seconds}</td></tr>'
-        )
-    commit = f", commit <code>{html.escape(execution.commit[:12])}</code>" if execution.commit else ""
-    return (
-        f'<table role="status" aria-label="Pipeline execution"><caption style="text-align:left">'
-        f"<b>{html.escape(execution.pipeline)}</b>: {html.escape(execution.status)}{commit}</caption>"
-        "<thead><tr><th>Stage</th><th>Action</th><th>Status</th><th>Time</th></tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table>"
-    )
+        link = f' <a href="{html.escape(action.url)}">log</a>' if action.url.startswith("https://") else ""
+        told = Markup(f"{html.escape(f'{mark} {status}')}{link}")
+        rows.append((stage, Markup(f"{html.escape(name)}{reason}"), told, seconds))
+        states.append(STATES.get(action.status, ""))
+    commit = f", commit {execution.commit[:12]}" if execution.commit else ""
+    table = html_table(f"{execution.pipeline}: {execution.status}{commit}", COLUMNS, rows, states)
+    return f'<div role="status" aria-label="Pipeline execution">{table}</div>'
 
 
 def live_view() -> Callable[[Execution], None]:

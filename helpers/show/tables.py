@@ -10,13 +10,14 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
+from helpers.show.colours import BLUE, GREEN, ORANGE, VERMILION
+
 Item = TypeVar("Item")
 
 SIGNS = {"ok": "✓", "warn": "!", "fail": "✗"}
 """A sign as well as a colour: not everybody sees both."""
-# Okabe and Ito's palette, told apart by colour-blind readers. The colour is a bar beside the text, whose own colour
-# stays that of the page: orange letters are hard to read on white.
-COLOURS = {"ok": "#009e73", "warn": "#e69f00", "fail": "#d55e00"}
+# The colour is a bar beside the text, which keeps the colour of the page: orange letters are hard to read on white.
+COLOURS = {"ok": GREEN, "warn": ORANGE, "fail": VERMILION, "running": BLUE}
 WIDEST = 72
 _LINK = re.compile(r"https://[^\s<>\"']*[^\s<>\"'.,;:)]")
 _CELL = "text-align:left;vertical-align:top;padding:.3em .7em"
@@ -24,10 +25,17 @@ _SHORT = 32
 """Characters of a cell that stays on one line: a name, an id, an amount."""
 
 
+class Markup(str):
+    """A cell that is HTML already: :func:`html_table` puts it in as it is."""
+
+    __slots__ = ()
+
+
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The rows in columns; a cell longer than ``WIDEST`` characters goes on in the next line."""
-    wrapped = [[textwrap.wrap(" ".join(cell.split()), WIDEST) or [""] for cell in row] for row in [columns, *rows]]
-    widths = [max(len(line) for row in wrapped for line in row[number]) for number in range(len(columns))]
+    """The rows in columns, without headings when ``columns`` is empty; long cells go on in the next line."""
+    lines = [columns, *rows] if columns else rows
+    wrapped = [[textwrap.wrap(" ".join(cell.split()), WIDEST) or [""] for cell in row] for row in lines]
+    widths = [max(map(len, itertools.chain(*cells))) for cells in zip(*wrapped, strict=True)]
     return "\n".join(
         "  ".join(part.ljust(width) for part, width in zip(line, widths, strict=True)).rstrip()
         for row in wrapped
@@ -49,9 +57,9 @@ def html_table(
     caption : str
         What the table shows.
     columns, rows : sequences
-        Plain text. A web address in a cell becomes a link.
+        Plain text, in which web addresses become links, or :class:`Markup`.
     states : sequence of str, optional
-        ``ok``, ``warn``, ``fail`` or nothing for each row: the colour of the bar at its left.
+        ``ok``, ``warn``, ``fail``, ``running`` or nothing for each row: the colour of the bar at its left.
     note : str
         A line below the table.
     """
@@ -76,7 +84,9 @@ def _style(cell: str) -> str:
 
 
 def _linked(text: str) -> str:
-    """``text`` escaped, line breaks kept, web addresses as links."""
+    """``text`` escaped, line breaks kept, web addresses as links; markup stays as it is."""
+    if isinstance(text, Markup):
+        return text
     parts, end = [], 0
     for found in _LINK.finditer(text):
         address = html.escape(found[0])
@@ -86,8 +96,8 @@ def _linked(text: str) -> str:
 
 
 def state_text(state: str) -> str:
-    """``✓ ok``, ``! look``, ``✗ mend``."""
-    return f"{SIGNS[state]} {({'ok': 'ok', 'warn': 'look', 'fail': 'mend'})[state]}"
+    """``✓ ok``, ``! look``, ``✗ fix``."""
+    return f"{SIGNS[state]} {({'ok': 'ok', 'warn': 'look', 'fail': 'fix'})[state]}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +114,7 @@ class Listing(Generic[Item]):
     rows : tuple of tuple of str
         A row for each of them.
     states : tuple of str
-        ``ok``, ``warn``, ``fail`` or nothing for each.
+        As for :func:`html_table`.
     note : str
         A line below the table.
     """

@@ -11,7 +11,7 @@ import traitlets
 
 from contract.errors import ParameterError
 from contract.names import SMALLWORLD_MODELS
-from helpers.inference.parameters import Limits, checked_request
+from helpers.inference.parameters import Limits, checked_request, joined
 from helpers.studio.parts import CSS, Part, module
 
 NOTHING_SENT = " Nothing was uploaded."
@@ -161,9 +161,7 @@ class Form(Part):
         """
         with self.changing():
             for name in LABELS:
-                value = request.get(name)
-                value = " / ".join(map(str, value)) if isinstance(value, list) else value
-                setattr(self, name, "" if value is None else str(value))
+                setattr(self, name, joined(request.get(name)))
             self.fresh_seed = False  # whoever wants the same parameters wants the same picture
         return [name for name, value in request.items() if name not in LABELS and value is not None]
 

@@ -15,6 +15,7 @@ from contract import ids
 from contract.errors import ResultError
 from helpers.inference.connection import Connection
 from helpers.inference.jobs import Job
+from helpers.inference.parameters import joined
 from helpers.inference.results import Result
 from helpers.inference.timeline import Timeline, read_timeline
 from helpers.inference.watching import failure_of, read_status
@@ -145,10 +146,9 @@ class Shelf:
 
     def _prompt(self, job: Job) -> str:
         try:
-            prompt = job.request.get("prompt", "")
+            return joined(job.request.get("prompt"))
         except ResultError:
             return ""
-        return " / ".join(map(str, prompt)) if isinstance(prompt, list) else str(prompt)
 
     def _failure(self, job: Job) -> tuple[str, bool]:
         """Why the job failed, and whether its request is gone."""

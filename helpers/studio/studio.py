@@ -23,7 +23,7 @@ from helpers.studio.gallery import Gallery
 from helpers.studio.shelf import Shelf
 from helpers.studio.static import as_html
 from helpers.studio.steps import waking_text
-from helpers.studio.views import DetailsView, Timeline
+from helpers.studio.views import DetailsView, Timeline, prompt_of
 from helpers.studio.work import Worker, said
 
 WAIT_SECONDS = 900.0
@@ -301,9 +301,8 @@ class Studio:
 
     def _settled(self, request: Request) -> None:
         if request.outcome == "failed":
-            prompt = str((request.job._request or {}).get("prompt", "")) or request.job.id
             self._shelf.learn(request.job.id, request.text)
-            self._complain(f"“{prompt}” failed: {request.text}")
+            self._complain(f"“{prompt_of(request)}” failed: {request.text}")
         self.gallery.refresh()
 
     def _show_details(self, about: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
+from helpers.inference.parameters import joined
 from helpers.inference.watching import EndpointWatch
 from helpers.studio.follow import Follower, Request, hint, shown_state
 from helpers.studio.parts import CSS, Part, module
@@ -61,11 +62,9 @@ class Timeline(Part):
         self.rows, self.more, self.said = rows, len(active) - len(first), news or self.said
 
 
-def _prompt(request: Request) -> str:
-    content = request.job._request or {}  # never fetched from S3 only to be shown
-    prompt = content.get("prompt", "")
-    text = " / ".join(map(str, prompt)) if isinstance(prompt, list) else str(prompt)
-    return text or request.job.id
+def prompt_of(request: Request) -> str:
+    """The prompt as far as it is known here, else the id: never fetched from S3 only to be shown."""
+    return joined((request.job._request or {}).get("prompt")) or request.job.id
 
 
 def _row(request: Request, endpoint: EndpointWatch, waking: str) -> dict[str, Any]:
@@ -80,7 +79,7 @@ def _row(request: Request, endpoint: EndpointWatch, waking: str) -> dict[str, An
         text = waking if state == "waking" else TEXTS[state]
     return {
         "id": request.job.id,
-        "prompt": _prompt(request),
+        "prompt": prompt_of(request),
         "state": state,
         "steps": as_rows(made),
         "progress": progress(made),

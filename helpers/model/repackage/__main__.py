@@ -15,7 +15,7 @@ from types import FrameType
 from contract import settings
 from contract.errors import SettingsError, WorkshopError
 from helpers.model.repackage import look_up, package
-from helpers.model.repackage.facts import sized
+from helpers.model.sizes import size
 from helpers.target.explain import explained
 from helpers.target.handle import handle_inside
 
@@ -51,9 +51,9 @@ def run(arguments: argparse.Namespace) -> None:
         _say(f"  {time.monotonic() - began:.1f} s")
         packaged = package(connection, arguments.bucket, found, verify=arguments.verify, progress=_say)
     arguments.output.write_text(packaged.to_json(), encoding="utf-8")
-    size = f", {sized(packaged.size)}" if packaged.size else ""
+    weight = f", {size(packaged.size)}" if packaged.size else ""
     _say(
-        f"{packaged.model_id} {packaged.version}: {packaged.method}{size}, s3://{packaged.bucket}/{packaged.key}, "
+        f"{packaged.model_id} {packaged.version}: {packaged.method}{weight}, s3://{packaged.bucket}/{packaged.key}, "
         f"{time.monotonic() - began:.1f} s; {arguments.output} says so"
     )
 

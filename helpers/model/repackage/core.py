@@ -17,13 +17,14 @@ from contract.names import SMALLWORLD_MODELS
 from contract.settings import ROOT
 from helpers.model import jumpstart
 from helpers.model.repackage.additions import Additions
-from helpers.model.repackage.facts import Progress, get_json, sized
+from helpers.model.repackage.facts import Progress, get_json
 from helpers.model.repackage.packaged import PackagedModel, Source, Stored
 from helpers.model.repackage.prefix import Prefix, compose, digest
 from helpers.model.repackage.refusals import GONE, storing
 from helpers.model.repackage.sources import Artifact, FileArtifact, ObjectArtifact, identity, parse
 from helpers.model.repackage.tarball import Job, pack
 from helpers.model.repackage.upload import abort_stale, base64_crc
+from helpers.model.sizes import size
 from helpers.target.explain import code_of
 from helpers.target.handle import Handle
 
@@ -94,7 +95,7 @@ def repackage(
             job.learn(source)
         packaged = there or _packed(model, job, source, additions)
     if there:
-        progress(f"unchanged: s3://{bucket}/{packaged.key} ({sized(packaged.size)})")
+        progress(f"unchanged: s3://{bucket}/{packaged.key} ({size(packaged.size)})")
     else:
         key = f"{home}.json"
         with storing(s3, bucket, key):
@@ -180,8 +181,8 @@ def _packed(model: PackagedModel, job: Job, source: Artifact, additions: Additio
     began = time.monotonic()
     abort_stale(job.s3, job.bucket, job.key, job.progress)
     packed = pack(job, source, additions)
-    took, size = time.monotonic() - began, sized(packed.stored.size)
-    job.progress(f"{packed.method}: s3://{job.bucket}/{job.key} ({size}) in {took:.1f} s")
+    took, weight = time.monotonic() - began, size(packed.stored.size)
+    job.progress(f"{packed.method}: s3://{job.bucket}/{job.key} ({weight}) in {took:.1f} s")
     return dataclasses.replace(
         model, key=job.key, size=packed.stored.size, method=packed.method, objects=(packed.stored,),
         checksum_algorithm="CRC32" if packed.crc is not None else "",

@@ -17,21 +17,13 @@ from helpers.model.repackage.gzipped import Unpacked
 from helpers.model.repackage.members import BLOCK, Archive, Sink
 from helpers.model.repackage.refusals import GONE, storing
 from helpers.model.repackage.sources import Artifact
+from helpers.model.sizes import size
 from helpers.target.explain import code_of
 
 Progress = Callable[[str], None]
 READING = 1
 """Raise it when the reading checks or learns something new, so that sources are read again."""
 TELL_SECONDS = 10
-
-
-def sized(count: float) -> str:
-    """``1.2 GB``: decimal, as AWS's console writes sizes of downloads."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,23 +102,23 @@ def read(
     )  # fmt: skip
 
 
-def _told(unpacked: Unpacked, size: int, progress: Progress, check: Callable[[], None]) -> Iterable[bytes]:
+def _told(unpacked: Unpacked, count: int, progress: Progress, check: Callable[[], None]) -> Iterable[bytes]:
     """The pieces of ``unpacked``, with a word about the progress every ten seconds."""
-    told = time.monotonic()
+    told, whole = time.monotonic(), size(count)
     for piece in unpacked:
         check()
         yield piece
         if time.monotonic() - told > TELL_SECONDS:
             told = time.monotonic()
-            progress(f"  read {sized(unpacked.read)} of {sized(size)}")
+            progress(f"  read {size(unpacked.read)} of {whole}")
 
 
 def _global_headers(header: bytes) -> bytes:
     """The PAX headers in front of a member that are meant for all members after it."""
     end = 0
     while header[end + 156 : end + 157] == b"g":
-        size = int(header[end + 124 : end + 135].strip(b" \0") or b"0", 8)
-        end += BLOCK + -(-size // BLOCK) * BLOCK
+        length = int(header[end + 124 : end + 135].strip(b" \0") or b"0", 8)
+        end += BLOCK + -(-length // BLOCK) * BLOCK
     return header[:end]
 
 

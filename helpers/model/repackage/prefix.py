@@ -14,12 +14,13 @@ from typing import Any
 
 from contract.errors import ModelError
 from helpers.model.repackage.additions import ENTRY_POINT, Additions, Entry, Shadow
-from helpers.model.repackage.facts import Progress, sized
+from helpers.model.repackage.facts import Progress
 from helpers.model.repackage.members import Rules, plain
 from helpers.model.repackage.packaged import Source, Stored
 from helpers.model.repackage.refusals import copying, reading, storing
 from helpers.model.repackage.sources import ObjectArtifact, parse
 from helpers.model.repackage.upload import LARGEST_PART, Upload
+from helpers.model.sizes import size
 
 COPIES = 8
 
@@ -85,7 +86,7 @@ def compose(source: Prefix, additions: Additions, bucket: str, key: str, progres
                 "another model in [model] id, or put the file into models/overrides/<model id>/code/."
             )
         written += [key + name for name in kept]
-        progress(f"copying {len(kept)} objects ({sized(sum(item.size for item in kept.values()))}) of {source.uri}")
+        progress(f"copying {len(kept)} objects ({size(sum(item.size for item in kept.values()))}) of {source.uri}")
         return made + _copy_all(source, kept, bucket, key, progress)
     except BaseException:
         _delete(source.s3, bucket, written, progress)

@@ -14,11 +14,12 @@ from helpers.model.repackage import facts as reading
 from helpers.model.repackage import gzipped
 from helpers.model.repackage.additions import ENTRY_POINT, Additions, Shadow
 from helpers.model.repackage.compressor import Compressor
-from helpers.model.repackage.facts import Facts, Memory, Progress, sized
+from helpers.model.repackage.facts import Facts, Memory, Progress
 from helpers.model.repackage.members import END
 from helpers.model.repackage.packaged import Stored
 from helpers.model.repackage.sources import Artifact, ObjectArtifact
 from helpers.model.repackage.upload import Segment, Upload
+from helpers.model.sizes import size
 
 SMALL_BYTES = 16 << 20
 """Below this, fetching and putting takes fewer calls than copying in parts."""
@@ -49,10 +50,10 @@ class Job:
     def learn(self, source: Artifact, upload: Upload | None = None) -> Facts:
         """Read the source to its end, and keep what that teaches."""
         began = time.monotonic()
-        self.progress(f"reading {source.uri} ({sized(source.size)}) to its end, to check it")
+        self.progress(f"reading {source.uri} ({size(source.size)}) to its end, to check it")
         facts = reading.read(source, self.progress, check=upload.check if upload else lambda: None)
         self.memory.keep(source, facts)
-        self.progress(f"  whole: {len(facts.names)} members, {sized(facts.length)}, {time.monotonic() - began:.1f} s")
+        self.progress(f"  whole: {len(facts.names)} members, {size(facts.length)}, {time.monotonic() - began:.1f} s")
         return facts
 
 
@@ -193,5 +194,5 @@ def _stream(job: Job, source: Artifact, additions: Additions) -> Packed:
         compressor.write(END)
         compressor.finish()
         stored = upload.complete()
-    job.progress(f"  {sized(facts.length)} in {time.monotonic() - began:.1f} s")
+    job.progress(f"  {size(facts.length)} in {time.monotonic() - began:.1f} s")
     return Packed(stored, upload.crc, "streamed")

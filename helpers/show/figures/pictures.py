@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from helpers.show.figures.style import BLUE, GREEN, VERMILION, Described, new_figure, styled
+from helpers.show.colours import BLUE, GREEN, VERMILION
+from helpers.show.figures.style import Described, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,7 +14,8 @@ from PIL import Image
 from contract.errors import ResultError
 from contract.names import MAX_RESPONSE_BYTES
 from helpers.inference.timeline import Timeline
-from helpers.show.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION, Described, new_figure, styled
+from helpers.show.colours import BLUE, GREEN, ORANGE, PURPLE, VERMILION
+from helpers.show.figures.style import GREY, INK, Described, new_figure, styled
 from helpers.show.inspector.subject import text_length
 
 if TYPE_CHECKING:

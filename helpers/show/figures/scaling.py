@@ -6,19 +6,8 @@ from typing import TYPE_CHECKING
 
 from contract.errors import ResultError
 from helpers.inference.records import Record
-from helpers.show.figures.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    LINE,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    Described,
-    new_figure,
-    styled,
-)
+from helpers.show.colours import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
+from helpers.show.figures.style import GREY, LINE, Described, new_figure, styled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,10 +12,6 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
-    "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7",
-)  # fmt: skip
-"""Okabe and Ito's palette, told apart by colour-blind readers; M. Okabe and K. Ito, "Color Universal Design"."""
 INK, GREY, LINE = "#1b1f24", "#5f6872", "#dddddd"
 STYLE: Any = {
     "font.size": 10, "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left",

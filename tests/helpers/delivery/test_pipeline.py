@@ -13,6 +13,7 @@ from contract import settings
 from contract.errors import NotDeployedError, PipelineError
 from helpers.delivery import pipeline
 from helpers.delivery.pipeline import Action, Execution, explain, log_excerpt, watch
+from helpers.show import colours
 from helpers.show.pipeline_view import _lines, _terminal, markup, text
 from helpers.target.explain import Target
 
@@ -235,6 +236,8 @@ def test_what_a_service_says_cannot_become_markup():
     assert "exit &lt;3&gt;" in made
     assert '<a href="https://console/log">' in made
     assert "<caption" in made
+    bars = [colours.GREEN, colours.VERMILION]
+    assert [made.index(f"border-left:.3em solid {colour}") for colour in bars] == sorted(map(made.index, bars))
 
 
 def test_a_terminal_is_redrawn_in_place(monkeypatch):

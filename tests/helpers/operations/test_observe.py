@@ -51,12 +51,6 @@ def test_what_is_not_deployed_is_said_at_once(backend):
         pass
 
 
-def test_instance_seconds_are_added_up_from_look_to_look(backend):
-    seen = Observation(backend.connection)
-    seen.samples = [Sample(0, 5, 0, 0, 1), Sample(2, 5, 0, 1, 2), Sample(5, 1, 4, 2, 2), Sample(6, 0, 5, 2, 2)]
-    assert seen.instance_seconds == 0 * 2 + 1 * 3 + 2 * 1
-
-
 def test_waiting_for_instances_ends_when_they_run(backend):
     backend.clock.after(30, lambda: setattr(backend.sagemaker, "instances", 0))
     assert 30 <= wait_for_instances(backend.connection, 0, 60) < 31
