@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def synthesise(settings: Settings, outdir: Path | None) -> None:
-    """Write templates and assets to ``outdir``; ends the program with one line when a bundle cannot be made."""
+    """Write templates and assets to ``outdir``; exit with one line when a bundle cannot be made."""
     from infra.bundling import bundling_failure
     from infra.stacks import build_app
 
@@ -57,7 +57,7 @@ def clear(outdir: Path) -> None:
 
 
 def remove_unused_assets(outdir: Path) -> None:
-    """Remove assets that no stack refers to any more."""
+    """Remove assets to which no stack refers."""
     used: set[str] = set()
     for path in outdir.glob("*.assets.json"):
         manifest = json.loads(path.read_text(encoding="utf-8"))

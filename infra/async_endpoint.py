@@ -24,11 +24,11 @@ class AsyncEndpoint(Construct):
     bucket : RequestBucket
         Where requests come from and answers go.
     notifications : Notifications
-        The topics that hear of each answer.
+        The topics that report each answer.
     instance_type : str
         Instance type, or the parameter that holds it.
     initial_instances : int
-        Instances at creation and after each update of the model; SageMaker wants at least one.
+        Instances at creation and after each update of the model; SageMaker requires at least one.
     concurrent_invocations : int
         Requests that one instance works on at a time.
     """

@@ -13,11 +13,24 @@ class BacklogScaling(Construct):
     """The two policies that an asynchronous endpoint needs to sleep at zero instances and wake again.
 
     Target tracking follows the backlog of each instance. At zero instances that metric has no data, so the policy
-    would leave the endpoint there for ever: a step policy adds the first instance as soon as something waits.
+    would leave the endpoint there: a step policy adds the first instance as soon as something waits.
     https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html
 
     Both metrics are published with the dimension ``EndpointName`` alone. Adding the variant gives an alarm without
     data, which never fires.
+
+    Parameters
+    ----------
+    endpoint_name : str
+        The endpoint, whose only variant scales.
+    max_capacity : int
+        Instances at most; at least it is zero.
+    backlog_per_instance : float
+        Queued and running requests for each instance that target tracking aims at.
+    scale_in_cooldown_seconds, scale_out_cooldown_seconds : int
+        How long a policy waits after it removed or added instances.
+    alarm_minutes : int
+        One-minute data points with a backlog and no instance after which the endpoint wakes.
     """
 
     def __init__(

@@ -22,8 +22,8 @@ https://docs.aws.amazon.com/codebuild/latest/userguide/available-runtimes.html""
 class Build(Construct):
     """A CodeBuild project that may write its own log and nothing else; the composition adds what it needs.
 
-    Not privileged: nothing here runs Docker. The buildspec lies in the repository, so that a change of it needs a
-    push and nothing else.
+    Not privileged: nothing here runs Docker. The buildspec is in the repository, so changing it needs a push and
+    nothing else.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class Build(Construct):
         self._accept_own_wildcards()
 
     def allow(self, *actions: str, resources: list[str], conditions: Mapping[str, object] | None = None) -> None:
-        """Let the build do something beside writing its log."""
+        """Let the build do something besides writing its log."""
         self.project.add_to_role_policy(
             iam.PolicyStatement(actions=list(actions), resources=resources, conditions=conditions)
         )

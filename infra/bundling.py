@@ -2,7 +2,7 @@
 
 A bundle is made for one interpreter: Lambda's on AWS, this one on the local target, where functions run in the
 host's Python and compiled packages such as Pillow must match it. Installed requirements are cached under a hash of
-what decides them, so that a second synthesis needs no network.
+what decides them; a second synthesis needs no network.
 """
 
 from __future__ import annotations
@@ -123,7 +123,21 @@ def bundle(folder: Path, interpreter: Interpreter, cache: Path, output: Path) ->
 def installed(requirements: Path, interpreter: Interpreter, cache: Path) -> Path:
     """The folder with a function's requirements, from the cache unless they or the interpreter are new.
 
-    Apart from the function's own code, so that changing that needs no network.
+    They are kept apart from the function's own code: changing that needs no network.
+
+    Parameters
+    ----------
+    requirements : Path
+        Each line ``name==version``.
+    interpreter : Interpreter
+        What will import them.
+    cache : Path
+        Where the folder is, or will be.
+
+    Raises
+    ------
+    BundlingError
+        A requirement is not pinned, or cannot be installed.
     """
     pins = "\n".join(line for _, line in sorted(pinned(requirements).items()))
     key = hashlib.sha256(f"{RECIPE}\0{interpreter.python}\0{interpreter.platform}\0{pins}".encode()).hexdigest()
@@ -137,9 +151,9 @@ def installed(requirements: Path, interpreter: Interpreter, cache: Path) -> Path
         install(requirements, made, python=interpreter.python, platform=interpreter.platform)
         _strip(made)
         try:
-            made.rename(finished)  # in one step, so that what the cache holds is always whole
+            made.rename(finished)  # in one step: what the cache holds is always whole
         except OSError:
-            if not finished.is_dir():  # somebody else made the same meanwhile: theirs is as good
+            if not finished.is_dir():  # another process made the same meanwhile, and its folder is as good
                 raise
     return finished
 
@@ -155,7 +169,7 @@ def _strip(made: Path) -> None:
 
 
 def _same_modes(made: Path) -> None:
-    """Modes travel in the zip file, so they must not follow the umask of whoever bundles."""
+    """Modes travel in the zip file, so they must not depend on the umask."""
     for folder, _, files in os.walk(made):
         Path(folder).chmod(0o755)
         for name in files:
@@ -164,7 +178,7 @@ def _same_modes(made: Path) -> None:
 
 @jsii.implements(cdk.ILocalBundling)
 class _CachedBundling:
-    """What the CDK calls instead of Docker."""
+    """What the CDK calls instead of Docker; the arguments are those of :func:`bundle`, without its output."""
 
     failure: BundlingError | None = None
     """The last one, for :func:`bundling_failure`: on its way through JavaScript an error becomes a traceback."""
@@ -187,7 +201,17 @@ def bundling_failure() -> BundlingError | None:
 
 
 def python_code(folder: Path, interpreter: Interpreter, cache: Path) -> lambda_.Code:
-    """The code of a Lambda function, bundled when (and only when) its stack is synthesised for deployment."""
+    """The code of a Lambda function, bundled when (and only when) its stack is synthesised for deployment.
+
+    Parameters
+    ----------
+    folder : Path
+        The function's package.
+    interpreter : Interpreter
+        What the bundle must run in.
+    cache : Path
+        Where installed requirements are kept.
+    """
     local: Any = _CachedBundling(folder, interpreter, cache)  # jsii checks the interface, mypy cannot see it
     return lambda_.Code.from_asset(
         str(folder),

@@ -27,7 +27,17 @@ VARIANT_METRICS = ("InvocationsProcessed", *FAILURE_METRICS, *STAGE_METRICS, "To
 
 
 class Dashboard(Construct):
-    """The dashboard, and the alarms on the endpoint that are not about scaling."""
+    """The dashboard, and the alarms on the endpoint that are not about scaling.
+
+    Parameters
+    ----------
+    model_id, endpoint_name : str
+        For the title; the endpoint's metrics are shown.
+    functions : sequence of NotificationFunction
+        Those whose invocations, errors and dead letters are shown.
+    alarms : sequence of cloudwatch.IAlarm
+        Shown besides the functions' and the dashboard's own.
+    """
 
     def __init__(
         self,

@@ -30,14 +30,24 @@ class Deployments(Construct):
 
     def _bootstrap_role(self, name: str, *, add_grants_to_resources: bool = False) -> iam.IRole:
         region, qualifier = cdk.Stack.of(self).region, cdk.DefaultStackSynthesizer.DEFAULT_QUALIFIER
-        # Fn::Sub, not a join: cfn-lint wants that in an action's configuration.
+        # Fn::Sub, not a join: cfn-lint requires that in an action's configuration.
         arn = cdk.Fn.sub(
             f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/cdk-{qualifier}-{name}-${{AWS::AccountId}}-{region}"
         )
         return iam.Role.from_role_arn(self, name, arn, mutable=False, add_grants_to_resources=add_grants_to_resources)
 
     def update(self, stack_name: str, templates: codepipeline.Artifact, *, run_order: int = 1) -> codepipeline.IAction:
-        """Create or update a stack that takes no parameters."""
+        """Create or update a stack that takes no parameters.
+
+        Parameters
+        ----------
+        stack_name : str
+            The stack; its template's file is named after it.
+        templates : codepipeline.Artifact
+            Holds the template.
+        run_order : int
+            Place among the actions of its stage.
+        """
         return actions.CloudFormationCreateUpdateStackAction(
             action_name=_action_name(stack_name),
             stack_name=stack_name,
@@ -61,8 +71,12 @@ class Deployments(Construct):
 
         Parameters
         ----------
+        stack_name, templates
+            As for :meth:`update`.
         parameters : mapping
             The stack's parameters, for example from an artifact of ``inputs`` (``artifact.get_param``).
+        inputs : list of codepipeline.Artifact
+            Artifacts that the parameters come from.
         """
         return [
             actions.CloudFormationCreateReplaceChangeSetAction(

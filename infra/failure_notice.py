@@ -1,4 +1,4 @@
-"""Who hears that the pipeline failed."""
+"""How people learn that the pipeline failed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class FailureNotice(Construct):
     pipeline : codepipeline.Pipeline
         Whose failures.
     email : str
-        Subscribed to the topic; empty for nobody.
+        Subscribed to the topic; empty: none.
     key : kms.IKey, optional
         Encrypts the topic. Amazon SNS's own key would not do: EventBridge may not use it.
     """

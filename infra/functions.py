@@ -107,7 +107,7 @@ class NotificationFunction(Construct):
             {"AwsSolutions-L1": "Lambda supports Python 3.12 until October 2028; the workshop runs on 3.11 to 3.13."},
         )
         if network:
-            # CDK's own way wants an IVpc with zones, which only a look-up in an account could tell.
+            # CDK's own way requires an IVpc with its zones, which only a look-up in an account finds out.
             resource = self.function.node.default_child
             assert isinstance(resource, lambda_.CfnFunction)
             resource.vpc_config = network.of_function()

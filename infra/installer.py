@@ -31,7 +31,7 @@ def pinned(requirements: Path) -> dict[str, str]:
     Raises
     ------
     BundlingError
-        A line leaves the version open, so that the bundle would change from day to day.
+        A line leaves the version open: the bundle would change from day to day.
     """
     pins: dict[str, str] = {}
     for number, line in enumerate(requirements.read_text(encoding="utf-8").splitlines(), start=1):
@@ -62,7 +62,7 @@ def install(requirements: Path, target: Path, *, python: str, platform: str) -> 
     Raises
     ------
     BundlingError
-        No installer, no such release, no network, or a package that nobody pinned came along.
+        No installer, no such release, no network, or a package came along that is not pinned.
     """
     command = [*_installer(platform, python), "--target", str(target), "-r", str(requirements)]
     # uv's cache first: pins leave nothing to look up, and a synthesis without network must work.
@@ -76,7 +76,7 @@ def install(requirements: Path, target: Path, *, python: str, platform: str) -> 
         raise BundlingError(f"{requirements}: not installable for Python {python} on {platform}:\n{reason}")
     came = {_canonical(path.name.removesuffix(".dist-info").split("-")[0]) for path in target.glob("*.dist-info")}
     if loose := sorted(came - set(pinned(requirements))):
-        raise BundlingError(f"{requirements}: needs {', '.join(loose)} as well; pin them there, so that they stay.")
+        raise BundlingError(f"{requirements}: needs {', '.join(loose)} as well; pin them there too.")
 
 
 def _installer(platform: str, python: str) -> list[str]:

@@ -13,8 +13,8 @@ BUCKET, KEY, DATA_TYPE, IMAGE, INSTANCE_TYPE, MODEL_ID, ACCEPT_EULA = MODEL_PARA
 class ModelParameters(Construct):
     """The CloudFormation parameters of the application stack, and what follows from them.
 
-    The packaged model's key changes with every packaging, so it must not be part of the template: whoever deploys
-    (the CDK CLI, or CodePipeline with the build's output) hands it over.
+    The packaged model's key changes with every packaging, so it must not be part of the template. The deployment
+    (by the CDK's CLI, or by CodePipeline with the build's output) passes it.
 
     Attributes
     ----------
@@ -23,7 +23,7 @@ class ModelParameters(Construct):
     model_objects_arn : str
         ARN of that object, or of everything below that prefix.
     compression_type : str
-        ``Gzip`` or ``None``, as SageMaker's ``S3DataSource`` wants it.
+        ``Gzip`` or ``None``, as SageMaker's ``S3DataSource`` takes it.
     model_access : cdk.IResolvable
         ``S3DataSource``'s ModelAccessConfig: there only when the model's licence was accepted.
     repository_arn : str

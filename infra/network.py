@@ -49,7 +49,7 @@ class Network(Construct):
         role : iam.Role
             Execution role of the model or of a function.
         *extra_actions : str
-            Further actions on network interfaces that this service wants.
+            Further actions on network interfaces that this service needs.
         describe : sequence of str
             Its look-ups, which EC2 grants on all resources or on none.
         """

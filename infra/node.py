@@ -1,7 +1,7 @@
-"""Point jsii, on which the CDK stands, at the Node.js that is installed from PyPI.
+"""Point jsii, on which the CDK is built, at the Node.js that is installed from PyPI.
 
 Import this before ``aws_cdk``: jsii starts Node when ``aws_cdk`` is first imported, and without one it fails with
-``'_NodeProcess' object has no attribute '_process'``, which tells nobody what is missing.
+``'_NodeProcess' object has no attribute '_process'``, which does not say what is missing.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ class Notifications(Construct):
     Parameters
     ----------
     key : kms.IKey, optional
-        Customer-managed key; without one the account's ``aws/sns``, whose policy lets whoever may publish use it.
+        Customer-managed key; without one the account's ``aws/sns``, which everyone who may publish may use.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, key: kms.IKey | None = None) -> None:

@@ -27,7 +27,7 @@ PACKAGE_MINUTES, SYNTHESISE_MINUTES, SMOKE_TEST_MINUTES = 60, 30, 45
 class PipelineStack(cdk.Stack):
     """Source → Build → UpdatePipeline → Deploy → Test.
 
-    The build makes two things side by side: the packaged model (``model.json`` says where it lies) and the templates.
+    The build makes two things side by side: the packaged model (``model.json`` says where it is) and the templates.
     The pipeline then updates itself, and starts again when that changed it; so any setting in ``workshop.toml``, those
     of the pipeline included, needs a push and nothing else.
 
@@ -164,7 +164,7 @@ class PipelineStack(cdk.Stack):
         public = f"arn:{self.partition}:s3:::{names.jumpstart_bucket(self.region)}"
         build.allow("s3:GetObject", "s3:GetObjectTagging", resources=[f"{public}/*"])
         build.allow("s3:ListBucket", resources=[public])
-        build.accept_wildcards(f"{public}/*", reason="JumpStart decides where in its bucket a model lies.")
+        build.accept_wildcards(f"{public}/*", reason="JumpStart decides where in its bucket a model is.")
         objects = f"{models}/*"
         build.allow(
             "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts",

@@ -1,4 +1,4 @@
-"""Why a finding of cdk-nag does not apply here, said beside the resource that it is about."""
+"""Why a finding of cdk-nag does not apply here, said next to the resource that it is about."""
 
 from __future__ import annotations
 
@@ -17,7 +17,17 @@ def acknowledge(node: IConstruct, reasons: Mapping[str, str]) -> None:
 
 
 def acknowledge_wildcards(node: IConstruct, resources: Sequence[str], reason: str) -> None:
-    """The same for resources with a wildcard (rule IAM5), given as ARNs that may hold tokens."""
+    """The same for resources with a wildcard (rule IAM5).
+
+    Parameters
+    ----------
+    node : IConstruct
+        The role, or what holds it.
+    resources : sequence of str
+        ARNs, which may hold tokens.
+    reason : str
+        Why the wildcards may stay.
+    """
     stack = cdk.Stack.of(node)
     findings = [_as_cdk_nag_writes(stack.resolve(resource)) for resource in resources]
     acknowledge(node, {f"AwsSolutions-IAM5[Resource::{finding}]": reason for finding in findings})

@@ -51,8 +51,15 @@ class RequestBucket(Construct):
     def allow(self, role: iam.Role, *, read: tuple[str, ...] = (), write: tuple[str, ...] = ()) -> None:
         """Let a role read objects of some folders and write those of others.
 
-        The bucket may be listed, too: without that S3 answers 403 for a key that is not there, and nobody could tell
-        a missing request from a forbidden one.
+        The bucket may be listed, too. Otherwise S3 answers 403 for a key that is not there, and a missing request looks
+        like a forbidden one.
+
+        Parameters
+        ----------
+        role : iam.Role
+            Whose policy gets the permissions, those for the bucket's key included.
+        read, write : tuple of str
+            Folders, from :mod:`contract.names`.
         """
         reading = [self.bucket.arn_for_objects(f"{folder}/*") for folder in read]
         writing = [self.bucket.arn_for_objects(f"{folder}/*") for folder in write]

@@ -13,8 +13,8 @@ from infra.model_store import ModelStoreStack
 from infra.pipeline import PipelineStack
 from infra.repository import RepositoryStack
 
-# The first four are behaviours that a project created today gets from its cdk.json; they stand here so that the
-# templates are the same whether the CDK CLI runs the app or not. The last keeps call stacks out of the metadata.
+# The first four are behaviours that a project created today gets from its cdk.json. They are here because the
+# templates must be the same whether the CDK CLI runs the app or not. The last keeps call stacks out of the metadata.
 FEATURES = {
     "@aws-cdk/aws-iam:minimizePolicies": True,
     "@aws-cdk/aws-iam:standardizedServicePrincipals": True,

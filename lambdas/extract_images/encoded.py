@@ -24,7 +24,17 @@ _ROWS_AT_ONCE = 64
 
 
 def from_base64(text: str, where: str, allowance: Allowance) -> EncodedImage:
-    """Decode one image in strict base64; raises `InvalidImageError` or `LimitError`, which say `where`."""
+    """Decode one image in strict base64; raises as `from_bytes` does.
+
+    Parameters
+    ----------
+    text
+        The base64, without line breaks.
+    where
+        What an error calls the image: `"image 0"`.
+    allowance
+        What is left of the limits.
+    """
     if len(text) > MAX_ENCODED_BYTES:
         raise LimitError(f"{where}: {len(text)} characters of base64, but {MAX_ENCODED_BYTES} are the limit")
     try:
@@ -36,6 +46,15 @@ def from_base64(text: str, where: str, allowance: Allowance) -> EncodedImage:
 
 def from_bytes(data: bytes, where: str, allowance: Allowance) -> EncodedImage:
     """Decode one JPEG or PNG file.
+
+    Parameters
+    ----------
+    data
+        The file.
+    where
+        What an error calls the image: `"image 0"`.
+    allowance
+        What is left of the limits; the image's pixels are taken from it.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from extract_images.exceptions import LimitError, MalformedResponseError, Trunca
 
 _BLANKS = re.compile(rb"[ \t\n\r]*")
 _PART_OF_NUMBER = frozenset("0123456789.eE+-")
-# What stands after the fault when more bytes may still make it good: part of a number, a literal, an escape, blanks.
+# What follows the fault when more bytes may still make it good: part of a number, a literal, an escape, blanks.
 _UNFINISHED = re.compile(r"[-+.\w\\\s]*")
 
 
@@ -18,7 +18,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise MalformedResponseError(f"the field {twice!r} stands twice in one object")
+        raise MalformedResponseError(f"the field {twice!r} occurs twice in one object")
     return fields
 
 
@@ -73,7 +73,7 @@ class JsonStream:
         return True
 
     def peek(self, where: str) -> bytes:
-        """Skip blanks and return the next byte without taking it; `where` is for the error at the end."""
+        """Skip blanks and return the next byte without taking it; raises `TruncatedResponseError`, saying `where`."""
         while True:
             self.position = _BLANKS.match(self.buffer, self.position).end()  # type: ignore[union-attr] # always matches
             if self.position < len(self.buffer):
@@ -82,7 +82,7 @@ class JsonStream:
                 raise self.truncated(where)
 
     def take(self, allowed: bytes, where: str) -> bytes:
-        """Skip blanks and take one byte, which must be one of `allowed`."""
+        """Skip blanks and take one byte of `allowed`; raises `MalformedResponseError` for another, and says `where`."""
         found = self.peek(where)
         if found not in allowed:
             expected = " or ".join(repr(chr(byte)) for byte in allowed)
@@ -124,7 +124,7 @@ class JsonStream:
                 raise MalformedResponseError(f"byte {self.offset + fault.start}, {where}: not UTF-8 ({fault.reason})")
             if held > limit:
                 raise LimitError(f"byte {self.offset}, {where}: more than {limit} bytes of JSON")
-            # Twice as much each time, so that reading a long value again costs no more than its length.
+            # Twice as much each time: then reading a long value again costs no more than its length.
             if not self.more(min(max(held, 1), limit - held + 1)) and problem is not None:
                 raise self.truncated(where)
 
@@ -133,7 +133,7 @@ class JsonStream:
         return self.buffer[self.position - self._length : self.position]
 
     def end(self) -> None:
-        """Check that nothing but blanks follows."""
+        """Check that nothing but blanks follows; raises `MalformedResponseError`."""
         while True:
             self.position = _BLANKS.match(self.buffer, self.position).end()  # type: ignore[union-attr] # always matches
             if self.position < len(self.buffer):
@@ -151,7 +151,7 @@ class JsonStream:
         )
 
     def excerpt(self, length: int = 40) -> str:
-        """Return what stands at the position, for an error."""
+        """Return what is at the position, for an error."""
         return repr(self.buffer[self.position : self.position + length].decode("utf-8", "replace"))
 
     def _invalid(self, error: ValueError, text: str, where: str) -> MalformedResponseError:

@@ -31,18 +31,33 @@ class Allowance:
     pixels: int = MAX_PIXELS
 
     def take_image(self) -> None:
-        """Count one more image."""
+        """Count one more image; raises `LimitError` when it is one too many."""
         self.images -= 1
         if self.images < 0:
             raise LimitError(f"the response holds more than {MAX_IMAGES} images: ask for fewer images a request")
 
     def take_rows(self, width: int, height: int, rows: int, where: str) -> None:
-        """Count `rows` more rows of an image that is now `width`×`height`."""
+        """Count more rows of an image.
+
+        Parameters
+        ----------
+        width, height
+            Pixels of the image so far, the new rows included.
+        rows
+            How many of them are new.
+        where
+            What an error calls the image: `"image 0"`.
+
+        Raises
+        ------
+        LimitError
+            The image is too large, or the response's images together are.
+        """
         self.pixels -= width * rows
         if max(width, height) > MAX_SIDE:
             raise LimitError(f"{where} is at least {width}×{height}, but a side may have {MAX_SIDE} pixels at most")
         if self.pixels < 0:
             raise LimitError(
-                f"with {where} at {width}×{height} the response exceeds {MAX_PIXELS} pixels in all: "
+                f"with {where} at {width}×{height} the response exceeds {MAX_PIXELS} pixels in total: "
                 "ask for fewer or smaller images a request"
             )

@@ -2,7 +2,7 @@
 
 The specification is https://www.w3.org/TR/png-3/. Filters work on whole blocks of rows at once, as arithmetic on one
 big integer whose bytes are the samples (SIMD within a register). The bundle holds Pillow as well, to decode JPEG and
-PNG; its encoder is not used, because it wants the whole picture, has to be imported first, and takes longer for
+PNG; its encoder is not used, because it needs the whole picture, has to be imported first, and takes longer for
 photographs. Decision 0007 has the figures.
 """
 
@@ -49,7 +49,7 @@ class PngEncoder:
         self.width = width
         self.height = 0
         self._row_bytes = 3 * width
-        # Always the same number of rows at once, so that filter and compressor see the same calls for the same picture.
+        # Always the same number of rows at once: filter and compressor see the same calls for the same picture.
         self._block_rows = max(1, _BLOCK_BYTES // self._row_bytes)
         self._pending = bytearray()
         self._row_above = bytes(self._row_bytes)
@@ -95,7 +95,7 @@ class PngEncoder:
 def png(image: EncodedImage, texts: list[bytes]) -> bytes:
     """Put the file together: header, text chunks (see `text_chunk`), pixels.
 
-    Text stands before the pixels, where readers that stop early still find it.
+    Text comes before the pixels, where readers that stop early still find it.
     """
     # Bit depth 8, colour type 2 (RGB), deflate, adaptive filters, not interlaced.
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", image.width, image.height, 8, 2, 0, 0, 0))

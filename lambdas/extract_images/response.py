@@ -120,7 +120,7 @@ class _Reader:
         name = stream.value(MAX_FIELD_BYTES, "in the name of a field")
         stream.take(b":", f"after the name {name!r}")
         if name in self._fields or name == self._image_field:
-            raise MalformedResponseError(f"byte {stream.offset}: the field {name!r} stands twice in the response")
+            raise MalformedResponseError(f"byte {stream.offset}: the field {name!r} occurs twice in the response")
         if name not in _IMAGE_FIELDS:
             self._fields[name] = stream.value(MAX_FIELD_BYTES, f"in the field {name!r}")
             return

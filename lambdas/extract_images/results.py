@@ -61,7 +61,7 @@ class StoredObject:
 
 
 def objects(response: Response, request: Request, notification: Notification) -> Iterator[StoredObject]:
-    """Yield `images/<inference id>/<n>.png` for every image, counted from 0, and last the manifest.
+    """Yield `images/<inference id>/<n>.png` for every image, counted from 0, and then the manifest.
 
     Parameters
     ----------

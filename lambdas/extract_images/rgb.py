@@ -37,7 +37,7 @@ class RgbReader:
         InvalidImageError
             Names image, row, column, channel and value.
         TruncatedResponseError, MalformedResponseError, LimitError
-            The JSON ends, is none, or holds too much.
+            The JSON ends too early, is not valid, or holds too much.
         """
         encoder: PngEncoder | None = None
         for samples in self._rows(index):
@@ -57,7 +57,7 @@ class RgbReader:
         stream.take(b"[", where)
         if stream.peek(where) == b"]":
             return
-        # The first row, read strictly, tells width and spelling of the others.
+        # The first row, read strictly, shows width and spelling of the others.
         width, separator, number = 0, b",", 0
         while True:
             stream.peek(f"in image {index}, row {number}")

@@ -36,7 +36,7 @@ def decode_rows(text: bytes, width: int, separator: bytes) -> bytes | None:
     width
         Pixels that every row must have.
     separator
-        What stands between any two elements: `b","` or `b", "`.
+        What separates any two elements: `b","` or `b", "`.
 
     Returns
     -------

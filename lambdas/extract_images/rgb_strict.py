@@ -1,4 +1,4 @@
-"""One row of RGB values in any valid JSON spelling: the samples, or the reason why it is none."""
+"""One row of RGB values in any valid JSON spelling: the samples, or the reason why it is not one."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def decode_row(text: bytes, row: Any, width: int | None) -> bytes | None:
     Returns
     -------
     bytes or None
-        `3 * pixels` samples; None when it is not a row of integers 0–255 (`fault` then tells why).
+        `3 * pixels` samples; None when it is not a row of integers 0–255 (`fault` then says why).
     """
     if not _PLAIN.fullmatch(text) or not isinstance(row, list) or not row or width not in (None, len(row)):
         return None
@@ -46,7 +46,7 @@ def fault(text: str, width: int | None) -> str:
     width
         Pixels of the image's first row; None when this is the first.
     """
-    # As it stands there `-0` is an integer to Python; as a float it shows its sign and is refused like any float.
+    # As written there, `-0` is an integer to Python; as a float it shows its sign and is refused like any float.
     row, _ = json.JSONDecoder(parse_int=lambda digits: -0.0 if digits == "-0" else int(digits)).raw_decode(text)
     if not isinstance(row, list):
         return f"expected a row, which is a list of pixels [r, g, b], but found {_shown(row)}"

@@ -40,7 +40,7 @@ class ImageStorage:
             raise StorageError(f"s3://{self._bucket}/{key} could not be read: {error}") from error
 
     def request(self, inference_id: str) -> bytes | None:
-        """Return `requests/<inference id>.json`, or None when it is not there or too long to be a request."""
+        """Return `requests/<inference id>.json`, or None when it is not there or too long; raises `StorageError`."""
         key = f"{REQUESTS}/{inference_id}.json"
         try:
             body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]

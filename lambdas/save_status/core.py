@@ -83,7 +83,7 @@ def _rank(body: bytes) -> tuple[datetime, bool, bytes]:
 
 
 def _event_time(value: object) -> datetime:
-    """Return the moment, or long ago for what is none: a notification without it is still kept."""
+    """Return the moment, or long ago when it is not one: a notification without it is still kept."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else _LONG_AGO
     except ValueError:

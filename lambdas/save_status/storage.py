@@ -16,7 +16,7 @@ _ATTEMPTS = 5
 
 
 class StatusStorage:
-    """Writes status objects, so that the order and the number of deliveries leave no trace.
+    """Writes status objects; the order and the number of deliveries leave no trace.
 
     Conditional writes (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html) keep two
     functions that run at once from overwriting each other's notification. The role needs `s3:PutObject` and

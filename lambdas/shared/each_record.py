@@ -22,7 +22,7 @@ def each_record(
     event
         What Lambda hands to the function.
     handle
-        Raises for a message that comes to nothing.
+        Raises when a message cannot be handled.
     failed
         What is said then, with `{}` for the records: `"{} not saved"`.
     logger, metrics

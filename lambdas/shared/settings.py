@@ -10,7 +10,7 @@ from shared.exceptions import SettingsError
 
 @dataclass(frozen=True)
 class Settings:
-    """What the stack tells the function (Powertools reads its own `POWERTOOLS_…` variables).
+    """What the stack gives the function (Powertools reads its own `POWERTOOLS_…` variables).
 
     Attributes
     ----------

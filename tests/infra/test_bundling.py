@@ -213,7 +213,7 @@ def only_pip(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(("architecture", "machine"), [("x86_64", "x86_64"), ("arm64", "aarch64")])
-def test_pip_hears_of_old_and_new_platform_tags(monkeypatch, package, tmp_path, only_pip, architecture, machine):
+def test_pip_is_given_old_and_new_platform_tags(monkeypatch, package, tmp_path, only_pip, architecture, machine):
     run = run_install(monkeypatch, package, tmp_path, Recorder("hello_world-1.0"), architecture)
     assert {f"manylinux_2_28_{machine}", f"manylinux_2_17_{machine}", f"manylinux2014_{machine}"} <= set(
         run.option("--platform")
@@ -229,7 +229,7 @@ def only_uv(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(("architecture", "machine"), [("x86_64", "x86_64"), ("arm64", "aarch64")])
-def test_uv_hears_of_the_platform(monkeypatch, package, tmp_path, only_uv, architecture, machine):
+def test_uv_is_given_the_platform(monkeypatch, package, tmp_path, only_uv, architecture, machine):
     run = run_install(monkeypatch, package, tmp_path, Recorder("hello_world-1.0"), architecture)
     assert run.command[:3] == ["/somewhere/uv", "pip", "install"]
     assert run.option("--python-platform") == [f"{machine}-manylinux_2_28"]
@@ -324,5 +324,5 @@ def test_real_bundles_fit_lambdas_limit_and_carry_no_waste(real_bundles, name):
     assert not [path for path in files if path.suffix == ".pyc" or path.name == "RECORD" or "tests" in path.parts]
 
 
-def test_bundles_lie_where_git_does_not_look():
+def test_bundles_are_where_git_does_not_look():
     assert BUNDLES.is_relative_to(ROOT / "build")

@@ -1,4 +1,4 @@
-"""The asynchronous endpoint, its model, and what is left to whoever deploys."""
+"""The asynchronous endpoint, its model, and what the deployment decides."""
 
 import re
 
@@ -60,7 +60,7 @@ def test_cloudformation_chooses_the_names(app, kind, name):
     assert not [entry for entry in app.properties(kind) if name in entry]
 
 
-def test_a_licence_is_accepted_only_when_somebody_says_so(load):
+def test_a_licence_is_accepted_only_when_the_deployment_says_so(load):
     """SageMaker API Reference, ModelAccessConfig: gated models are not deployed without AcceptEula."""
     assert "ModelAccessConfig" not in model_data(load())
     assert model_data(load(AcceptEula="true"))["ModelAccessConfig"] == {"AcceptEula": True}
@@ -74,7 +74,7 @@ def test_a_tarball_is_unpacked(load):
     }
 
 
-def test_a_prefix_is_taken_as_it_lies(load):
+def test_a_prefix_is_taken_as_it_is(load):
     assert model_data(load(ModelKey="a/model/", ModelDataType="S3Prefix")) == {
         "S3Uri": "s3://models/a/model/",
         "S3DataType": "S3Prefix",

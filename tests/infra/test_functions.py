@@ -27,12 +27,12 @@ def alarms_on(template, metric, **dimensions):
     ]
 
 
-def test_save_status_hears_of_success_and_failure(app):
-    heard = {entry["TopicArn"] for entry in subscriptions(app, "save_status")}
-    assert heard == {topic(app, "Success"), topic(app, "Error")}
+def test_save_status_is_told_about_success_and_failure(app):
+    topics = {entry["TopicArn"] for entry in subscriptions(app, "save_status")}
+    assert topics == {topic(app, "Success"), topic(app, "Error")}
 
 
-def test_extract_images_hears_of_success_only(app):
+def test_extract_images_is_told_about_success_only(app):
     assert [entry["TopicArn"] for entry in subscriptions(app, "extract_images")] == [topic(app, "Success")]
 
 

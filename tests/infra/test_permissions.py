@@ -2,7 +2,7 @@
 
 import pytest
 
-# Actions that AWS grants on all resources or on none, and why somebody here needs them.
+# Actions that AWS grants on all resources or on none, and what needs them here.
 ON_ALL_RESOURCES = {
     "ecr:GetAuthorizationToken": "log-in to ECR before the image is pulled",
     "cloudwatch:PutMetricData": "the container's own metrics; narrowed by namespace instead",
@@ -94,7 +94,7 @@ def test_the_model_reads_all_below_its_prefix(load):
     assert ("s3:GetObject", "arn:aws:s3:::models/a/model/*") in allowed(template, model_role(template))
 
 
-def test_the_store_is_listed_only_where_the_model_lies(load):
+def test_the_store_is_listed_only_where_the_model_is(load):
     template = load(ModelKey="a/model/", ModelDataType="S3Prefix")
     (listing,) = [
         statement

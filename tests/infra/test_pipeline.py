@@ -1,4 +1,4 @@
-"""The pipeline as CloudFormation sees it: its stages, what each step may do, who hears of a failure."""
+"""The pipeline as CloudFormation sees it: its stages, what each step may do, who is told about a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""extract_images on moto's S3: what lies in the bucket after which events."""
+"""extract_images on moto's S3: what is in the bucket after which events."""
 
 import json
 
@@ -186,7 +186,7 @@ def test_a_request_that_may_not_be_listed_counts_as_missing(aws, monkeypatch):
     assert storage.ImageStorage("workshop-bucket", aws).request("x") is None
 
 
-def test_a_request_of_a_megabyte_is_no_request(aws, put):
+def test_what_is_larger_than_a_megabyte_is_not_a_request(aws, put):
     store = storage.ImageStorage("workshop-bucket", aws)
     put("requests/a.json", b"x" * 2**20)
     put("requests/b.json", b"x" * (2**20 + 1))
@@ -194,7 +194,7 @@ def test_a_request_of_a_megabyte_is_no_request(aws, put):
     assert store.request("b") is None
 
 
-def test_a_connection_that_breaks_is_no_end_of_the_response(aws, put, monkeypatch):
+def test_a_connection_that_breaks_is_not_the_end_of_the_response(aws, put, monkeypatch):
     """A complete document may have arrived by then; it still counts as not read."""
     put("output/x", RESPONSE)
     answer = aws.get_object(Bucket="workshop-bucket", Key="output/x")

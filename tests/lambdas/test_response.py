@@ -1,4 +1,4 @@
-"""Every form of response, and what is said about each that is none."""
+"""Every form of response, and what is said about each that is not one."""
 
 import base64
 import io
@@ -183,7 +183,7 @@ def test_numbers_that_only_equal_integers(token, shown):
 
 
 @pytest.mark.parametrize("token", ["01", "00", "+1", "1 0", "0x1", ".5", "1.", "tru", "1,,2", "٣"])
-def test_what_is_no_json_number(token):
+def test_what_is_not_a_json_number(token):
     raw = f'{{"generated_image": [[[1,2,3]],[[4,{token},6]]]}}'.encode()
     refused(exceptions.MalformedResponseError, "^byte 3[2-9], in image 0, row 1: not JSON", raw)
 
@@ -225,9 +225,9 @@ def test_a_bad_shape_is_named(image, reason, fast):
         ({"generated_image": None}, exceptions.InvalidImageError, "byte 20: image 0 is neither nested RGB nor"),
         ({"generated_images": [7]}, exceptions.InvalidImageError, "image 0 is neither nested RGB nor"),
         ({"generated_image": RED, "generated_images": [RED]}, exceptions.MalformedResponseError, "has both"),
-        (b'{"generated_image":[[[1,2,3]]],"generated_image":1}', exceptions.MalformedResponseError, "stands twice"),
-        (b'{"a":1,"a":2}', exceptions.MalformedResponseError, "'a' stands twice"),
-        (b'{"a":{"b":1,"b":2}}', exceptions.MalformedResponseError, "'b' stands twice"),
+        (b'{"generated_image":[[[1,2,3]]],"generated_image":1}', exceptions.MalformedResponseError, "occurs twice"),
+        (b'{"a":1,"a":2}', exceptions.MalformedResponseError, "'a' occurs twice"),
+        (b'{"a":{"b":1,"b":2}}', exceptions.MalformedResponseError, "'b' occurs twice"),
         (b'{"generated_image":[[[1,2,3]]]} x', exceptions.MalformedResponseError, "byte 32: .* is over, but 'x' foll"),
         (b'{"generated_image":[[[1,2,3]]]}]', exceptions.MalformedResponseError, "byte 31: .* is over"),
         (b'{"generated_image":[[[1,2,3]]],}', exceptions.MalformedResponseError, "byte 31, before a field"),

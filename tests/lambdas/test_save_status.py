@@ -1,4 +1,4 @@
-"""save_status on moto's S3: what lies in the bucket after which events."""
+"""save_status on moto's S3: what is in the bucket after which events."""
 
 import itertools
 import json
@@ -79,7 +79,7 @@ def test_two_notifications_of_one_id_leave_the_same_one_in_any_order(variants, l
 
 
 @pytest.mark.parametrize("stored", [b"", b"not json", b"[]", b'{"eventTime": 5}', b"[" * 100_000, b"\xff"])
-def test_what_is_no_notification_is_replaced(stored, save, events, bucket, aws):
+def test_what_is_not_a_notification_is_replaced(stored, save, events, bucket, aws):
     aws.put_object(Bucket="workshop-bucket", Key=KEY, Body=stored)
     save(events.load("completed"))
     assert bucket()[KEY][0].decode() == events.message(events.load("completed"))
