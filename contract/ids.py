@@ -51,13 +51,13 @@ def checked(inference_id: object) -> str:
     if isinstance(inference_id, str) and PATTERN.fullmatch(inference_id) and inference_id not in (".", ".."):
         return inference_id
     raise ParameterError(
-        f"inference id = {inference_id!r}: allowed are 1 to 64 letters, digits, dots, underscores and "
-        "hyphens, but not '.' or '..'."
+        f"inference id = {inference_id!r}: must be 1 to 64 letters, digits, dots, underscores and hyphens, and "
+        "not '.' or '..'."
     )
 
 
 def request_key(inference_id: str) -> str:
-    """Where the request lies that the endpoint reads."""
+    """Where the request is stored that the endpoint reads."""
     return f"{REQUESTS}{inference_id}.json"
 
 

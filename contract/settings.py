@@ -1,17 +1,15 @@
 """The workshop's settings: ``workshop.toml``, overridden by ``WORKSHOP_<TABLE>_<KEY>`` environment variables.
 
 Read once into frozen dataclasses; nothing else reads the environment. A bad value is a :class:`SettingsError` that
-names file or variable, key, value and what is allowed.
+names file or variable, key, value and what it must be.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-import json
 import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,11 +19,11 @@ from contract.errors import SettingsError
 from contract.names import SMALLWORLD
 
 ROOT = Path(__file__).resolve().parent.parent
-"""The repository's root, where ``workshop.toml`` and ``cdk.json`` lie."""
+"""The repository's root, which holds ``workshop.toml`` and ``cdk.json``."""
 PREFIX = "WORKSHOP_"
 
 Check = Callable[[Any], str | None]
-"""Returns what is allowed when the value is not, else None."""
+"""Returns what the value must be when it is not that, else None."""
 
 
 def one_of(*allowed: str) -> Check:
@@ -185,7 +183,7 @@ class Settings:
 
 
 def _convert(value: Any, kind: Any, text: bool) -> Any:
-    """``value`` as ``kind``; a variable brings it as text. Raises ValueError with what is allowed."""
+    """``value`` as ``kind``; a variable brings it as text. Raises ValueError with what it must be."""
     if kind is bool:
         if text and value.lower() in ("true", "false"):
             return value.lower() == "true"
@@ -239,10 +237,10 @@ def _table(
         try:
             value = _convert(raw, hints[key], text)
         except ValueError as problem:
-            raise SettingsError(f"{where} = {raw!r}: allowed is {problem}.") from None
-        allowed = None if hints[key] is bool else field.metadata["check"](value)
-        if allowed is not None:
-            raise SettingsError(f"{where} = {raw!r}: allowed is {allowed}.")
+            raise SettingsError(f"{where} = {raw!r}: must be {problem}.") from None
+        wanted = None if hints[key] is bool else field.metadata["check"](value)
+        if wanted is not None:
+            raise SettingsError(f"{where} = {raw!r}: must be {wanted}.")
         chosen[key] = value
     return kind(**chosen)
 
@@ -298,7 +296,7 @@ def _check_together(settings: Settings, path: Path) -> None:
     if any(vpc) and not all(vpc):
         raise SettingsError(
             f"{path}, [security]: vpc_id = {vpc[0]!r}, subnet_ids = {list(vpc[1])}, security_group_ids = {list(vpc[2])}"
-            ": allowed is all three, or none."
+            ": set all three, or none."
         )
     pipeline = settings.pipeline
     if pipeline.source == "connection" and not (pipeline.connection_arn and pipeline.repository):
@@ -309,67 +307,14 @@ def _check_together(settings: Settings, path: Path) -> None:
         )
     if pipeline.source == "connection" and settings.workshop.target == "local":
         raise SettingsError(
-            f'{path}, [pipeline]: source = "connection" works on the target aws only; the local cloud reaches no Git '
-            'provider, so allowed is "codecommit".'
+            f'{path}, [pipeline]: source = "connection" works on the target aws only; it must be "codecommit", since '
+            "the local cloud reaches no Git provider."
         )
     if endpoint.initial_instances > endpoint.max_capacity:
         raise SettingsError(
             f"{path}, [endpoint]: initial_instances = {endpoint.initial_instances} is more than max_capacity = "
-            f"{endpoint.max_capacity}; allowed is at most that many."
+            f"{endpoint.max_capacity}; it must be at most that."
         )
-
-
-def change(path: Path, **tables: Mapping[str, Any]) -> None:
-    """Change values in a settings file, and nothing else of it: comments and order stay.
-
-    Parameters
-    ----------
-    path : Path
-        The TOML file.
-    **tables : mapping
-        For each table the keys and their new values: ``change(path, endpoint={"max_capacity": 3})``.
-
-    Raises
-    ------
-    SettingsError
-        The file does not hold such a key, or the value is not allowed; the file stays as it was.
-    """
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    for table, values in tables.items():
-        for key, value in values.items():
-            _change_line(lines, path, table, key, json.dumps(value, ensure_ascii=False))
-    with tempfile.TemporaryDirectory() as scratch:
-        changed = Path(scratch) / path.name
-        changed.write_text("".join(lines), encoding="utf-8")
-        try:
-            load(changed, {})
-        except SettingsError as error:
-            raise SettingsError(str(error).replace(str(changed), str(path))) from None
-    path.write_text("".join(lines), encoding="utf-8")
-
-
-def write(path: Path, settings: Settings) -> None:
-    """Change every value in a settings file that differs from ``settings``; comments and order stay."""
-    present, tables = load(path, {}), {}
-    for table in dataclasses.fields(settings):
-        old, new = getattr(present, table.name), getattr(settings, table.name)
-        values = {key.name: getattr(new, key.name) for key in dataclasses.fields(new)}
-        tables[table.metadata.get("table", table.name)] = {
-            key: value for key, value in values.items() if value != getattr(old, key)
-        }
-    change(path, **tables)
-
-
-def _change_line(lines: list[str], path: Path, table: str, key: str, value: str) -> None:
-    here = ""
-    for number, line in enumerate(lines):
-        if heading := re.fullmatch(r"\[([^\]]+)\]\s*(#.*)?\n?", line):
-            here = heading[1]
-        found = re.fullmatch(rf"({re.escape(key)}\s*=\s*)((?:\"[^\"]*\"|\[[^\]]*\]|[^#\s])+)(\s*(?:#.*)?\n?)", line)
-        if found and here == table:
-            lines[number] = found[1] + value + found[3]
-            return
-    raise SettingsError(f"{path}: there is no line for {key} in [{table}] to change.")
 
 
 def as_environment(settings: Settings) -> dict[str, str]:

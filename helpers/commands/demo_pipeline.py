@@ -19,6 +19,7 @@ from contract.errors import PipelineError, WorkshopError
 from contract.names import MODEL_BUCKET_OUTPUT, VARIANT
 from contract.settings import ROOT
 from helpers.commands.demo import Clock
+from helpers.delivery import edit_settings
 from helpers.delivery.deployment import deploy_pipeline
 from helpers.delivery.pipeline import watch
 from helpers.delivery.source import push
@@ -45,7 +46,7 @@ def copy_of_the_workshop(source: Path, target: Path, chosen: settings.Settings) 
         if (source / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / name, target / name)
-    settings.write(target / "workshop.toml", chosen)
+    edit_settings.write(target / "workshop.toml", chosen)
     _git(target, "init", "--quiet", "--initial-branch", "main")
     commit(target, "The workshop")
 
@@ -124,7 +125,7 @@ class Demonstration:
     def capacity(self) -> None:
         """A setting arrives without touching the endpoint."""
         endpoint, bound = endpoint_of(self._connection), max_capacity(self._connection) + 1
-        settings.change(self._folder / "workshop.toml", endpoint={"max_capacity": bound})
+        edit_settings.change(self._folder / "workshop.toml", endpoint={"max_capacity": bound})
         commit(self._folder, f"Up to {bound} instances")
         self._push("max_capacity")
         self._require(max_capacity(self._connection) == bound, f"max_capacity is not {bound}")

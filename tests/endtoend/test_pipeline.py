@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from contract import settings
 from contract.errors import PipelineError
 from helpers.commands.demo_pipeline import Demonstration, commit, max_capacity
+from helpers.delivery import edit_settings
 from helpers.delivery.deployment import destroy
 from helpers.delivery.pipeline import describe, executions, watch
 from helpers.delivery.source import push
@@ -34,7 +34,7 @@ class Pushed:
 
     def change(self, message: str, **tables: dict[str, object]) -> str:
         """Change settings, commit and push; the commit's id."""
-        settings.change(self.folder / "workshop.toml", **tables)
+        edit_settings.change(self.folder / "workshop.toml", **tables)
         commit(self.folder, message)
         return push(self.connection, self.folder).commit
 
