@@ -4,8 +4,10 @@ WORKERS ?= 2
 BIN := .venv/bin
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
+# Modules that were compiled once stay compiled: the SageMaker SDK alone takes two seconds more without.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo demo-pipeline lab notebooks test test-studio lint synth studio local environment bench train score clean
+.PHONY: help setup demo demo-pipeline lab notebooks test test-all test-studio lint synth studio local environment sbom bench train score clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,9 +27,14 @@ lab: setup ## JupyterLab with the notebooks, on the local cloud (JUPYTER_ARGS="-
 notebooks: setup ## run all notebooks, build/notebooks/index.html (ARGS="03 -p 03.prompt=hello"; ARGS=99 cleans up)
 	@$(BIN)/python -m helpers.commands.notebooks $(ARGS)
 
-test: setup ## run all tests (WORKERS=4: four files at a time, not two; TESTS=tests/helpers: some)
+test: setup ## the whole contract, once (WORKERS=4: four files at a time, not two; TESTS=tests/helpers: some)
 	@$(BIN)/python scripts/chromium.py --install
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not rare" $(TESTS)
+
+test-all: setup ## what is slow and rare besides: notebooks in both ways, every kind of push, Studio's environment
+	@$(BIN)/python scripts/chromium.py --install
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m rare $(TESTS)
+	@$(BIN)/python scripts/studio_environment.py
 
 test-studio: setup ## unit tests and a notebook in an environment like SageMaker Studio's (downloads 2 GB)
 	@$(BIN)/python scripts/studio_environment.py $(ARGS)
@@ -49,6 +56,9 @@ local: setup ## start the local cloud and show how to reach it
 	@$(BIN)/python -c "from helpers import connect; connect()"
 	@$(BIN)/python -m localcloud status
 	@$(BIN)/python -m localcloud env
+
+sbom: setup ## what an installation consists of, as CycloneDX: build/sbom.cdx.json
+	@$(BIN)/python scripts/sbom.py
 
 environment: setup ## write environment.yml (Studio, conda) from uv.lock
 	@$(BIN)/python scripts/environment_yml.py

@@ -78,7 +78,8 @@ def text() -> str:
     head = HEAD.format(name=NAME, python=PYTHON, node=node.partition(".")[0])
     # A marker holds quotes and a semicolon, so YAML wants the whole in quotes, of the other kind.
     quoted = (f"'{line}'" if ";" in line else line for line in for_conda(locked()))
-    return head + "".join(f"      - {line}\n" for line in quoted)
+    # The workshop itself, installed from this folder, comes last: by then everything that it needs is there.
+    return head + "".join(f"      - {line}\n" for line in quoted) + "      - -e .\n"
 
 
 def main() -> None:

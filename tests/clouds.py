@@ -133,7 +133,7 @@ def deployed_copy(folder: Path, **others: str) -> Iterator[Connection]:
     folder : Path
         Does not exist yet; holds the code and, in ``.localcloud``, the cloud's state.
     **others : str
-        ``WORKSHOP_…`` variables, besides those of :func:`overrides`. The copy's ``workshop.toml`` stays as it was pushed:
+        ``WORKSHOP_…`` variables, besides those of :func:`overrides`. The copy's ``workshop.toml`` stays as pushed:
         whoever works in the copy finds the cloud that runs, whatever its port.
     """
     subprocess.run(["cp", "-a", str(deployed()), str(folder)], check=True)

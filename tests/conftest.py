@@ -1,8 +1,17 @@
-"""The order of the tests: ``make test`` gives each worker one file after another, the long ones first."""
+"""The order of the tests: ``make test`` gives each worker one file after another, the long ones first.
 
+And what ends with them: :mod:`tests.tidy`.
+"""
+
+import sys
 from pathlib import PurePath
 
 import pytest
+
+pytest_plugins = ["tests.tidy"]
+
+# jsonschema, which nbformat imports, does without it: a grammar of IRIs that takes two seconds to build, in each worker.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # Python's way to say "not installed"
 
 LONG = ("browser/test_notebooks.py", "notebooks/test_run.py", "endtoend", "helpers/deployed", "browser")
 """Files and folders that take minutes: nobody should wait for them at the end."""

@@ -87,7 +87,7 @@ def test_a_second_run_shows_the_same(copy: Path, environment: dict[str, str]) ->
     shown = [cell for cell in nbformat.read(executed, as_version=4).cells if cell.get("outputs")]
     assert len(shown) > 5, "nothing to compare"
     shutil.copyfile(executed, again)
-    options = ["-q", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env", f"--nbval-cell-timeout={60 * MINUTES}"]
+    options = ["-q", "-p", "no:cacheprovider", "-p", "nbval", "--nbval", "--nbval-current-env", f"--nbval-cell-timeout={60 * MINUTES}"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, again.name],
         cwd=again.parent, env=environment, capture_output=True, text=True, timeout=60 * MINUTES, check=False,

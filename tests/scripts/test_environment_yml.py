@@ -22,7 +22,7 @@ def environment():
 
 @pytest.fixture(scope="module")
 def pip(environment):
-    return [Requirement(line) for line in environment["dependencies"][-1]["pip"]]
+    return [Requirement(line) for line in environment["dependencies"][-1]["pip"] if line != "-e ."]
 
 
 def toml(name):
@@ -53,6 +53,10 @@ def test_conda_brings_python_pip_and_node_from_conda_forge_alone(environment):
     names = dict(re.fullmatch(r"([a-z]+)(?:=([\d.]+))?", line).groups() for line in conda)
     assert set(names) == {"python", "pip", "nodejs"}  # conda warns of a pip section without pip
     assert SpecifierSet(toml("pyproject.toml")["project"]["requires-python"]).contains(f"{names['python']}.0")
+
+
+def test_the_workshop_is_installed_last_from_its_folder(environment):
+    assert environment["dependencies"][-1]["pip"][-1] == "-e ."
 
 
 def test_every_package_is_pinned_to_a_version_of_the_lock(pip):
