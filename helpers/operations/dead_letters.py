@@ -19,7 +19,7 @@ from helpers.operations.inventory import find_stack
 from helpers.show.tables import Listing
 from helpers.target.explain import explained
 
-EXTRACT, SAVE = "extract_images", "save_status"
+EXTRACT = "extract_images"
 HOLD_SECONDS = 60
 """While a listing reads the queue, a letter is hidden from other readers; then it is given back."""
 BROKEN_BUCKET = "BROKEN_ON_PURPOSE"
@@ -66,8 +66,6 @@ class Letter:
         When it came into the queue.
     event : dict
         What the function was, and will be, called with.
-    message_id : str
-        The queue's name for it.
     """
 
     role: str
@@ -75,7 +73,6 @@ class Letter:
     why: str
     sent: dt.datetime
     event: dict[str, Any]
-    message_id: str
     receipt: str = dataclasses.field(repr=False, default="")
 
 
@@ -257,7 +254,6 @@ def _letter(function: Function, message: dict[str, Any]) -> Letter:
         why or "Amazon SNS could not hand it to the function",
         sent,
         event,
-        message["MessageId"],
         message["ReceiptHandle"],
     )
 
