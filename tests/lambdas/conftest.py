@@ -43,18 +43,30 @@ def events():
     return Events()
 
 
+@pytest.fixture(scope="session")
+def clients():
+    """Two S3 clients of one moto, made once: a test's own, and the one that functions get."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+            environment.delenv(name, raising=False)
+        environment.setenv("AWS_ACCESS_KEY_ID", "testing")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        with mock_aws():
+            yield [boto3.client("s3", region_name="us-east-1") for _ in range(2)]
+
+
 @pytest.fixture
-def aws(monkeypatch):
-    """An S3 client of moto's, with the workshop's bucket in it."""
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket=BUCKET)
-        yield client
+def aws(clients, monkeypatch):
+    """An S3 client of moto's, with the workshop's bucket in it, and nothing else."""
+    client, of_functions = clients
+    monkeypatch.setattr(boto3, "client", lambda service: {"s3": of_functions}[service])
+    client.create_bucket(Bucket=BUCKET)
+    yield client
+    for entry in client.list_buckets()["Buckets"]:
+        for item in client.list_objects_v2(Bucket=entry["Name"]).get("Contents", []):
+            client.delete_object(Bucket=entry["Name"], Key=item["Key"])
+        client.delete_bucket(Bucket=entry["Name"])
 
 
 @pytest.fixture
