@@ -40,7 +40,7 @@ class FailureNotice(Construct):
         said = (
             f"The pipeline {events.EventField.from_path('$.detail.pipeline')} failed (execution "
             f"{events.EventField.from_path('$.detail.execution-id')}). The old version still serves. What failed: "
-            "helpers.delivery.pipeline.watch() in a notebook, or the pipeline's page in the console."
+            "helpers.delivery.watch() in a notebook, or the pipeline's page in the console."
         )
         # https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html
         events.Rule(
