@@ -69,6 +69,13 @@ class JobFailed(WorkshopError):  # noqa: N818 - reads as the state that it repor
 class SubmissionError(TargetError):
     """Some of several requests were not accepted.
 
+    Parameters
+    ----------
+    message : str
+        How many were refused, and why the first one was.
+    accepted, refused : sequence of Job
+        See below.
+
     Attributes
     ----------
     accepted, refused : list of Job

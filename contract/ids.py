@@ -77,7 +77,15 @@ def manifest_key(inference_id: str) -> str:
 
 
 def id_of(key: str, prefix: str, suffix: str) -> str | None:
-    """The inference id between ``prefix`` and ``suffix``, or None when ``key`` is something else's."""
+    """The inference id between ``prefix`` and ``suffix``, or None when ``key`` is something else's.
+
+    Parameters
+    ----------
+    key : str
+        A key of the bucket.
+    prefix, suffix : str
+        What stands before and after the id: ``status/`` and ``.json``.
+    """
     if not (key.startswith(prefix) and key.endswith(suffix)):
         return None
     middle = key[len(prefix) : len(key) - len(suffix)]

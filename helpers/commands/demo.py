@@ -53,7 +53,7 @@ class Clock:
 
 
 def copy_bucket(connection: Connection, folder: Path) -> int:
-    """Copy every object of the workshop's bucket into ``folder``; return how many."""
+    """Copy every object of the workshop's bucket into ``folder`` and return how many; ResultError for a bad key."""
     s3, bucket, count = connection.client("s3"), connection.names.bucket, 0
     for listing in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for item in listing.get("Contents", ()):
@@ -67,7 +67,7 @@ def copy_bucket(connection: Connection, folder: Path) -> int:
 
 
 def compare(result: Result) -> int:
-    """Compare each PNG with the model's JSON; return how many pixels were equal (all of them, or it raises)."""
+    """Compare each PNG with the model's JSON; return the number of pixels, or raise ResultError when one differs."""
     pixels = 0
     for number, (png, answer) in enumerate(zip(result.arrays, result.output().arrays, strict=True)):
         if not np.array_equal(png, answer):
@@ -136,7 +136,7 @@ def run(clock: Clock) -> None:
         "prompts": str(len(jobs)),
         "pixels compared, all equal": f"{pixels:,}",
         "until the first picture": f"{first[0]:.1f} s",
-        "in all": f"{clock.seconds():.1f} s",
+        "in total": f"{clock.seconds():.1f} s",
         "local cloud's clock": f"{local.speed:g} times AWS's",
     }
     path = write_page(list(zip(jobs, results, strict=True)), facts)

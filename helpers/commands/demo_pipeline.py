@@ -39,6 +39,13 @@ def copy_of_the_workshop(source: Path, target: Path, chosen: settings.Settings) 
     """A Git repository with what ``source`` holds now, uncommitted changes too, and these settings.
 
     Its own, so that the pushes of the demonstration change nothing in ``source``.
+
+    Parameters
+    ----------
+    source, target : Path
+        The folder that is copied, and the one that is made.
+    chosen : Settings
+        What the copy's ``workshop.toml`` says.
     """
     listed = _git(source, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     shutil.rmtree(target, ignore_errors=True)
@@ -98,7 +105,17 @@ def max_capacity(connection: Connection) -> int:
 
 
 class Demonstration:
-    """Four pushes, each with what must hold after it."""
+    """Four pushes, each with what must hold after it; WorkshopError when it does not.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where repository and pipeline are deployed.
+    folder : Path
+        See :func:`copy_of_the_workshop`.
+    say : callable
+        Gets lines of text.
+    """
 
     def __init__(self, connection: Connection, folder: Path, say: Callable[[str], None]) -> None:
         self._connection, self._folder, self._say = connection, folder, say

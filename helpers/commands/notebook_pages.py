@@ -22,7 +22,7 @@ TEMPLATE = "notebook_page"
 SHOWN_FIRST = (
     "text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/latex", "text/plain",
 )  # fmt: skip
-"""No widget views among them: a widget needs its kernel, and what it shows without one is its ``text/html``."""
+"""Without widget views: a widget needs its kernel, and what it shows without one is its ``text/html``."""
 MARKS = {"<details>": "@folded-from-here@", "</details>": "@folded-to-here@"}
 """What stands for these tags while nbconvert is at work."""
 
@@ -97,7 +97,7 @@ def write_page(executed: Path, page: Path, folder: Path) -> None:
     page : Path
         The file to write.
     folder : Path
-        Where the notebook itself lies: its pictures are looked up from there.
+        Where the notebook itself is: its pictures are looked up from there.
     """
     notebook: Any = nbformat.read(executed, as_version=4)  # type: ignore[no-untyped-call]
     notebook.metadata.pop("widgets", None)
@@ -110,7 +110,7 @@ def write_page(executed: Path, page: Path, folder: Path) -> None:
             cell.source = re.sub(
                 r"(!\[[^\]]*\]\()([^)\s]+)", lambda found: found[1] + _embedded(found[2], folder), cell.source
             )
-            # nbconvert closes each block of HTML by itself, and what is to be folded would lie outside.
+            # nbconvert closes each block of HTML by itself, and what is to be folded would be outside.
             cell.source = re.sub(r"^</?details>$", lambda tag: f"\n{MARKS[tag[0]]}\n", cell.source, flags=re.MULTILINE)
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         template_name=TEMPLATE, extra_template_basedirs=[str(HERE)], embed_images=True,
@@ -140,7 +140,17 @@ def title(notebook: Any) -> str:
 
 
 def write_index(outcomes: Sequence[Outcome], lead: str, path: Path) -> None:
-    """Write the page that lists the notebooks of a run."""
+    """Write the page that lists the notebooks of a run.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        In the order of the run.
+    lead : str
+        What was run, and where.
+    path : Path
+        The file to write.
+    """
     rows = []
     for outcome in outcomes:
         shown = html.escape(outcome.title)

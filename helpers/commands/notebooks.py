@@ -91,7 +91,7 @@ def check_parameters(path: Path, parameters: Mapping[str, Any]) -> None:
 
 
 def execute(path: Path, executed: Path, parameters: Mapping[str, Any] | None = None, minutes: float = 10) -> None:
-    """Run one notebook from top to bottom in a kernel of its own, in the folder where it lies.
+    """Run one notebook from top to bottom in a kernel of its own, in its own folder.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def execute(path: Path, executed: Path, parameters: Mapping[str, Any] | None = N
     parameters : mapping, optional
         Values for its parameters.
     minutes : float
-        How long it may take in all.
+        How long it may take in total.
 
     Raises
     ------
@@ -255,14 +255,14 @@ def _parser() -> argparse.ArgumentParser:
         help="a parameter of one notebook, such as 05.prompts=20",
     )  # fmt: skip
     parser.add_argument("--minutes", type=float, help="for each notebook; by default 10, on AWS 90")
-    parser.add_argument("--folder", type=Path, default=NOTEBOOKS, help="where they lie; default: %(default)s")
+    parser.add_argument("--folder", type=Path, default=NOTEBOOKS, help="where they are; default: %(default)s")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="default: %(default)s; it is emptied first")
     return parser
 
 
 def _finish(outcomes: Sequence[notebook_pages.Outcome], output: Path, settings: Settings) -> int:
     total = sum(outcome.minutes or 0 for outcome in outcomes)
-    _say(f"{total:6.1f} min  in all; open {os.path.relpath(output / 'index.html')}")
+    _say(f"{total:6.1f} min  in total; open {os.path.relpath(output / 'index.html')}")
     failed = [outcome for outcome in outcomes if outcome.error]
     if not failed:
         return 0

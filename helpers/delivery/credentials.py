@@ -1,7 +1,7 @@
 """A Git credential helper for CodeCommit: signs each request with the AWS credentials that boto3 finds.
 
 What ``aws codecommit credential-helper`` does, without the AWS CLI and for the local cloud too. Git runs it as
-``git_credentials.py get`` and hands protocol, host and path over on standard input.
+``credentials.py get`` and hands protocol, host and path over on standard input.
 https://docs.aws.amazon.com/codecommit/latest/userguide/setting-up-https-unixes.html
 """
 

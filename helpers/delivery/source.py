@@ -27,7 +27,7 @@ PUSH_SECONDS = 600
 
 @dataclasses.dataclass(frozen=True)
 class Pushed:
-    """What lies in the repository now.
+    """What the repository holds now.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ def uncommitted(folder: Path = ROOT) -> tuple[str, ...]:
     Raises
     ------
     SourceError
-        The folder is no Git repository with a commit.
+        The folder is not a Git repository with a commit.
     """
     return _uncommitted(_Git(folder, os.environ), folder)
 
@@ -96,7 +96,7 @@ def _uncommitted(git: _Git, folder: Path) -> tuple[str, ...]:
         git("rev-parse", "--verify", "HEAD")
     except SourceError as error:
         raise SourceError(
-            f"{folder} is no Git repository with a commit, so there is nothing to push. Clone the workshop, or run "
+            f"{folder} is not a Git repository with a commit, so there is nothing to push. Clone the workshop, or run "
             f"there: git init -b main && git add -A && git commit -m start. Git said: {error}"
         ) from None
     return tuple(line for line in git("status", "--porcelain", "--untracked-files=all").splitlines() if line)
@@ -110,10 +110,10 @@ def push(connection: Handle, folder: Path = ROOT, *, include_uncommitted: bool =
     connection : Handle
         Where the repository stack is deployed.
     folder : Path
-        A Git repository; by default the one that this code lies in. Its branches, index and files stay as they are.
+        A Git repository; by default the one that holds this code. Its branches, index and files stay as they are.
     include_uncommitted : bool
         What to do when there are changes that no commit holds: True pushes them too, in a commit of their own that
-        lies only in the repository; False refuses and names them.
+        only the repository holds; False refuses and names them.
 
     Raises
     ------
@@ -141,7 +141,15 @@ def push(connection: Handle, folder: Path = ROOT, *, include_uncommitted: bool =
 
 
 def clone_url(connection: Handle) -> str:
-    """Where Git finds the workshop's repository."""
+    """Where Git finds the workshop's repository.
+
+    Raises
+    ------
+    SourceError
+        The code comes from another Git provider.
+    NotDeployedError
+        There is no repository.
+    """
     settings = connection.settings
     if settings.pipeline.source != "codecommit":
         raise SourceError(
@@ -157,7 +165,7 @@ def clone_url(connection: Handle) -> str:
         if isinstance(cause, ClientError) and code_of(cause) == "RepositoryDoesNotExistException":
             raise NotDeployedError(
                 f"there is no CodeCommit repository {name!r} on {connection.target.described}: run "
-                "helpers.delivery.deployment.deploy_pipeline(connection) first."
+                "helpers.delivery.deploy_pipeline(connection) first."
             ) from error
         raise
     return str(found["repositoryMetadata"]["cloneUrlHttp"])
@@ -190,7 +198,7 @@ class _Remote:
         return listed.split()[0] if listed else None
 
     def tree(self, commit: str) -> str:
-        """Id of the tree of a commit that lies there."""
+        """Id of the tree of a commit that is there."""
         self._fetch(commit)
         return self._git("rev-parse", f"{commit}^{{tree}}")
 

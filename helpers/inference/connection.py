@@ -151,9 +151,9 @@ class Connection(Handle):
             The endpoint or S3 refused some; the error holds both lists.
         """
         if isinstance(concurrency, bool) or not isinstance(concurrency, int) or not 1 <= concurrency <= 64:
-            raise ParameterError(f"concurrency = {concurrency!r}: allowed is a whole number, 1 to 64.")
+            raise ParameterError(f"concurrency = {concurrency!r}: must be a whole number, 1 to 64.")
         if isinstance(prompts, (str, Mapping)):
-            raise ParameterError(f"prompts = {prompts!r}: allowed is a list of prompts; generate() takes a single one.")
+            raise ParameterError(f"prompts = {prompts!r}: must be a list of prompts; generate() takes a single one.")
         options = _options(accept, request_ttl_seconds, invocation_timeout_seconds)
         requests = []
         for number, item in enumerate(prompts):
@@ -218,7 +218,7 @@ class Connection(Handle):
         return jobs.wait_all(self, waiting, timeout, on_change, return_exceptions=return_exceptions)
 
     def jobs(self, limit: int | None = None) -> list[Job]:
-        """All jobs that left something in the bucket, newest first, whoever submitted them.
+        """All jobs that left something in the bucket, newest first, of every user of the bucket.
 
         Parameters
         ----------
@@ -228,7 +228,7 @@ class Connection(Handle):
         return jobs.jobs_in(self, limit)
 
     def resume(self, inference_id: str) -> Job:
-        """The job with this id, as it lies in the bucket; its ``wait`` goes on where another kernel left off.
+        """The job with this id, as the bucket shows it; its ``wait`` goes on where another kernel left off.
 
         Raises
         ------
@@ -241,7 +241,7 @@ class Connection(Handle):
 
 
 def _options(accept: str, ttl: int | None, timeout: int | None) -> dict[str, Any]:
-    """What InvokeEndpointAsync gets beside the request."""
+    """What InvokeEndpointAsync gets besides the request."""
     options: dict[str, Any] = {"Accept": accept}
     for name, argument, value, (low, high) in (
         ("request_ttl_seconds", "RequestTTLSeconds", ttl, REQUEST_TTL_SECONDS),
@@ -250,6 +250,6 @@ def _options(accept: str, ttl: int | None, timeout: int | None) -> dict[str, Any
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ParameterError(f"{name} = {value!r}: allowed is a whole number of seconds, {low} to {high}.")
+            raise ParameterError(f"{name} = {value!r}: must be a whole number of seconds, {low} to {high}.")
         options[argument] = value
     return options

@@ -1,6 +1,6 @@
 """A job: one request to the asynchronous endpoint, from upload to pictures.
 
-Everything that a job needs to go on lies in S3 under its inference id, so a restarted kernel loses nothing.
+Everything that a job needs to go on is stored in S3 under its inference id, so a restarted kernel loses nothing.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from helpers.target.handle import Handle
 from helpers.target.store import Store
 
 STATES = ("created", "uploaded", "queued", "waking", "generated", "notified", "done", "failed")
-"""created: only here. uploaded: its request lies in S3. queued: the endpoint has accepted it. waking: queued, and the
-endpoint stands at zero instances. generated: the model's answer lies in S3. notified: the endpoint has reported
+"""created: only here. uploaded: its request is in S3. queued: the endpoint has accepted it. waking: queued, and the
+endpoint stands at zero instances. generated: the model's answer is in S3. notified: the endpoint has reported
 success. done: the images are there. failed: the endpoint has reported failure."""
 
 OPTIONS = "invoke-options"
-"""User-defined metadata of a stored request: what InvokeEndpointAsync gets beside it, so that another process can send
+"""User-defined metadata of a stored request: what InvokeEndpointAsync gets besides it, so that another process can send
 it again as it was."""
 INVOKE_OPTIONS = frozenset(("Accept", "RequestTTLSeconds", "InvocationTimeoutSeconds"))
 
@@ -36,6 +36,19 @@ class Job:
 
     Made by ``generate``, ``generate_many``, ``jobs`` and ``resume`` of a connection.
 
+    Parameters
+    ----------
+    connection : Handle
+        Where it runs.
+    inference_id : str
+        See :func:`contract.ids.new_id`.
+    request : dict, optional
+        As :func:`helpers.inference.parameters.checked_request` makes it; by default read from S3 when it is needed.
+    options : dict, optional
+        What InvokeEndpointAsync gets besides, see :data:`INVOKE_OPTIONS`.
+    state : str
+        One of :data:`STATES`.
+
     Attributes
     ----------
     id : str
@@ -44,7 +57,7 @@ class Job:
         The last state seen, one of :data:`STATES`. A job found in S3 without an answer is "uploaded": whether the
         endpoint has accepted it cannot be told from there.
     output_key, failure_key : str
-        Where the model's answer, or its error, will lie; empty for a job that another process submitted.
+        Where the model's answer, or its error, will be stored; empty for a job that another process submitted.
     """
 
     def __init__(
@@ -71,7 +84,7 @@ class Job:
 
     @property
     def request(self) -> dict[str, Any]:
-        """The request as the model gets it; read from S3 when another process made it."""
+        """The request as the model gets it; read from S3 (ResultError when it is gone) when another process made it."""
         if self._request is None:
             key = ids.request_key(self.id)
             self._request = self._connection.store.read_json(key)
@@ -126,7 +139,7 @@ class Job:
                 on_change(self, state)
 
     def refresh(self) -> str:
-        """Look once at what lies in S3, without asking for images; return the state.
+        """Look once at what is in S3, without asking for images; return the state.
 
         Raises
         ------
@@ -156,7 +169,7 @@ class Job:
         JobTimeoutError
             Time is up; the message says where the job stands and what to look at.
         ResultError
-            What lies under ``status/`` is not this job's notification.
+            What is stored under ``status/`` is not this job's notification.
         TargetError
             S3 cannot be reached or refuses.
 
@@ -179,7 +192,7 @@ def _stored_options(store: Store, key: str) -> dict[str, Any]:
     except ValueError as error:
         raise ResultError(f"{store.uri(key)}: metadata {OPTIONS} is not JSON: {text!r}.") from error
     if not isinstance(options, dict):
-        raise ResultError(f"{store.uri(key)}: metadata {OPTIONS} is no JSON object: {text!r}.")
+        raise ResultError(f"{store.uri(key)}: metadata {OPTIONS} is not a JSON object: {text!r}.")
     return {name: value for name, value in options.items() if name in INVOKE_OPTIONS}
 
 
@@ -252,7 +265,15 @@ def wait_all(
     *,
     return_exceptions: bool = False,
 ) -> list[Result] | list[Result | WorkshopError]:
-    """Wait for many jobs with a few listings instead of calls for each; see :meth:`Connection.wait_all`."""
+    """Wait for many jobs with a few listings instead of calls for each.
+
+    Parameters
+    ----------
+    connection : Handle
+        Where they run.
+    jobs, timeout, on_change, return_exceptions
+        See :meth:`Connection.wait_all`, which says what this raises, too.
+    """
     jobs = list(jobs)
     look = ListingLook(connection, connection.pace.endpoint)
     unique = list({job.id: job for job in jobs}.values())
@@ -272,7 +293,7 @@ def wait_all(
 
 
 def jobs_in(connection: Handle, limit: int | None = None) -> list[Job]:
-    """All jobs of which something lies in the bucket, newest first; see :meth:`Connection.jobs`."""
+    """All jobs that left something in the bucket, newest first; see :meth:`Connection.jobs`."""
     found: dict[str, set[str]] = {}
     for prefix, suffix in ((ids.REQUESTS, ".json"), (ids.STATUS, ".json"), (ids.IMAGES, "/manifest.json")):
         for entry in connection.store.entries(prefix):
@@ -297,12 +318,12 @@ def _state_of(connection: Handle, inference_id: str, prefixes: set[str]) -> str:
 
 
 def resume(connection: Handle, inference_id: str) -> Job:
-    """The job ``inference_id`` from what lies in the bucket; see :meth:`Connection.resume`."""
+    """The job ``inference_id`` from what is in the bucket; ResultError when that is nothing."""
     job = Job(connection, inference_id, state="uploaded")
     known = [ids.request_key(job.id), ids.status_key(job.id), ids.manifest_key(job.id)]
     if not any(connection.store.exists(key) for key in known):
         raise ResultError(
-            f"no job {job.id!r}: nothing of it lies in {connection.store.bucket}. jobs() lists what is there; requests "
+            f"no job {job.id!r}: nothing of it is in {connection.store.bucket}. jobs() lists what is there; requests "
             "and pictures expire ([bucket] expire_after_days)."
         )
     job.refresh()

@@ -56,8 +56,8 @@ class Parameters(TypedDict, total=False):
 
     The last three are for models that take pictures (:attr:`Limits.takes_pictures`). ``image``, the picture to start
     from, is a PIL image, a ``uint8`` array of shape ``(H, W, 3)``, or a PNG or JPEG file as bytes or base64 text.
-    ``mask_image`` is white where that picture is painted anew: the same, but an array is ``bool`` or ``uint8`` of shape
-    ``(H, W)``. ``strength`` says how far to go from ``image``, 0 (not at all) to 1 (as far as without it).
+    ``mask_image`` is white where that picture is painted again: the same, but an array is ``bool`` or ``uint8`` of
+    shape ``(H, W)``. ``strength`` says how far to go from ``image``, 0 (not at all) to 1 (as far as without it).
     """
 
     negative_prompt: str | list[str] | None
@@ -128,8 +128,8 @@ def limits_of(model: str) -> Limits:
     """
     if any(part in model for part in OTHER_CONTRACT):
         raise ParameterError(
-            f"model = {model!r}: it wants text_prompts, cfg_scale and steps, which this client does not write; allowed "
-            "are the models with prompt and guidance_scale (model-txt2img-…), set [model] id in workshop.toml."
+            f"model = {model!r}: it wants text_prompts, cfg_scale and steps, which this client does not write; it must "
+            "be a model with prompt and guidance_scale (model-txt2img-…): set [model] id in workshop.toml."
         )
     if model in SMALLWORLD_MODELS:
         # Those of the model's own checks, models/smallworld/request.py.
@@ -173,7 +173,7 @@ def checked_request(
     Raises
     ------
     ParameterError
-        Names the parameter, its value and what is allowed.
+        Names the parameter, its value and what it must be.
     """
     if accept not in limits.accept:
         raise _refused("accept", accept, " or ".join(map(repr, limits.accept)))
@@ -208,10 +208,10 @@ def _pictures(request: Mapping[str, Any]) -> int:
     return prompts * images
 
 
-def _refused(name: str, value: object, allowed: str) -> ParameterError:
+def _refused(name: str, value: object, wanted: str) -> ParameterError:
     shown = repr(value)
     shown = shown if len(shown) <= 80 else f"{shown[:77]}…"
-    return ParameterError(f"{name} = {shown}: allowed is {allowed}. Nothing was uploaded.")
+    return ParameterError(f"{name} = {shown}: must be {wanted}. Nothing was uploaded.")
 
 
 def _unknown(name: str) -> ParameterError:
@@ -224,12 +224,12 @@ def _unknown(name: str) -> ParameterError:
 
 def _whole(name: str, value: object, low: int, high: int, multiple: int = 1) -> int:
     """``value`` as an int: an int or a NumPy integer, neither True nor 8.0 nor "8"."""
-    allowed = f"a whole number, {low} to {high}" + (f" and divisible by {multiple}" if multiple > 1 else "")
+    wanted = f"a whole number, {low} to {high}" + (f" and divisible by {multiple}" if multiple > 1 else "")
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise _refused(name, value, allowed)
+        raise _refused(name, value, wanted)
     number: int = int(value)
     if not low <= number <= high or number % multiple:
-        raise _refused(name, value, allowed)
+        raise _refused(name, value, wanted)
     return number
 
 
@@ -251,12 +251,12 @@ def _seed(name: str, value: object, limits: Limits) -> int:
 
 
 def _number(name: str, value: object, high: float) -> float:
-    allowed = f"a number, 0 to {high:g}"
+    wanted = f"a number, 0 to {high:g}"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise _refused(name, value, allowed)
+        raise _refused(name, value, wanted)
     number = float(value)
     if not math.isfinite(number) or not 0 <= number <= high:
-        raise _refused(name, value, allowed)
+        raise _refused(name, value, wanted)
     return number
 
 
@@ -271,11 +271,11 @@ def _strength(name: str, value: object, limits: Limits) -> float:
 
 def _picture(name: str, value: object, limits: Limits) -> str:
     _needs_pictures(name, limits)
-    file, allowed = (image_file, IMAGE) if name == "image" else (mask_file, MASK)
+    file, wanted = (image_file, IMAGE) if name == "image" else (mask_file, MASK)
     try:
         return file(value)
     except PictureError as error:
-        raise ParameterError(f"{name} = {error}: allowed is {allowed}. Nothing was uploaded.") from None
+        raise ParameterError(f"{name} = {error}: must be {wanted}. Nothing was uploaded.") from None
 
 
 def _needs_pictures(name: str, limits: Limits) -> None:
@@ -288,13 +288,13 @@ def _needs_pictures(name: str, limits: Limits) -> None:
 
 def _text(name: str, value: object, limits: Limits, empty: bool) -> str:
     low = 0 if empty else 1
-    allowed = f"text of {low} to {limits.longest_prompt} characters"
+    wanted = f"text of {low} to {limits.longest_prompt} characters"
     if not isinstance(value, str) or len(value) > limits.longest_prompt or not (empty or value.strip()):
-        raise _refused(name, value, f"{allowed}{'' if empty else ', not only blanks'}")
+        raise _refused(name, value, f"{wanted}{'' if empty else ', not only blanks'}")
     # A lone surrogate has no UTF-8, and a NUL or an escape sequence has no place in a PNG's text chunk.
     bad = next((c for c in value if c not in "\n\r\t" and unicodedata.category(c) in ("Cc", "Cs")), None)
     if bad is not None:
-        raise _refused(name, value, f"{allowed} without control characters (here {bad!r})")
+        raise _refused(name, value, f"{wanted} without control characters (here {bad!r})")
     return value
 
 
@@ -322,7 +322,7 @@ CHECKS: Mapping[str, Callable[[str, Any, Limits], Any]] = {
     "mask_image": _picture,
     "strength": _strength,
 }
-"""Every parameter beside ``prompt``, in the order in which a request shows them."""
+"""Every parameter besides ``prompt``, in the order in which a request shows them."""
 
 
 def _check_prompts_together(request: Mapping[str, Any], limits: Limits) -> None:
@@ -335,7 +335,7 @@ def _check_prompts_together(request: Mapping[str, Any], limits: Limits) -> None:
     if isinstance(prompt, list) and (not isinstance(negative, list) or len(negative) != len(prompt)):
         raise _refused("negative_prompt", negative, f"a list of {len(prompt)}, since prompt is a list of that many")
     if isinstance(negative, list) and not isinstance(prompt, list):
-        raise _refused("negative_prompt", negative, "text, since prompt is text and no list")
+        raise _refused("negative_prompt", negative, "text, since prompt is text and not a list")
 
 
 def _check_pictures_together(request: Mapping[str, Any]) -> None:
@@ -347,7 +347,7 @@ def _check_pictures_together(request: Mapping[str, Any]) -> None:
         image, mask = size_of(request["image"]), size_of(request["mask_image"])
         if mask != image:
             raise ParameterError(
-                f"mask_image = mask of {mask[0]} × {mask[1]} pixels (width × height): allowed is the size of image, "
+                f"mask_image = mask of {mask[0]} × {mask[1]} pixels (width × height): must have the size of image, "
                 f"{image[0]} × {image[1]}. Nothing was uploaded."
             )
 
@@ -363,7 +363,7 @@ def _check_response(request: Mapping[str, Any], limits: Limits) -> None:
     images = int(limits.response_bytes / (asked["width"] * asked["height"] * BYTES_PER_PIXEL))
     shown = ", ".join(f"{name} = {value}" for name, value in asked.items())
     raise ParameterError(
-        f"{shown}: as RGB values in JSON the answer would have about {size / 1e6:.1f} MB; allowed is "
+        f"{shown}: as RGB values in JSON the answer would have about {size / 1e6:.1f} MB; it must be at most "
         f"{limits.response_bytes / 1e6:g} MB, that is {images} picture{'s' * (images != 1)} of this size, or "
         f"accept={BASE64_JPEG!r}. Nothing was uploaded."
     )

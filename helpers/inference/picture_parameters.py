@@ -23,7 +23,7 @@ IMAGE = (
     f"most {MOST_PIXELS // 10**6} megapixels and {MOST_BYTES // 10**6} MB as PNG"
 )
 MASK = (
-    "a mask, white where the picture is painted anew: a PIL image, a bool or uint8 array of shape (height, width), or "
+    "a mask, white where the picture is painted again: a PIL image, a bool or uint8 array of shape (height, width), or "
     "a PNG or JPEG file as bytes or base64"
 )
 DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
@@ -60,7 +60,7 @@ def mask_file(value: object) -> str:
     Parameters
     ----------
     value : PIL image, array, bytes or str
-        Arrays are ``bool`` or ``uint8`` of shape ``(H, W)``, True or light where the picture is painted anew.
+        Arrays are ``bool`` or ``uint8`` of shape ``(H, W)``, True or light where the picture is painted again.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def _from_array(value: NDArray[np.uint8]) -> Image.Image:
 
 
 def _opened(value: object) -> Image.Image:
-    """A PIL image of what is none yet; nothing is decoded before its header has told its size."""
+    """``value`` as a PIL image; nothing is decoded before the header has shown the size."""
     if isinstance(value, Image.Image):
         if not value.width * value.height:
             raise PictureError(f"picture of {value.width} × {value.height} pixels")
@@ -102,7 +102,7 @@ def _opened(value: object) -> Image.Image:
         try:
             value = base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError):
-            raise PictureError("text that is no base64") from None
+            raise PictureError("text that is not base64") from None
     if not isinstance(value, (bytes, bytearray)):
         raise PictureError(f"{type(value).__name__}")
     try:
@@ -112,7 +112,7 @@ def _opened(value: object) -> Image.Image:
     except Image.DecompressionBombError:
         raise PictureError("picture of too many pixels") from None
     except Exception:  # noqa: BLE001 - Pillow names no closed set of exceptions for a damaged file
-        raise PictureError(f"{len(value):,} bytes that are no PNG or JPEG") from None
+        raise PictureError(f"{len(value):,} bytes that are neither PNG nor JPEG") from None
 
 
 def _rgb(picture: Image.Image) -> Image.Image:

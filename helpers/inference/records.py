@@ -50,7 +50,7 @@ class Sample:
     instances : int
         Instances that run.
     desired : int
-        Instances that the endpoint shall have.
+        Instances that the endpoint should have.
     backlog, without_capacity, alarms
         What CloudWatch said then, see :class:`helpers.operations.scaling.Measured`; unknown when it could not be read.
     """
@@ -149,4 +149,4 @@ class Record:
         except FileNotFoundError:
             raise ResultError(f"{path} is not there: nothing was observed yet, or it was stored elsewhere.") from None
         except (ValueError, TypeError, KeyError) as error:
-            raise ResultError(f"{path} is no stored observation: {error!r}. Delete it and observe again.") from error
+            raise ResultError(f"{path} is not a stored observation: {error!r}. Delete it and observe again.") from error

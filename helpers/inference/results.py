@@ -81,7 +81,13 @@ class Result:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """``images/<id>/manifest.json``: prompt, keys, sizes and sums of the pictures, and where they came from."""
+        """``images/<id>/manifest.json``: prompt, keys, sizes and sums of the pictures, and where they came from.
+
+        Raises
+        ------
+        ResultError
+            It is not there (yet), or not a manifest of this job.
+        """
         if self._manifest is None:
             key = ids.manifest_key(self.id)
             manifest = self._connection.store.read_json(key)
@@ -219,21 +225,21 @@ def _check_manifest(manifest: Mapping[str, Any], inference_id: str, where: str) 
         return ResultError(f"{where}: {what}. See the log of extract_images, which wrote it.")
 
     if manifest.get("inferenceId") != inference_id:
-        raise wrong(f"inferenceId is {manifest.get('inferenceId')!r}; expected was {inference_id!r}")
+        raise wrong(f"inferenceId is {manifest.get('inferenceId')!r}; expected {inference_id!r}")
     for name in ("prompt", "source"):
         if not isinstance(manifest.get(name), str):
-            raise wrong(f"{name} is {manifest.get(name)!r}; expected was text")
+            raise wrong(f"{name} is {manifest.get(name)!r}; expected text")
     warnings = manifest.get("warnings", [])
     if not isinstance(warnings, list) or not all(isinstance(warning, str) for warning in warnings):
-        raise wrong(f"warnings is {warnings!r}; expected was a list of texts")
+        raise wrong(f"warnings is {warnings!r}; expected a list of texts")
     images = manifest.get("images")
     if not isinstance(images, list) or not images:
-        raise wrong(f"images is {images!r}; expected was a list of at least one")
+        raise wrong(f"images is {images!r}; expected a list of at least one")
     for number, entry in enumerate(images):
         for name, kind in KINDS.items():
             value = entry.get(name) if isinstance(entry, dict) else None
             if not isinstance(value, kind) or isinstance(value, bool) or (isinstance(value, int) and value <= 0):
-                raise wrong(f"images[{number}].{name} is {value!r}; expected was {kind.__name__}")
+                raise wrong(f"images[{number}].{name} is {value!r}; expected {kind.__name__}")
         if not entry["key"].startswith(ids.images_prefix(inference_id)):
             raise wrong(f"images[{number}].key is {entry['key']!r}, outside of {ids.images_prefix(inference_id)}")
 
@@ -259,7 +265,9 @@ def _arrays_in(content: Any, where: str) -> tuple[NDArray[np.uint8], ...]:
             )
         if "generated_image" in content:
             return (_array(content["generated_image"], f"{where}: generated_image"),)
-    raise ResultError(f"{where} has neither generated_images nor generated_image: no answer of a text-to-image model.")
+    raise ResultError(
+        f"{where} has neither generated_images nor generated_image: not an answer of a text-to-image model."
+    )
 
 
 def _array(image: Any, where: str) -> NDArray[np.uint8]:
@@ -274,16 +282,16 @@ def _array(image: Any, where: str) -> NDArray[np.uint8]:
     except ValueError as error:  # rows of different lengths
         raise ResultError(f"{where} is not a rectangle of RGB values: {error}") from error
     if array.dtype.kind != "i" or array.ndim != 3 or array.shape[2] != 3:
-        raise ResultError(f"{where} is {array.dtype} of shape {array.shape}; expected were whole numbers, H × W × 3.")
+        raise ResultError(f"{where} is {array.dtype} of shape {array.shape}; expected whole numbers, H × W × 3.")
     if array.min() < 0 or array.max() > 255:
-        raise ResultError(f"{where} has values from {array.min()} to {array.max()}; expected were 0 to 255.")
+        raise ResultError(f"{where} has values from {array.min()} to {array.max()}; expected 0 to 255.")
     return array.astype(np.uint8)
 
 
 def wait_for_timelines(results: Iterable[Result], seconds: float) -> bool:
     """Wait until every step of every result has its time; False when some still lack one after ``seconds``.
 
-    The endpoint writes its log in batches, so the line that tells ``started`` comes after the pictures.
+    The endpoint writes its log in batches, so the line that says ``started`` comes after the pictures.
     """
     deadline, waiting = time.monotonic() + seconds, list(results)
     while waiting := [result for result in waiting if not result.timeline.complete]:

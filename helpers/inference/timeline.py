@@ -29,12 +29,12 @@ STEPS = ("queued", "started", "generated", "notified", "extracted")
 
 @dataclasses.dataclass(frozen=True)
 class Timeline:
-    """When one request was where; None for what AWS has not told (yet).
+    """When one request was where; None for what AWS has not said (yet).
 
     Attributes
     ----------
     queued, started, generated, notified, extracted : datetime or None
-        In UTC. S3 tells ``notified`` and ``extracted`` in whole seconds on AWS, the endpoint's times are finer.
+        In UTC. S3 gives ``notified`` and ``extracted`` in whole seconds on AWS, the endpoint's times are finer.
     model : timedelta or None
         ``ModelLatency`` of the data-log: what the model's container took.
     """
@@ -58,7 +58,7 @@ class Timeline:
         -------
         dict
             ``{"started": waited in the queue, "generated": read, computed and stored, …}``: only steps whose time is
-            known, "queued" excepted. Whole-second times of S3 can lie before a finer time; then the step counts 0.
+            known, "queued" excepted. Whole-second times of S3 can be before a finer time; then the step counts 0.
             "extracted" counts from "generated", since both Lambdas start with the same notification.
         """
         found: dict[str, dt.timedelta] = {}
@@ -117,7 +117,18 @@ def measure_in(lines: Iterable[str], inference_id: str, name: str) -> dt.timedel
 def data_log_lines(connection: Handle, inference_id: str, since: dt.datetime, endpoint: str) -> list[str]:
     """The lines about ``inference_id`` in the endpoint's data-log streams; none when the log cannot be read.
 
-    CloudWatch Logs may keep them from us (no permission, a group that expired) without harm to the pictures.
+    CloudWatch Logs may refuse them (no permission, a group that expired) without harm to the pictures.
+
+    Parameters
+    ----------
+    connection : Handle
+        Whose log.
+    inference_id : str
+        Of the request.
+    since : datetime
+        When it was queued.
+    endpoint : str
+        The endpoint that answered it.
     """
     try:
         messages = connection.log_messages(

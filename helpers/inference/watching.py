@@ -41,7 +41,7 @@ class Watched(Protocol):
 class EndpointWatch:
     """Whether the endpoint stands at zero instances, asked rarely.
 
-    A role that may not describe the endpoint is no reason to end the wait: ``note`` then says so in the message of a
+    A role that may not describe the endpoint does not end the wait: ``note`` then says so in the message of a
     timeout.
 
     Attributes
@@ -83,7 +83,7 @@ class EndpointWatch:
 
 @dataclasses.dataclass
 class Sight:
-    """What lies in the bucket for one job."""
+    """What is in the bucket for one job."""
 
     images: bool = False
     status: dict[str, Any] | None = None
@@ -118,11 +118,11 @@ def read_status(connection: Handle, inference_id: str) -> dict[str, Any] | None:
     where = connection.store.uri(key)
     if status.get("invocationStatus") not in ("Completed", "Failed"):
         raise ResultError(
-            f"{where}: invocationStatus is {status.get('invocationStatus')!r}; expected was 'Completed' or 'Failed'. "
+            f"{where}: invocationStatus is {status.get('invocationStatus')!r}; expected 'Completed' or 'Failed'. "
             "See the log of save_status, which wrote it."
         )
     if status.get("inferenceId") != inference_id:
-        raise ResultError(f"{where}: inferenceId is {status.get('inferenceId')!r}; expected was {inference_id!r}.")
+        raise ResultError(f"{where}: inferenceId is {status.get('inferenceId')!r}; expected {inference_id!r}.")
     return status
 
 
@@ -209,7 +209,7 @@ class Wait:
     connection : Handle
         Where the jobs run.
     look : callable
-        Gives what lies in the bucket for each of some jobs.
+        Says what is in the bucket for each of some jobs.
     on_change : callable, optional
         See :data:`OnChange`.
     endpoint : EndpointWatch, optional
@@ -318,7 +318,17 @@ LATE = {
 
 
 def failure_of(connection: Handle, job: Watched, status: dict[str, Any] | None) -> JobFailed:
-    """The error for a failed job: the notification's reason, and what the model said when that was stored."""
+    """The error for a failed job: the notification's reason, and what the model said when that was stored.
+
+    Parameters
+    ----------
+    connection : Handle
+        Where it ran.
+    job : Watched
+        The job.
+    status : dict or None
+        Its notification, see :func:`read_status`.
+    """
     reason = str((status or {}).get("failureReason") or "")
     stored = connection.store.read(job.failure_key) if job.failure_key else None
     said = stored.body.decode("utf-8", "replace").strip()[:2000] if stored else ""

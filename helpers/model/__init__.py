@@ -1,4 +1,4 @@
-"""Models: look-ups in JumpStart, what is inside of an artifact, and repackaging for the endpoint."""
+"""Models: look-ups in JumpStart, what is inside an artifact, and repackaging for the endpoint."""
 
 import lazy_loader
 

@@ -70,6 +70,15 @@ def _ask(connection: Handle, *question: str) -> Any:
 def look_up(connection: Handle, model_id: str, version: str, instance_type: str) -> Model:
     """Look a model up in JumpStart with the SageMaker SDK (about 5 s).
 
+    Parameters
+    ----------
+    connection : Handle
+        Whose JumpStart bucket is asked.
+    model_id, version : str
+        As JumpStart names them; ``*`` is the newest version.
+    instance_type : str
+        What the container's image is chosen for.
+
     Raises
     ------
     ModelError
@@ -86,7 +95,7 @@ def look_up(connection: Handle, model_id: str, version: str, instance_type: str)
 
 
 def known(connection: Handle) -> list[str]:
-    """Ids of all text-to-image models that JumpStart has in the region (about 5 s)."""
+    """Ids of all text-to-image models that JumpStart has in the region (about 5 s); ModelError when it does not say."""
     try:
         found: list[str] = _ask(connection, "known", connection.settings.workshop.region)
     except sdk.RefusedError as refusal:
@@ -97,6 +106,13 @@ def known(connection: Handle) -> list[str]:
 
 def look_up_specification(connection: Handle, model_id: str, version: str) -> dict[str, Any]:
     """JumpStart's specification of a model, as JSON: everything that :func:`look_up` takes its answers from.
+
+    Parameters
+    ----------
+    connection : Handle
+        Whose JumpStart bucket is asked.
+    model_id, version : str
+        As JumpStart names them; ``*`` is the newest version.
 
     Raises
     ------
@@ -139,7 +155,7 @@ def _explain(
 
 
 def pytorch_image(connection: Handle, instance_type: str) -> str:
-    """URI of AWS's PyTorch inference image (CPU or GPU) for an instance type."""
+    """URI of AWS's PyTorch inference image (CPU or GPU) for an instance type; ModelError when there is none."""
     region = connection.settings.workshop.region
     try:
         return str(_ask(connection, "image", instance_type, region, PYTORCH, PYTORCH_PYTHON)["image_uri"])
@@ -155,6 +171,11 @@ def build_smallworld(folder: Path, model_id: str = SMALLWORLD) -> dict[str, Path
     """Build a model's artifacts into ``folder``: ``model``, ``script``, ``prepacked``; byte-identical each time.
 
     A program of its own, because models know nothing of this project and this project nothing of their insides.
+
+    Raises
+    ------
+    ModelError
+        It failed; the message holds its last words.
     """
     command = [sys.executable, "-m", "smallworld.bundle", str(folder), "--model", model_id]
     # An empty environment: the result must not depend on the machine.
@@ -168,7 +189,17 @@ def build_smallworld(folder: Path, model_id: str = SMALLWORLD) -> dict[str, Path
 
 
 def specification(region: str, keys: Mapping[str, str], model_id: str = SMALLWORLD) -> dict[str, Any]:
-    """The JumpStart specification of one of ``SMALLWORLD_MODELS``, in the form of AWS's own."""
+    """The JumpStart specification of one of ``SMALLWORLD_MODELS``, in the form of AWS's own.
+
+    Parameters
+    ----------
+    region : str
+        Where it is published.
+    keys : mapping
+        ``model``, ``script`` and ``prepacked`` to the keys of these artifacts in JumpStart's bucket.
+    model_id : str
+        Which of the models.
+    """
     image = (
         f"763104351884.dkr.ecr.{region}.amazonaws.com/"
         f"pytorch-inference:{PYTORCH}-cpu-{PYTORCH_PYTHON}-ubuntu22.04-sagemaker"

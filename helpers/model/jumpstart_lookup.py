@@ -17,7 +17,13 @@ from typing import Any
 
 
 def look_up(model_id: str, version: str, instance_type: str, region: str) -> dict[str, Any]:
-    """What JumpStart says of one model, as JSON; SDK errors pass through."""
+    """What JumpStart says of one model, as JSON; SDK errors pass through.
+
+    Parameters
+    ----------
+    model_id, version, instance_type, region : str
+        See :func:`helpers.model.jumpstart.look_up`.
+    """
     from sagemaker.core import environment_variables, image_uris, model_uris, script_uris
     from sagemaker.core.jumpstart.accessors import JumpStartModelsAccessor
 
@@ -39,7 +45,13 @@ def look_up(model_id: str, version: str, instance_type: str, region: str) -> dic
 
 
 def specification(model_id: str, version: str, region: str) -> dict[str, Any]:
-    """JumpStart's whole specification of one model."""
+    """JumpStart's whole specification of one model.
+
+    Parameters
+    ----------
+    model_id, version, region : str
+        See :func:`helpers.model.jumpstart.look_up_specification`.
+    """
     from sagemaker.core.jumpstart.accessors import JumpStartModelsAccessor
 
     specs = JumpStartModelsAccessor.get_model_specs(region=region, model_id=model_id, version=version)
@@ -47,7 +59,15 @@ def specification(model_id: str, version: str, region: str) -> dict[str, Any]:
 
 
 def image(instance_type: str, region: str, version: str, python: str) -> dict[str, Any]:
-    """URI of AWS's PyTorch inference image for an instance type."""
+    """URI of AWS's PyTorch inference image for an instance type.
+
+    Parameters
+    ----------
+    instance_type, region : str
+        Where it runs.
+    version, python : str
+        PyTorch's version, and Python's as in ``py312``.
+    """
     from sagemaker.core import image_uris
 
     uri = image_uris.retrieve(
@@ -93,8 +113,8 @@ def answered(line: str) -> dict[str, Any]:
 
 def main() -> None:
     """Answer until the input ends, or nobody has asked for ``IDLE_SECONDS``."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for who asks, whose end closes our input
-    # The SDK logs to stdout at times: answers get a channel that nobody else writes to.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the asking process, whose end closes our input
+    # The SDK logs to stdout at times: answers get a channel of their own.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     # jsonschema does without it: a grammar of IRIs, which the SDK's schemas have none of, and 40 % of the SDK's import.

@@ -138,7 +138,7 @@ def describe_model(connection: Handle, model_id: str | None = None, version: str
     Raises
     ------
     ModelError
-        The model is unknown (with the nearest ids), or an artifact is no tarball.
+        The model is unknown (with the nearest ids), or an artifact is not a tarball.
     TargetError
         S3 refuses or does not answer.
     """
@@ -210,7 +210,7 @@ def _of_tarball(s3: Any, uri: str, *, code: bool) -> Contents:
                     file = tar.extractfile(info)
                     texts[member.name] = file.read().decode("utf-8", "replace") if file else ""
     except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise ModelError(f"{uri} is no gzip tarball that can be read: {error}.") from error
+        raise ModelError(f"{uri} is not a gzip tarball that can be read: {error}.") from error
     return Contents(uri, artifact.size, tuple(members), texts)
 
 

@@ -12,13 +12,13 @@ from .dead_letters import (
     letters as letters,
 )
 from .dead_letters import (
-    mend as mend,
-)
-from .dead_letters import (
     purge as purge,
 )
 from .dead_letters import (
     redrive as redrive,
+)
+from .dead_letters import (
+    repair as repair,
 )
 from .dead_letters import (
     wait_for_letters as wait_for_letters,

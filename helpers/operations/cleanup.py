@@ -23,7 +23,7 @@ from helpers.target.stacks import BOOTSTRAP_STACK
 Progress = Callable[[str], None]
 
 BUILD = ROOT / "build"
-"""Everything that the workshop writes on this machine, but for the local cloud's own state."""
+"""Everything that the workshop writes on this machine, except the local cloud's own state."""
 SETTLE_SECONDS = {"local": 15.0, "aws": 180.0}
 """How long to look again: deletions show late, and services write their last log lines after their end."""
 DELETE_SECONDS = 3600
@@ -34,7 +34,7 @@ SHOWN = 4
 
 @dataclasses.dataclass(frozen=True)
 class _Before:
-    """What was there before anything was deleted."""
+    """What was deployed before anything was deleted."""
 
     stacks: dict[str, inventory.Stack]
 

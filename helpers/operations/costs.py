@@ -273,7 +273,7 @@ def estimate(
     given = {"hours_active": hours_active, "hours_idle": hours_idle, "requests": requests, "instances": count}
     for name, value in {**given, "pipeline_runs": pipeline_runs}.items():
         if value < 0:
-            raise ValueError(f"{name} = {value!r}: allowed is 0 or more.")
+            raise ValueError(f"{name} = {value!r}: must be 0 or more.")
     hour = instance_price(settings, pricing=pricing, prices=table)
     kind, hours = settings.model.instance_type, hours_active + hours_idle
     active = None if hour.usd is None else hour.usd * count * hours_active

@@ -1,7 +1,7 @@
 """Dead letters: notifications that a Lambda function gave up on, what they hold, and how to try them again.
 
-AWS tries an event three times in all. Then it lays it into the function's dead-letter queue, an SQS queue in which it
-waits for 14 days for somebody to look. Nothing is lost meanwhile: the model's answer is in the bucket.
+AWS tries an event three times in total. Then it puts it into the function's dead-letter queue, an SQS queue, which
+keeps it for 14 days. Nothing is lost meanwhile: the model's answer is in the bucket.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HOLD_SECONDS = 60
 BROKEN_BUCKET = "BROKEN_ON_PURPOSE"
 """No bucket can have this name, so that the function surely fails."""
 KEPT = "WORKSHOP_KEPT_BUCKET_NAME"
-"""The environment variable that keeps the true name meanwhile, so that another kernel can mend what this one broke."""
+"""The environment variable that keeps the true name, so that another kernel can repair what this one broke."""
 CHANGE_SECONDS = 120
 
 
@@ -106,7 +106,7 @@ def _chosen(connection: Connection, role: str | None) -> tuple[Function, ...]:
         return known
     chosen = tuple(function for function in known if function.role == role)
     if not chosen:
-        raise ValueError(f"role = {role!r}: allowed is {' or '.join(function.role for function in known)}.")
+        raise ValueError(f"role = {role!r}: must be {' or '.join(function.role for function in known)}.")
     return chosen
 
 
@@ -163,7 +163,7 @@ def redrive(connection: Connection, role: str | None = None) -> Listing[Letter]:
     """
     sent = []
     for function in _chosen(connection, role):
-        # All are received before the first is sent again, so that one which fails at once is not sent for ever.
+        # All are received before the first is sent again, so that one which fails at once is not sent forever.
         for letter in list(_receive(connection, function)):
             with explained(f"invoking {function.name}", connection.target):
                 connection.client("lambda").invoke(
@@ -188,6 +188,17 @@ def wait_for_letters(
     connection: Connection, count: int = 1, role: str | None = None, timeout: float = 900.0
 ) -> Listing[Letter]:
     """Wait until ``count`` letters are there. AWS gives an event up about three minutes after its first failure.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where the functions run.
+    count : int
+        How many letters to wait for.
+    role : str, optional
+        ``extract_images`` or ``save_status``; by default both.
+    timeout : float
+        Seconds.
 
     Raises
     ------
@@ -283,7 +294,7 @@ def _listing(title: str, found: list[Letter]) -> Listing[Letter]:
 
 @contextlib.contextmanager
 def broken(connection: Connection, role: str = EXTRACT) -> Iterator[Function]:
-    """Break a function for the length of a ``with`` block: it looks for a bucket that cannot be; then mend it again.
+    """Break a function for the length of a ``with`` block: it looks for a bucket that cannot exist; then repair it.
 
     Parameters
     ----------
@@ -297,25 +308,25 @@ def broken(connection: Connection, role: str = EXTRACT) -> Iterator[Function]:
     ...     wait_for_letters(workshop)
     """
     (function,) = _chosen(connection, role)
-    mend(connection, role)  # whoever broke it before has not mended it
+    repair(connection, role)  # a kernel that ended may have left it broken
     variables = _variables(connection, function)
     try:
         _configure(connection, function, {**variables, "BUCKET_NAME": BROKEN_BUCKET, KEPT: variables["BUCKET_NAME"]})
         yield function
     finally:
-        mend(connection, role)
+        repair(connection, role)
 
 
-def mend(connection: Connection, role: str | None = None) -> list[str]:
-    """Mend what :func:`broken` broke, here or in a kernel that ended meanwhile; return which functions that were."""
-    mended = []
+def repair(connection: Connection, role: str | None = None) -> list[str]:
+    """Repair what :func:`broken` broke, here or in a kernel that ended meanwhile; return the functions' roles."""
+    repaired = []
     for function in _chosen(connection, role):
         variables = _variables(connection, function)
         if KEPT in variables:
             variables["BUCKET_NAME"] = variables.pop(KEPT)
             _configure(connection, function, variables)
-            mended.append(function.role)
-    return mended
+            repaired.append(function.role)
+    return repaired
 
 
 def _variables(connection: Connection, function: Function) -> dict[str, str]:
@@ -337,7 +348,7 @@ def _configure(connection: Connection, function: Function, variables: dict[str, 
             if about["LastUpdateStatus"] == "Failed" or timer.now() > deadline:
                 raise TargetError(
                     f"the environment of {function.name} was not changed: "
-                    f"{about.get('LastUpdateStatusReason', 'no answer in time')}. Run mend(connection), and look at "
+                    f"{about.get('LastUpdateStatusReason', 'no answer in time')}. Run repair(connection), and look at "
                     "the function in the Lambda console."
                 )
             timer.sleep(1)

@@ -1,4 +1,4 @@
-"""What of the workshop is there on the target: by stack, by tag, and by the names that its stacks give.
+"""What you have deployed on the target: by stack, by tag, and by the names that the stacks give.
 
 Three ways, since none of them sees everything: a stack that failed to delete has left resources behind, the index of
 tags lags and does not hold every kind, and log groups that services made belong to no stack and have no tag.
@@ -30,7 +30,7 @@ class Found:
     kind : str
         For people: ``S3 buckets``.
     names : tuple of str
-        What is there.
+        Of the resources.
     unseen : str
         Why we could not look; empty when we could.
     """
@@ -108,7 +108,7 @@ def _failures(client: Any, name: str) -> tuple[str, ...]:
 
 
 def by_name(connection: Connection, kinds: Iterable[str] = ()) -> list[Found]:
-    """What is there of each kind, by the names that the workshop's stacks give, and by tag where names tell nothing.
+    """What exists of each kind, by the names that the workshop's stacks give, and by tag where names say nothing.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def by_name(connection: Connection, kinds: Iterable[str] = ()) -> list[Found]:
 
 
 def by_tag(connection: Connection) -> list[str]:
-    """ARNs of what carries the workshop's tag and exists.
+    """ARNs of everything that carries the workshop's tag and exists.
 
     Resource Groups Tagging API Reference, GetResources: it returns "all the tagged or previously tagged resources", so
     each one is looked at where it lives.
@@ -241,7 +241,7 @@ def _pipelines(connection: Connection) -> Iterator[str]:
 
 
 def _projects(connection: Connection) -> Iterator[str]:
-    """CodeBuild's names do not tell the stack; the tags do."""
+    """CodeBuild's names do not show the stack; the tags do."""
     client, mark = connection.client("codebuild"), (TAG, connection.settings.workshop.name)
     for page in _pages(connection, "codebuild", "list_projects"):
         if page["projects"]:
@@ -263,7 +263,7 @@ def _roles(connection: Connection) -> Iterator[str]:
 
 
 def _sagemaker(operation: str, listed: str, kind: str, contains: str) -> Callable[[Connection], Iterator[str]]:
-    """SageMaker's names do not tell the stack; the logical id narrows them down, the tags decide."""
+    """SageMaker's names do not show the stack; the logical id narrows them down, the tags decide."""
 
     def look(connection: Connection) -> Iterator[str]:
         client, name = connection.client("sagemaker"), connection.settings.workshop.name

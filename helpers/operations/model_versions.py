@@ -23,8 +23,8 @@ from helpers.target.explain import explained
 Progress = Callable[[str], None]
 
 UPDATE_SECONDS = 5400
-"""SageMaker tries a model that does not start for some time, and then starts the old one's instances anew."""
-BROKEN_MODEL = b"This is no tarball. It was put here on purpose, to show what happens to a bad version.\n"
+"""SageMaker tries a model that does not start for some time, and then starts the old one's instances again."""
+BROKEN_MODEL = b"This is not a tarball. It was put here on purpose, to show what happens to a bad version.\n"
 BROKEN_PREFIX = "broken-on-purpose/"
 CONFIG, STACK = "AWS::SageMaker::EndpointConfig", "AWS::CloudFormation::Stack"
 
@@ -127,7 +127,7 @@ class BadVersion:
 
 
 def versions(connection: Connection) -> Listing[Version]:
-    """All versions that the stack's events tell of (AWS keeps them for 90 days), newest first."""
+    """All versions that the stack's events name (AWS keeps them for 90 days), newest first."""
     sagemaker = connection.client("sagemaker")
     current = str(connection.describe_endpoint()["EndpointConfigName"])
     with explained("listing endpoint configurations", connection.target):
@@ -172,7 +172,7 @@ def _history(connection: Connection) -> dict[str, tuple[dt.datetime, bool]]:
 
 
 def _model_data(connection: Connection, config: str) -> str:
-    """Where the packaged model of a configuration lies; empty when it was deleted meanwhile."""
+    """Where the packaged model of a configuration is stored; empty when it was deleted meanwhile."""
     sagemaker = connection.client("sagemaker")
     try:
         variant = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0]
@@ -213,14 +213,14 @@ def roll_back(connection: Connection, model_key: str, progress: Progress = print
 
 
 def try_bad_version(connection: Connection, progress: Progress = print) -> BadVersion:
-    """Deploy a model that is no tarball, and watch CloudFormation take it back; the endpoint serves all the while.
+    """Deploy a model that is not a tarball, and watch CloudFormation take it back; the endpoint serves meanwhile.
 
     On AWS this takes some twenty minutes, in which SageMaker starts an instance for the new version and gives it up.
 
     Returns
     -------
     BadVersion
-        The stack is in ``UPDATE_ROLLBACK_COMPLETE``, from which it can be updated as ever.
+        The stack is in ``UPDATE_ROLLBACK_COMPLETE``, from which it can be updated as before.
 
     Raises
     ------
@@ -244,7 +244,7 @@ def try_bad_version(connection: Connection, progress: Progress = print) -> BadVe
     after, serving = str(endpoint["EndpointConfigName"]), str(endpoint["EndpointStatus"])
     if status != "UPDATE_ROLLBACK_COMPLETE":
         raise DeploymentError(
-            f"the stack is {status} after a bad version, and UPDATE_ROLLBACK_COMPLETE was expected; deploy the "
+            f"the stack is {status} after a bad version; expected UPDATE_ROLLBACK_COMPLETE. Deploy the "
             "workshop again. Its events: " + "; ".join(event.reason for event in events if event.reason)
         )
     return BadVersion(status, before, after, serving, tuple(events), seconds)

@@ -1,7 +1,7 @@
 """Watch queue and instances while a notebook does something else: samples from a thread, for a figure afterwards.
 
 What waits is counted in the bucket (a request without a status), which is exact and current on either target.
-CloudWatch's metrics tell it by the minute, and later; they and the alarms on them are what scaling goes by, so both
+CloudWatch's metrics show it by the minute, and later; they and the alarms on them are what scaling goes by, so both
 are noted.
 """
 
@@ -138,17 +138,26 @@ class Observation(Record):
 
 
 def instances(connection: Connection) -> tuple[int, int]:
-    """How many instances of the endpoint run, and how many shall."""
+    """How many instances of the endpoint run, and how many should."""
     variants = connection.describe_endpoint().get("ProductionVariants", [])
     running = sum(variant.get("CurrentInstanceCount", 0) for variant in variants)
-    # A variant that was never scaled may name no wish: then it shall have what it has.
+    # A variant that was never scaled may name no wish: then it should have what it has.
     return running, sum(
         variant.get("DesiredInstanceCount", variant.get("CurrentInstanceCount", 0)) for variant in variants
     )
 
 
 def wait_for_instances(connection: Connection, count: int, seconds: float) -> float:
-    """Wait until the endpoint runs ``count`` instances and shall; return how many seconds that took.
+    """Wait until the endpoint runs ``count`` instances and should; return how many seconds that took.
+
+    Parameters
+    ----------
+    connection : Connection
+        Whose endpoint.
+    count : int
+        Instances.
+    seconds : float
+        How long to wait.
 
     Raises
     ------
@@ -160,7 +169,7 @@ def wait_for_instances(connection: Connection, count: int, seconds: float) -> fl
     while (found := instances(connection)) != (count, count):
         if timer.now() - began >= seconds:
             raise JobTimeoutError(
-                f"after {seconds:g} s the endpoint runs {found[0]} instances and shall have {found[1]}, not {count}: "
+                f"after {seconds:g} s the endpoint runs {found[0]} instances and should have {found[1]}, not {count}: "
                 "does something still send requests? Its scaling activities say what happened last."
             )
         timer.sleep(every)

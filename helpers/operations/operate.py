@@ -78,7 +78,7 @@ class Alarm:
     Attributes
     ----------
     scales : bool
-        True when it scales the endpoint: that it sounds is its work and no trouble.
+        True when it scales the endpoint: then there is nothing to repair when it sounds.
     """
 
     name: str

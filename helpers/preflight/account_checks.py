@@ -84,7 +84,7 @@ class Account:
 
     @property
     def connection(self) -> Connection:
-        """The connection, with credentials that the target accepts."""
+        """The connection, with credentials that the target accepts; an error for :meth:`_look` while there is none."""
         with self._lock:
             found = self._opened if isinstance(self._identity, Identity) else self._identity
         if isinstance(found, WorkshopError):
@@ -109,13 +109,13 @@ class Account:
         )
 
     def _look(self, what: str, look: Any) -> Result:
-        """``look`` with the connection; what is not permitted, or not possible yet, is a warning and no failure."""
+        """``look`` with the connection; what is not permitted, or not possible yet, is a warning, not a failure."""
         try:
             connection = self.connection
         except _NotYetError as reason:
             if self.local:
                 return "ok", f"{reason} yet; it offers what the workshop needs", ""
-            return "warn", str(reason), "Mend the credentials first, then run the checks again."
+            return "warn", str(reason), "Fix the credentials first, then run the checks again."
         try:
             result: Result = look(connection)
         except ClientError as error:

@@ -112,21 +112,21 @@ def git() -> Result:
     try:
         return "ok", f"{_first_line([program, '--version'])} ({program})", ""
     except (OSError, subprocess.TimeoutExpired) as error:
-        return "fail", f"{program} does not start: {error}", "Install git anew: https://git-scm.com/downloads."
+        return "fail", f"{program} does not start: {error}", "Install git again: https://git-scm.com/downloads."
 
 
 def disk(folder: Path = ROOT) -> Result:
     """Room for what the workshop builds."""
     free = shutil.disk_usage(folder).free >> 20
     said = f"{free / 1024:.1f} GB free at {folder}"
-    mend = (
+    todo = (
         "Delete what you no longer need (`make clean` removes what the workshop built). In SageMaker Studio: stop the "
         "space, raise its storage, start it again."
     )
     if free < NEEDED_MB:
-        return "fail", f"{said}; deploying needs about {NEEDED_MB} MB", mend
+        return "fail", f"{said}; deploying needs about {NEEDED_MB} MB", todo
     if free < COMFORTABLE_MB:
-        return "warn", f"{said}; enough to deploy, too little for a build of the pipeline on this machine", mend
+        return "warn", f"{said}; enough to deploy, too little for a build of the pipeline on this machine", todo
     return "ok", said, ""
 
 
@@ -176,7 +176,17 @@ def _idle_minutes(sagemaker: Any, domain: str, space: str) -> int | None:
 
 
 def local_cloud(settings: Settings, account: Account, state: Path) -> Result:
-    """The cloud on this machine runs, or its port is free."""
+    """The cloud on this machine runs, or its port is free.
+
+    Parameters
+    ----------
+    settings : Settings
+        Name the port.
+    account : Account
+        Knows a local cloud that it was given.
+    state : Path
+        Where the local cloud keeps its state.
+    """
     try:
         cloud = running_local_cloud(state)
     except ImportError as error:
@@ -184,7 +194,7 @@ def local_cloud(settings: Settings, account: Account, state: Path) -> Result:
     if cloud is not None:
         return "ok", f"runs at {cloud.endpoint_url} (process {cloud.pid})", ""
     if account.given is not None:
-        account.given.client("sts").get_caller_identity()  # an answer proves that it runs, wherever its state lies
+        account.given.client("sts").get_caller_identity()  # an answer proves that it runs, wherever its state is
         return "ok", f"runs at {account.given.target.where}", ""
     port = settings.local.port
     with socket.socket() as probe:
@@ -201,7 +211,13 @@ def local_cloud(settings: Settings, account: Account, state: Path) -> Result:
 
 
 def clock(settings: Settings, state: Path, account: Account) -> Result:
-    """How fast the local cloud's minutes pass: they are not the machine's."""
+    """How fast the local cloud's minutes pass: they are not the machine's.
+
+    Parameters
+    ----------
+    settings, state, account
+        See :func:`local_cloud`.
+    """
     wanted, cloud = settings.local.speed, running_local_cloud(state)
     speed = wanted if cloud is None else float(cloud.speed)
     if account.given is not None and (cloud is None or cloud.endpoint_url != account.given.target.where):

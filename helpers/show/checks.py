@@ -27,14 +27,14 @@ class Check:
         ``ok``; ``warn``: the workshop works, with a limit; ``fail``: something will not work.
     found : str
         What was found.
-    mend : str
+    fix : str
         What to do about it, empty when nothing.
     """
 
     name: str
     state: State
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,21 +83,21 @@ class Report:
         """One line: what the rows below it come to."""
         if self.failed:
             names = ", ".join(check.name for check in self.failed)
-            return f"{self.title}: {len(self.failed)} to mend ({names})"
+            return f"{self.title}: {len(self.failed)} to fix ({names})"
         if self.warned:
             return f"{self.title}: ready, {len(self.warned)} worth a look"
         return f"{self.title}: all {len(self.checks)} checks are fine"
 
     def _rows(self) -> list[tuple[str, str, str, str]]:
-        return [(check.name, state_text(check.state), check.found, check.mend) for check in self.checks]
+        return [(check.name, state_text(check.state), check.found, check.fix) for check in self.checks]
 
     def __str__(self) -> str:
         width = max((len(check.name) for check in self.checks), default=0)
         lines = [self.summary()]
         for check in self.checks:
             lines.append(f"  {SIGNS[check.state]} {check.name.ljust(width)}  {' '.join(check.found.split())}")
-            if check.mend:
-                lines.append(f"    {' ' * width}  what to do: {check.mend}")
+            if check.fix:
+                lines.append(f"    {' ' * width}  what to do: {check.fix}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -113,7 +113,7 @@ class Planned:
     ----------
     name : str
     look : callable
-        Looks, and returns state, what was found and how to mend it. What it raises becomes the result.
+        Looks, and returns state, what was found and how to fix it. What it raises becomes the result.
     seconds : float
         How long it may take.
     """
@@ -129,7 +129,7 @@ def run(title: str, planned: Sequence[Planned]) -> Report:
     results: dict[str, Check] = {}
     threads = []
     for item in planned:
-        # Daemons: a check that hangs for ever must not keep the kernel from ending.
+        # Daemons: a check that hangs forever must not keep the kernel from ending.
         thread = threading.Thread(target=_look, args=(item, results), name=f"check {item.name}", daemon=True)
         thread.start()
         threads.append(thread)

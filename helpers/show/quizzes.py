@@ -76,6 +76,8 @@ def quiz(
 
     Parameters
     ----------
+    question : str
+        What is asked.
     options : sequence of str
         Two to eight answers.
     answer : int
@@ -88,12 +90,12 @@ def quiz(
     Raises
     ------
     ValueError
-        The right answer is none of the options, or the hints are not as many.
+        The right answer is not one of the options, or there are more or fewer hints than options.
     """
     if not 2 <= len(options) <= 8:
         raise ValueError(f"a question has 2 to 8 options, not {len(options)}")
     if not 0 <= answer < len(options):
-        raise ValueError(f"answer = {answer}: allowed is 0 to {len(options) - 1}")
+        raise ValueError(f"answer = {answer}: must be 0 to {len(options) - 1}")
     hints = [""] * len(options) if hints is None else hints
     if len(hints) != len(options):
         raise ValueError(f"{len(hints)} hints for {len(options)} options: one for each, or none at all")

@@ -69,7 +69,7 @@ function render({ model, el }) {
 
   host.addEventListener("keydown", event => { if (event.key === "Escape" && model.get("about").id) { event.stopPropagation(); close(); } });
   model.on("change:about change:problem change:inspecting", show);
-  shown = model.get("about").id ?? "";  // whoever opens a page again keeps the focus where it is
+  shown = model.get("about").id ?? "";  // when a page is opened again the focus stays where it is
   show();
   return () => { urls.forEach(url => URL.revokeObjectURL(url)); model.off(null, show); };
 }

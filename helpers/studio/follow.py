@@ -1,4 +1,4 @@
-"""Requests on their way: sent in one thread, looked at by another, cancelled when somebody wishes so."""
+"""Requests on their way: sent in one thread, looked at by another, cancelled when somebody asks for it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Request:
     before: str = ""
     ended: float | None = None
     told: bool = False
-    """Whether everybody has heard of its end."""
+    """Whether everybody has been told about its end."""
 
     @property
     def on_its_way(self) -> bool:
@@ -79,7 +79,17 @@ class Request:
         self.seen.setdefault(state, time.monotonic() - self.began)
 
     def end(self, outcome: str, text: str, before: str = "") -> None:
-        """Nothing more is waited for."""
+        """Stop waiting for it.
+
+        Parameters
+        ----------
+        outcome : str
+            done, failed or cancelled.
+        text : str
+            What there is to say about it.
+        before : str
+            The state before it failed or was cancelled.
+        """
         self.outcome, self.text, self.before, self.ended = outcome, text, before, time.monotonic()
         if outcome == "done":
             self.note("done")
@@ -97,7 +107,7 @@ class Follower:
     settled : callable
         Called with a request that is no longer on its way.
     complain : callable
-        Called with what went wrong with none in particular: S3 cannot be reached.
+        Called with what went wrong with no particular request: S3 cannot be reached.
     """
 
     def __init__(
@@ -128,7 +138,7 @@ class Follower:
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing is on its way, and everybody has heard of all that has ended."""
+        """Whether nothing is on its way, and everybody has been told about all that has ended."""
         return all(request.told for request in self.requests())
 
     def find(self, inference_id: str) -> Request | None:

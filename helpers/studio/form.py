@@ -47,14 +47,14 @@ class Described:
 
 
 FIELDS = (
-    Described("prompt", "Prompt", "what the picture shall show", number=False),
-    Described("negative_prompt", "Negative prompt", "what it shall not show", "nothing", number=False),
+    Described("prompt", "Prompt", "what to draw", number=False),
+    Described("negative_prompt", "Negative prompt", "what to leave out", "nothing", number=False),
     Described("width", "Width", "pixels", "default", step=8),
     Described("height", "Height", "pixels", "default", step=8),
     Described("num_inference_steps", "Steps", "more: finer and slower", "default"),
     Described("guidance_scale", "Guidance", "more: closer to the prompt", "default"),
     Described("num_images_per_prompt", "Pictures", "per prompt", "1"),
-    Described("seed", "Seed", "same seed, same picture", "by chance"),
+    Described("seed", "Seed", "same seed, same picture", "random"),
 )
 IGNORED = {"hint": "this model ignores it", "empty": "–"}
 NUMBERS = frozenset(field.name for field in FIELDS if field.number)
@@ -62,7 +62,7 @@ LABELS: Mapping[str, str] = {field.name: field.label for field in FIELDS}
 
 
 def parsed(text: str) -> int | float | str | None:
-    """A number as typed: an int, a float, None for an empty field, and the text itself when it is no number."""
+    """A number as typed: an int, a float, None for an empty field, and the text itself when it is not a number."""
     text = text.strip()
     if not text:
         return None
@@ -99,7 +99,7 @@ class Form(Part):
     """Whether a new seed is drawn after each request."""
 
     heard = traitlets.Unicode("").tag(sync=True)
-    """The token of the last typing that came from a page, which shows it that what it typed is here."""
+    """The token of the last typing that arrived from a page, which so knows that it did."""
 
     fields = traitlets.List(traitlets.Dict()).tag(sync=True)
     examples = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -129,7 +129,7 @@ class Form(Part):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Everything beside the prompt, as numbers where it is one; None for what was left empty."""
+        """Everything besides the prompt, as numbers where it is one; None for what was left empty."""
         values: dict[str, Any] = {name: parsed(getattr(self, name)) for name in LABELS if name in NUMBERS}
         return {"negative_prompt": self.negative_prompt or None, **values}
 
@@ -144,7 +144,17 @@ class Form(Part):
         return checked_request(self.prompt, self.parameters, limits=self._limits)
 
     def hear(self, token: str, values: Mapping[str, Any], fresh_seed: bool) -> None:
-        """Take in what somebody has typed in a page."""
+        """Take in what somebody has typed in a page.
+
+        Parameters
+        ----------
+        token : str
+            Of this typing; see :attr:`heard`.
+        values : mapping
+            Field to text.
+        fresh_seed : bool
+            See :attr:`fresh_seed`.
+        """
         with self.changing():
             for name in LABELS:
                 if name in values:
@@ -162,7 +172,7 @@ class Form(Part):
         with self.changing():
             for name in LABELS:
                 setattr(self, name, joined(request.get(name)))
-            self.fresh_seed = False  # whoever wants the same parameters wants the same picture
+            self.fresh_seed = False  # the same parameters should make the same picture
         return [name for name, value in request.items() if name not in LABELS and value is not None]
 
     def _check(self, change: object = None) -> None:
@@ -180,7 +190,7 @@ class Form(Part):
     def _problem(self, name: str, value: object) -> str:
         """What the model's rules say of one field."""
         if name == "prompt" and not self.prompt.strip():
-            return ""  # said beside the button: an empty form is no mistake yet
+            return ""  # said beside the button: an empty form is not a mistake yet
         try:
             checked_request(
                 value if name == "prompt" else "x", {} if name == "prompt" else {name: value}, limits=self._limits
@@ -193,7 +203,7 @@ class Form(Part):
         if "" in found:
             return found[""]
         if wrong := [LABELS[name] for name in found]:
-            return f"First mend: {', '.join(wrong)}."
+            return f"First fix: {', '.join(wrong)}."
         return "" if self.prompt.strip() else "First write a prompt, or choose an example."
 
 
@@ -212,7 +222,7 @@ class Field:
 
     @property
     def value(self) -> Any:
-        """Text for the prompts; for the others a number, None when empty, or the text that is no number."""
+        """Text for the prompts; for the others a number, None when empty, or the text that is not a number."""
         text: str = getattr(self._form, self._name)
         return parsed(text) if self._name in NUMBERS else text
 

@@ -1,4 +1,4 @@
-"""What the studio's widgets share: how their ES modules are put together, and how they hear of clicks."""
+"""What the studio's widgets share: how their ES modules are put together, and how they are told about clicks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lies in S3, made ready for the page: small pictures for the gallery, everything about one request."""
+"""What is in S3, made ready for the page: small pictures for the gallery, everything about one request."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Shelf:
         return tile if learned is None else dataclasses.replace(tile, reason=_explained(learned, tile.gone))
 
     def learn(self, inference_id: str, reason: str) -> None:
-        """Keep why a request failed, with what the model said: where that lies is known only to who has sent it."""
+        """Keep why a request failed, with what the model said: only the sender knows where that is stored."""
         with self._lock:
             self._reasons[inference_id] = reason
 
@@ -164,7 +164,7 @@ class Shelf:
         Raises
         ------
         ResultError
-            Nothing of it lies in S3.
+            Nothing of it is in S3.
         """
         job = self._connection.resume(inference_id)
         found: dict[str, Any] = {

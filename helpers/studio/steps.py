@@ -19,7 +19,7 @@ STEPS: Mapping[str, str] = {
 """Name and label of each step, in their order."""
 
 LEGEND: Mapping[str, str] = {
-    "uploaded": "your request, a small JSON file with prompt and parameters, lies in S3, the cloud's file store",
+    "uploaded": "your request, a small JSON file with prompt and parameters, is in S3, the cloud's file store",
     "queued": "the endpoint, the service that runs the model, has accepted the request and put it into its queue",
     "waking": "only when no computer (an instance) runs for the model, which costs nothing: one is being started",
     "generating": "an instance takes requests from the queue one by one; what the model draws goes to S3 as JSON",
@@ -41,12 +41,12 @@ ACTIVE: Mapping[str, str] = {
 
 TEXTS: Mapping[str, str] = {
     "created": "Your request, a small JSON file, is being uploaded to S3, the cloud's file store.",
-    "uploaded": "Your request lies in S3. Now it is handed to the endpoint, the service that runs the model.",
+    "uploaded": "Your request is in S3. Now it is handed to the endpoint, the service that runs the model.",
     "found": "Found in S3, sent before this studio was opened: it may be in the queue or with the model.",
     "queued": "The endpoint has put your request into its queue.",
     "generating": "An instance, that is a computer with the model, is running. Your request waits for its turn "
-    "there, or is being drawn just now; AWS tells which of the two only afterwards.",
-    "generated": "The model has answered: a JSON file full of red, green and blue numbers lies in S3. The endpoint now "
+    "there, or is being drawn just now; AWS says which of the two only afterwards.",
+    "generated": "The model has answered: a JSON file full of red, green and blue numbers is in S3. The endpoint now "
     "reports that.",
     "notified": "The endpoint has reported success. A small program (a Lambda) now makes PNG pictures of the JSON.",
     "done": "Done: the pictures are in the gallery below.",

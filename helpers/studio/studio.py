@@ -206,7 +206,7 @@ class Studio:
         Raises
         ------
         ResultError
-            Nothing of it lies in S3.
+            Nothing of it is in S3.
         """
         about = self._shelf.about(ids.checked(inference_id))
         self._show_details(about)
@@ -219,7 +219,7 @@ class Studio:
         self._empty_inspector()
 
     def use_again(self, inference_id: str) -> None:
-        """Fill the form with the parameters of a request that lies in S3; say which of them the form cannot hold.
+        """Fill the form with the parameters of a request that is in S3; say which of them the form cannot hold.
 
         Raises
         ------

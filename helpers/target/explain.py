@@ -76,7 +76,7 @@ def explained(doing: str, target: Target) -> Iterator[None]:
     doing : str
         What the block does, for the message: ``"reading s3://bucket/key"``.
     target : Target
-        Whom it talks to.
+        Where the calls go.
     """
     try:
         yield
@@ -85,7 +85,17 @@ def explained(doing: str, target: Target) -> Iterator[None]:
 
 
 def translated(error: BotoCoreError | ClientError, doing: str, target: Target) -> WorkshopError:
-    """The error of this package that says what ``error`` means and what to do about it."""
+    """The error of this package that says what ``error`` means and what to do about it.
+
+    Parameters
+    ----------
+    error : BotoCoreError or ClientError
+        What boto3 raised.
+    doing : str
+        What was done, for the message: ``"reading s3://bucket/key"``.
+    target : Target
+        Where.
+    """
     start, local = f"{doing} on {target.described}", target.name == "local"
     if isinstance(error, EXPIRED_LOGIN):
         return TargetError(f"{start}: your login has expired: {NEW_CREDENTIALS}.")

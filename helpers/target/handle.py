@@ -163,7 +163,17 @@ class Handle:
         return Store(self.client("s3"), self.names.bucket, self.target)
 
     def invoke(self, inference_id: str, input_location: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """InvokeEndpointAsync for a stored request; for a job."""
+        """InvokeEndpointAsync for a stored request; return its answer.
+
+        Parameters
+        ----------
+        inference_id : str
+            Comes back in the notification.
+        input_location : str
+            ``s3://…`` of the stored request.
+        options : mapping
+            Further arguments: ``Accept``, ``RequestTTLSeconds``, ``InvocationTimeoutSeconds``.
+        """
         with explained(f"invoking endpoint {self.names.endpoint}", self.target):
             answer: dict[str, Any] = self.client("sagemaker-runtime").invoke_endpoint_async(
                 EndpointName=self.names.endpoint,
@@ -181,7 +191,17 @@ class Handle:
         return answer
 
     def log_messages(self, group: str, pattern: str, since: dt.datetime) -> list[tuple[str, str]]:
-        """Stream and message of the log lines that match ``pattern``, from ``since`` on, oldest first."""
+        """Stream and message of the log lines that match ``pattern``, oldest first.
+
+        Parameters
+        ----------
+        group : str
+            The log group.
+        pattern : str
+            A filter pattern of CloudWatch Logs: ``"…"`` finds the words between the quotes.
+        since : datetime
+            Lines before it are left out.
+        """
         arguments = {
             "logGroupName": group,
             "filterPattern": pattern,

@@ -13,7 +13,7 @@ CDK = ROOT / ".tools" / "cdk" / "node_modules" / "aws-cdk" / "bin" / "cdk"
 
 
 def stack_outputs(connection: Handle, stack: str) -> dict[str, str] | None:
-    """Outputs of a stack that is there, None otherwise."""
+    """Outputs of a stack; None when there is no such stack."""
     try:
         found = connection.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     except ClientError as problem:

@@ -58,7 +58,7 @@ class Store:
         return f"s3://{self.bucket}/{key}"
 
     def key_of(self, uri: object) -> str:
-        """The key in ``uri``; a :class:`ResultError` when it is no object of this bucket."""
+        """The key in ``uri``; a :class:`ResultError` when that is not in this bucket."""
         start = f"s3://{self.bucket}/"
         if not isinstance(uri, str) or not uri.startswith(start) or len(uri) == len(start):
             raise ResultError(f"{uri!r} is not in the workshop's bucket {self.bucket}: not read.")
@@ -98,7 +98,7 @@ class Store:
         except ValueError as error:
             raise ResultError(f"{self.uri(key)} is not JSON: {error}. See the log of who wrote it.") from error
         if not isinstance(content, dict):
-            raise ResultError(f"{self.uri(key)} holds {type(content).__name__}; a JSON object was expected.")
+            raise ResultError(f"{self.uri(key)} holds {type(content).__name__}; expected a JSON object.")
         return content
 
     def look(self, key: str) -> Entry | None:
@@ -141,13 +141,25 @@ class Store:
             arguments["ContinuationToken"] = answer["NextContinuationToken"]
 
     def write(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str] | None = None) -> None:
-        """Store ``body`` at ``key``, with user-defined metadata (ASCII)."""
+        """Store an object.
+
+        Parameters
+        ----------
+        key : str
+            Where.
+        body : bytes
+            Its content.
+        content_type : str
+            Its media type.
+        metadata : mapping, optional
+            User-defined metadata, ASCII.
+        """
         with explained(f"writing {self.uri(key)}", self._target):
             self._client.put_object(
                 Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, Metadata=dict(metadata or {})
             )
 
     def delete(self, key: str) -> None:
-        """Delete what lies at ``key``; nothing there is no error."""
+        """Delete the object at ``key``; when there is none, nothing happens."""
         with explained(f"deleting {self.uri(key)}", self._target):
             self._client.delete_object(Bucket=self.bucket, Key=key)

@@ -44,7 +44,7 @@ LOCAL_CONFIG = Config(
     max_pool_connections=32,
     retries={"mode": "standard", "total_max_attempts": 3},
     proxies={},  # a proxy for the internet must not see 127.0.0.1
-    # As over https: the checksum that goes along tells of damage, and hashing gigabytes twice takes seconds.
+    # As over https: the checksum that goes along shows damage, and hashing gigabytes twice takes seconds.
     s3={"addressing_style": "path", "payload_signing_enabled": False},
 )
 AWS_CONFIG = Config(
@@ -56,7 +56,7 @@ AWS_CONFIG = Config(
 
 
 class LocalCloud(Protocol):
-    """What a running local cloud tells of itself."""
+    """What a running local cloud says about itself."""
 
     @property
     def endpoint_url(self) -> str:
@@ -100,7 +100,22 @@ class Access:
 
 
 def open_local(chosen: settings.Settings, start: bool, state: Path = STATE) -> Access:
-    """Reach the local cloud; see :func:`find_local_cloud`."""
+    """Reach the local cloud.
+
+    Parameters
+    ----------
+    chosen : Settings
+        Port, speed and region of a local cloud that must be started.
+    start : bool
+        Start it when it does not run.
+    state : Path
+        Where it keeps its state.
+
+    Raises
+    ------
+    TargetError
+        It does not run, does not start, or runs as another region.
+    """
     cloud = find_local_cloud(chosen, state, start)
     environment, region = dict(cloud.environment), chosen.workshop.region
     if environment.get("AWS_REGION", region) != region:
@@ -132,6 +147,11 @@ def running_local_cloud(state: Path) -> LocalCloud | None:
 
 def find_local_cloud(chosen: settings.Settings, state: Path, start: bool) -> LocalCloud:
     """The local cloud with its state in ``state``, started when it does not run and ``start`` says so.
+
+    Parameters
+    ----------
+    chosen, state, start
+        See :func:`open_local`.
 
     Raises
     ------

@@ -170,10 +170,10 @@ def test_invalid_values_are_explained_while_typing(opened: Notebook) -> None:
     width.press("End")
     width.press_sequentially("x")
     expect(width).to_have_attribute("aria-invalid", "true")
-    explained = "width = '128x': allowed is a whole number, 8 to 512 and divisible by 8."
+    explained = "width = '128x': must be a whole number, 8 to 512 and divisible by 8."
     expect(width).to_have_accessible_description(re.compile(re.escape(explained)))
     expect(button).to_be_disabled()
-    expect(page.locator(".ws-reason")).to_have_text("First mend: Width.")
+    expect(page.locator(".ws-reason")).to_have_text("First fix: Width.")
     opened.shoot("studio-invalid")
     width.fill("128")
     expect(button).to_be_enabled()

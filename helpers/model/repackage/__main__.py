@@ -36,7 +36,7 @@ def _say(text: str) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Do what the command line says."""
+    """Do what the command line says; SettingsError when it cannot be done."""
     began = time.monotonic()
     if not arguments.output.parent.is_dir():
         raise SettingsError(f"--output {arguments.output}: there is no folder {arguments.output.parent}.")

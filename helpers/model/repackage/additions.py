@@ -130,7 +130,7 @@ def _moved(info: tarfile.TarInfo, name: str) -> tarfile.TarInfo:
     moved.type = tarfile.REGTYPE if info.isreg() else info.type
     moved.mode, moved.mtime = info.mode & 0o777, int(info.mtime)
     moved.size = info.size if info.isreg() else 0
-    # The target of a hard link counts from the archive's root, that of a symbolic link from where it lies.
+    # The target of a hard link counts from the archive's root, that of a symbolic link from where it is.
     moved.linkname = f"code/{plain(info.linkname)}" if info.islnk() else info.linkname
     return moved
 
@@ -147,7 +147,7 @@ def _files(folder: Path) -> list[tuple[str, Path]]:
         if LEFT_OUT.intersection(path.relative_to(folder).parts) or (path.is_dir() and not path.is_symlink()):
             continue
         if path.is_symlink() or not path.is_file():
-            raise rules.refuse(f"{name} is no ordinary file")
+            raise rules.refuse(f"{name} is not an ordinary file")
         found.append((name, path))
     return found
 

@@ -14,7 +14,7 @@ from helpers.model.repackage import gzipped
 
 LEVEL = 1
 BLOCK_BYTES = 1 << 18
-"""Each block begins anew, without the 32 KiB before it: that costs less than one per cent."""
+"""Each block begins afresh, without the 32 KiB before it: that costs less than one per cent."""
 SAMPLE_BYTES = 1 << 15
 WORTH = 0.98
 """A block whose sample does not get smaller than this share is stored: weights are noise more often than not."""

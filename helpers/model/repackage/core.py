@@ -29,7 +29,7 @@ from helpers.target.explain import code_of
 from helpers.target.handle import Handle
 
 RECIPE = 1
-"""Part of each key. Raise it when the same inputs make another package, so that nobody goes on with the old one."""
+"""Part of each key. Raise it when the same inputs make another package, so that the old one is not taken for it."""
 OVERRIDES = ROOT / "models" / "overrides"
 Verify = Literal["new", "always"]
 
@@ -59,7 +59,7 @@ def repackage(
     verify : {"new", "always"}
         Read tarballs that were not read before, or all of them, to their end.
     accept_eula : bool
-        Whether whoever packages accepts the licence that a gated model asks for.
+        Whether you accept the licence that a gated model asks for.
     instance_type : str
         The one that the image was looked up for.
     progress : callable
@@ -216,8 +216,14 @@ def package(
 
     Parameters
     ----------
+    connection : Handle
+        The target, and the settings.
+    bucket : str
+        The model bucket.
     found : Model or None
         What :func:`look_up` said.
+    verify, progress
+        See :func:`repackage`.
     """
     model = connection.settings.model
     overrides = OVERRIDES / model.id

@@ -151,7 +151,15 @@ class Memory:
 
 
 def get_json(s3: Any, bucket: str, key: str) -> Any:
-    """A JSON document of the model bucket; None when there is none, or none that can be read."""
+    """A JSON document of the model bucket; None when there is none, or none that can be read.
+
+    Parameters
+    ----------
+    s3 : boto3 client
+        Of the bucket.
+    bucket, key : str
+        Where the document is.
+    """
     try:
         with storing(s3, bucket, key, "reading"):
             try:

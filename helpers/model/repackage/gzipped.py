@@ -11,7 +11,7 @@ from isal import isal_zlib
 from contract.errors import ModelError
 
 HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-"""Deflate, no name, no time: the same bytes whoever writes them."""
+"""Deflate, no name, no time: the same bytes on every machine."""
 TRAILER_BYTES = 8
 STORED_BYTES = 65_535
 """The longest stored block; RFC 1951, 3.2.4."""
@@ -36,7 +36,15 @@ def trailer(crc: int, length: int) -> bytes:
 
 
 def combined(first_crc: int, second_crc: int, second_length: int) -> int:
-    """The CRC-32 of two byte strings after each other, from the CRCs of each."""
+    """The CRC-32 of two byte strings one after the other.
+
+    Parameters
+    ----------
+    first_crc, second_crc : int
+        Those of each.
+    second_length : int
+        Bytes of the second.
+    """
     return int(isal_zlib.crc32_combine(first_crc, second_crc, second_length))
 
 
@@ -46,7 +54,7 @@ def header_length(data: bytes) -> int | None:
     Raises
     ------
     ValueError
-        This is no gzip header.
+        This is not a gzip header.
     """
     if data[:2] != HEADER[:2][: len(data)]:
         raise ValueError("it does not begin as gzip does")

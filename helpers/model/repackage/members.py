@@ -35,14 +35,20 @@ class Forward(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Forward only; what is passed over counts as read."""
+        """Forward only, ``io.UnsupportedOperation`` otherwise; what is passed over counts as read."""
         if whence != io.SEEK_SET or offset < self._at:
             raise io.UnsupportedOperation("this file goes forward only")
         self.pass_on(offset, self.kept.extend)
         return self._at
 
     def read(self, size: int | None = -1) -> bytes:
-        """At most ``size`` bytes (fewer only at the end), kept in :attr:`kept` too."""
+        """At most ``size`` bytes (fewer only at the end), kept in :attr:`kept` too.
+
+        Raises
+        ------
+        tarfile.ReadError
+            A header never ends.
+        """
         wanted, found = HEADER_BYTES if size is None or size < 0 else size, bytearray()
         if len(self.kept) + wanted > 2 * HEADER_BYTES:
             raise tarfile.ReadError(f"a header of more than {HEADER_BYTES:,} bytes")
@@ -106,7 +112,7 @@ class Rules:
         """The plain name of a member that is allowed; ModelError otherwise."""
         name = plain(info.name)
         if info.name.startswith("/") or ".." in name.split("/"):
-            raise self.refuse(f"member {info.name!r} lies outside of the archive's folder")
+            raise self.refuse(f"member {info.name!r} is outside of the archive's folder")
         if info.isdev():
             raise self.refuse(f"member {info.name!r} is a device or pipe")
         if not (info.isreg() or info.isdir() or info.issym() or info.islnk()):
@@ -138,7 +144,14 @@ class Rules:
 class Archive:
     """A tar archive as a stream: iterate for its members, and take each one's bytes before the next.
 
-    ``links`` are those that lie in the folder already, where this archive is unpacked too.
+    Parameters
+    ----------
+    where : str
+        The archive's name, for messages.
+    pieces : iterable of bytes
+        Its content, unpacked.
+    links : iterable of str, optional
+        Names of links that are already in the folder where this archive is unpacked, too.
 
     Attributes
     ----------
@@ -179,14 +192,14 @@ class Archive:
         self._file.pass_on(1 << 63, None)  # the padding, so that all of the file was read
 
     def data(self, sink: Sink | None) -> None:
-        """Hand the rest of the member just met to ``sink``: its bytes with their padding."""
+        """Hand the rest of the member just met, padding included, to ``sink``; ModelError when there is less."""
         assert self._tar is not None
         self._file.pass_on(self._tar.offset, sink)
         if self._file.tell() < self._tar.offset:
             raise self._corrupt(f"it ends within member {self.names[-1]!r}")
 
     def content(self, member: Member, sink: Sink) -> None:
-        """Hand the file's content alone to ``sink``, without the padding."""
+        """Hand the file's content alone to ``sink``, without the padding; ModelError for a sparse file."""
         size = member.info.size
         if member.info.issparse():
             raise self._rules.refuse(f"member {member.info.name!r} is a sparse file, which cannot be moved to code/")

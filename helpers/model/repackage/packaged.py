@@ -34,7 +34,7 @@ class PackagedModel:
     Attributes
     ----------
     bucket, key, data_type : str
-        Where it lies: a ``.tar.gz`` object (``S3Object``), or a prefix that ends in a slash (``S3Prefix``).
+        Where it is stored: a ``.tar.gz`` object (``S3Object``), or a prefix that ends in a slash (``S3Prefix``).
     image_uri, model_id, version, instance_type : str
         Container image, JumpStart's id and version, and the instance type that the image was chosen for.
     environment : mapping

@@ -1,6 +1,6 @@
 """A model that is a prefix of uncompressed objects: composed under another prefix by server-side copies.
 
-Nothing of the model passes through this machine, but the code that is added under ``code/``.
+Nothing of the model passes through this machine, except the code that is added under ``code/``.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Prefix:
             )
         for name in self.objects:
             if name != plain(name) or ".." in name.split("/"):
-                raise Rules(uri).refuse(f"object {name!r} lies outside of the model's folder")
+                raise Rules(uri).refuse(f"object {name!r} is outside of the model's folder")
 
     @property
     def identity(self) -> Source:
@@ -68,9 +68,21 @@ def digest(objects: Iterable[tuple[str, Stored]]) -> str:
 def compose(source: Prefix, additions: Additions, bucket: str, key: str, progress: Progress) -> list[Stored]:
     """Put the model with what is added under the prefix ``key``; all that was written is deleted when it fails.
 
+    Parameters
+    ----------
+    source : Prefix
+        The model.
+    additions : Additions
+        Code and overrides.
+    bucket, key : str
+        Where it goes; the key ends in a slash.
+    progress : callable
+        Gets lines of text.
+
     Raises
     ------
     ModelError, TargetError
+        The model cannot be loaded, or S3 refuses.
     """
     written: list[str] = []
     try:

@@ -18,19 +18,29 @@ CHANGED = frozenset(("412", "PreconditionFailed"))
 
 
 def target_of(s3: Any) -> Target:
-    """Whom an S3 client talks to, for messages."""
+    """The target of an S3 client, for messages."""
     local = urllib.parse.urlsplit(s3.meta.endpoint_url).hostname in LOOPBACK
     return Target("local", s3.meta.endpoint_url) if local else Target("aws", str(s3.meta.region_name))
 
 
 def changed(uri: str) -> ModelError:
     """The artifact is not the one any more that was looked at first."""
-    return ModelError(f"{uri} changed while it was read: somebody published it anew just now; run this again.")
+    return ModelError(f"{uri} changed while it was read: somebody published another version just now; run this again.")
 
 
 @contextlib.contextmanager
 def reading(s3: Any, uri: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """Calls that read an artifact; their errors become ModelError or TargetError, but for those in ``passing``."""
+    """Calls that read an artifact; their errors become ModelError or TargetError.
+
+    Parameters
+    ----------
+    s3 : boto3 client
+        Whose calls they are.
+    uri : str
+        What is read.
+    passing : tuple of exception types
+        These go through as they are.
+    """
     try:
         yield
     except ClientError as error:
@@ -49,13 +59,33 @@ def reading(s3: Any, uri: str, passing: tuple[type[Exception], ...] = ()) -> Ite
 
 
 def storing(s3: Any, bucket: str, key: str, doing: str = "writing") -> contextlib.AbstractContextManager[None]:
-    """Calls about the model bucket; their errors become TargetError."""
+    """Calls about the model bucket; their errors become TargetError.
+
+    Parameters
+    ----------
+    s3 : boto3 client
+        Whose calls they are.
+    bucket, key : str
+        What they are about.
+    doing : str
+        What they do, for the message.
+    """
     return explained(f"{doing} s3://{bucket}/{key}", target_of(s3))
 
 
 @contextlib.contextmanager
 def copying(s3: Any, source: str, bucket: str, key: str) -> Iterator[None]:
-    """Server-side copies; their errors become ModelError or TargetError."""
+    """Server-side copies; their errors become ModelError or TargetError.
+
+    Parameters
+    ----------
+    s3 : boto3 client
+        Whose calls they are.
+    source : str
+        URI of what is copied.
+    bucket, key : str
+        Where it goes.
+    """
     try:
         yield
     except ClientError as error:

@@ -35,12 +35,12 @@ BROKEN = (
 
 
 def parse(uri: str) -> tuple[str, str]:
-    """Bucket and key of an ``s3://`` URI."""
+    """Bucket and key of an ``s3://`` URI; ModelError when it is something else."""
     parts = urllib.parse.urlsplit(uri, allow_fragments=False)
     key = uri.removeprefix(f"s3://{parts.netloc}/")
     if parts.scheme != "s3" or not parts.netloc or key in ("", uri):
         raise ModelError(
-            f"{uri!r} is no S3 URI of the form s3://bucket/key: JumpStart's entry for this model is broken."
+            f"{uri!r} is not an S3 URI of the form s3://bucket/key: JumpStart's entry for this model is broken."
         )
     return parts.netloc, key
 
@@ -66,7 +66,7 @@ def identity(artifact: Artifact) -> Source:
 
 
 class FileArtifact:
-    """A file of this machine; its name and content tell it from others, and not the folder that it lies in."""
+    """A file of this machine; its name and content tell it from others, not the folder that holds it."""
 
     copyable = False
 
@@ -87,7 +87,17 @@ class FileArtifact:
 
 
 class ObjectArtifact:
-    """An object in S3, in the version that its ETag names."""
+    """An object in S3, in the version that its ETag names.
+
+    Parameters
+    ----------
+    s3 : boto3 client
+        Reads it.
+    uri : str
+        ``s3://bucket/key``.
+    known : Stored, optional
+        Its ETag and size, when they are known; by default S3 is asked.
+    """
 
     copyable = True
 

@@ -69,6 +69,15 @@ class Packed:
 def pack(job: Job, source: Artifact, additions: Additions) -> Packed:
     """Put ``source`` with ``additions`` into the model bucket.
 
+    Parameters
+    ----------
+    job : Job
+        Where it goes.
+    source : Artifact
+        The model's tarball.
+    additions : Additions
+        Code and overrides.
+
     Raises
     ------
     ModelError, TargetError
@@ -116,7 +125,7 @@ def _assemble(job: Job, source: Artifact, additions: Additions, facts: Facts | N
 
 
 def _span(source: Artifact, additions: Additions, facts: Facts | None) -> tuple[int, int]:
-    """What to take of the source: all of it, or its deflate bytes, as far as is known where they lie."""
+    """What to take of the source: all of it, or its deflate bytes, as far as is known where they are."""
     if additions.empty:
         return 0, source.size
     if facts:
@@ -182,7 +191,7 @@ class Front:
 
 def _stream(job: Job, source: Artifact, additions: Additions) -> Packed:
     """Decompress, leave out what is hidden, and compress again: for sources that cannot be spliced."""
-    job.progress(f"compressing {source.uri} anew, since its own bytes cannot be taken as they are")
+    job.progress(f"compressing {source.uri} again, since its own bytes cannot be taken as they are")
     began = time.monotonic()
     with (
         Upload(job.s3, job.bucket, job.key, job.progress) as upload,

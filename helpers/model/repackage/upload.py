@@ -37,7 +37,7 @@ STALE = dt.timedelta(hours=1)
 
 @dataclasses.dataclass
 class Segment:
-    """Some bytes of the object after each other; of copied ones the CRC is not known before somebody tells it."""
+    """Some bytes of the object after each other; of copied ones the CRC is unknown until it is set."""
 
     length: int = 0
     crc: int | None = 0
@@ -58,6 +58,15 @@ def copy_ranges(first: int, end: int) -> list[tuple[int, int]]:
 
 class Upload:
     """One object on its way; use it as a context manager and call :meth:`complete` last.
+
+    Parameters
+    ----------
+    s3 : boto3 client
+        Writes it.
+    bucket, key : str
+        Where it goes.
+    progress : callable
+        Gets lines of text.
 
     Attributes
     ----------
@@ -107,6 +116,13 @@ class Upload:
         """Append a range of an object in S3, which S3 copies by itself; its CRC may be set before completing.
 
         What was written before makes up a part of its own, of 5 MiB at least: the range's first bytes fill it up.
+
+        Parameters
+        ----------
+        source : ObjectArtifact
+            The object.
+        first, end : int
+            Its bytes from ``first`` up to ``end``.
         """
         segment = Segment(end - first, None)
         if self._buffer:
@@ -232,7 +248,17 @@ class Upload:
 
 
 def abort_stale(s3: Any, bucket: str, key: str, progress: Callable[[str], None]) -> None:
-    """Abort uploads to ``key`` that a killed build left behind more than an hour ago."""
+    """Abort uploads to ``key`` that a killed build left behind more than an hour ago.
+
+    Parameters
+    ----------
+    s3 : boto3 client
+        Aborts them.
+    bucket, key : str
+        Where they went.
+    progress : callable
+        Gets a line for each.
+    """
     before = dt.datetime.now(dt.UTC) - STALE
     with storing(s3, bucket, key):
         for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=key):

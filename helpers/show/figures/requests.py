@@ -54,17 +54,17 @@ def timelines(requests: Mapping[str, Timeline]) -> Described:
     Parameters
     ----------
     requests : mapping
-        Name of each request (its prompt, for example) to its timeline; one that does not tell when it was queued is
+        Name of each request (its prompt, for example) to its timeline; one that does not say when it was queued is
         counted in the alternative text and not drawn.
 
     Raises
     ------
     ResultError
-        No timeline tells when its request was queued.
+        No timeline says when its request was queued.
     """
     known = {name: times for name, times in requests.items() if times.queued is not None}
     if not known:
-        raise ResultError("no timeline tells when its request was queued: are the notifications in status/ yet?")
+        raise ResultError("no timeline says when its request was queued: are the notifications in status/ yet?")
     order = sorted(known, key=lambda name: _moments(known[name])[-1][1])
     zero = min(times.queued for times in known.values() if times.queued)
     with styled():

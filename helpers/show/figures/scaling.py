@@ -68,7 +68,7 @@ def _queue(ax: Axes, seen: Record) -> None:
     if said:
         ax.step(*zip(*said, strict=True), where="post", color=GREY, linewidth=1.2, linestyle=":")
     title = "Requests that wait or are being worked on"
-    ax.set_title(title + (" (dotted: as CloudWatch tells it)" if said else ""), pad=20)
+    ax.set_title(title + (" (dotted: as CloudWatch measures it)" if said else ""), pad=20)
     ax.set_ylabel("requests")
     if max(done):
         ax.annotate(
@@ -91,7 +91,7 @@ def _instances(ax: Axes, seen: Record) -> None:
     ax.step(seconds, [s.desired for s in seen.samples], where="post", color=GREY, linestyle="--")
     ax.step(seconds, [s.instances for s in seen.samples], where="post", color=VERMILION, linewidth=2.2)
     top = max(max(s.desired, s.instances) for s in seen.samples) + 1
-    ax.set_title("Instances that run (dashed: that shall run)")
+    ax.set_title("Instances that run (dashed: that should run)")
     ax.set_yticks(range(top + 1))
     ax.set_ylim(0, top)
     shown = [item for item in seen.activities if item.seconds <= seconds[-1]][:SHOWN_ACTIVITIES]

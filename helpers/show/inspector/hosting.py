@@ -54,7 +54,15 @@ def script() -> str:
 
 
 def host(subject: Subject, x: int, y: int) -> str:
-    """The place on a page where :func:`script` builds the inspector; until then, and without it, the picture."""
+    """The place on a page where :func:`script` builds the inspector; until then, and without it, the picture.
+
+    Parameters
+    ----------
+    subject : Subject
+        What is inspected.
+    x, y : int
+        The pixel to begin with.
+    """
     height, width, _ = subject.pixels.shape
     scale = max(1, SHOWN // max(width, height))
     state = html.escape(json.dumps({**subject.facts, "x": x, "y": y}, ensure_ascii=False))
@@ -67,10 +75,22 @@ def host(subject: Subject, x: int, y: int) -> str:
 
 
 def fragment(subject: Subject, x: int, y: int) -> str:
-    """A self-contained part of a page."""
+    """A self-contained part of a page.
+
+    Parameters
+    ----------
+    subject, x, y
+        See :func:`host`.
+    """
     return f"{style()}\n{host(subject, x, y)}\n{script()}"
 
 
 def page(subject: Subject, x: int, y: int) -> str:
-    """A page of its own."""
+    """A page of its own.
+
+    Parameters
+    ----------
+    subject, x, y
+        See :func:`host`.
+    """
     return PAGE.format(title=html.escape(subject.alt), fragment=fragment(subject, x, y))

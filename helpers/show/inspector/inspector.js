@@ -5,7 +5,7 @@ const AROUND = 4; // cells of the lens on each side of the pixel
 const CELL = 18; // their size, CSS pixels
 const ROWS = 2; // lines of JSON above and below the pixel's own
 const LEAP = 8; // pixels for an arrow key with shift
-const SAID_AFTER = 250; // ms of rest before a screen reader hears of the pixel
+const SAID_AFTER = 250; // ms of rest before a screen reader is told about the pixel
 const SHOWN = 384; // a small picture is enlarged to about this many CSS pixels, a large one is not
 const CHANNELS = ["red", "green", "blue"];
 
@@ -224,7 +224,7 @@ function target(event, x, y, width, height) {
   }
 }
 
-/** Pointer and keys on the canvas; `choose(x, y)` hears of pixels inside the picture, `hold()` of clicks. */
+/** Pointer and keys on the canvas; `choose(x, y)` is called for pixels inside the picture, `hold()` for clicks. */
 function listen(canvas, { width, height }, state, choose, hold) {
   canvas.addEventListener("pointermove", (event) => {
     if (state.held) return;
@@ -242,7 +242,7 @@ function listen(canvas, { width, height }, state, choose, hold) {
   });
 }
 
-/** Build the inspector in `host`; returns `{ state, update }`. `chosen(x, y)` hears of what people choose. */
+/** Build the inspector in `host`; returns `{ state, update }`. `chosen(x, y)` is called with what people choose. */
 async function build(host, facts, png, x, y, chosen) {
   const picture = await decode(png), view = new View(facts, picture);
   const state = { x: clamp(x, picture.width - 1), y: clamp(y, picture.height - 1), held: false };

@@ -86,7 +86,7 @@ class Inspector(anywidget.AnyWidget):
         name, value = proposal["trait"].name, int(proposal["value"])
         last = (width if name == "x" else height) - 1
         if not 0 <= value <= last:
-            raise traitlets.TraitError(f"{name} = {value}: allowed is 0 to {last}, the picture is {width}×{height}.")
+            raise traitlets.TraitError(f"{name} = {value}: must be 0 to {last}, the picture is {width}×{height}.")
         return value
 
     def _repr_html_(self) -> str:
@@ -98,7 +98,7 @@ class Inspector(anywidget.AnyWidget):
         return hosting.page(self.subject, self.x, self.y)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The widget, and beside it what a static copy of the notebook can show."""
+        """The widget, and besides it what a static copy of the notebook can show."""
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         png = base64.b64encode(self.subject.png).decode()  # as notebooks store it
         static = {"text/html": self._repr_html_(), "image/png": png, "text/plain": repr(self)}

@@ -77,9 +77,7 @@ def subject_of(result: Result, number: int = 0) -> Subject:
     """
     count = len(result.pictures)
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < count:
-        raise ParameterError(
-            f"number = {number!r}: allowed is 0 to {count - 1}, since {result.id} has {count} pictures."
-        )
+        raise ParameterError(f"number = {number!r}: must be 0 to {count - 1}, since {result.id} has {count} pictures.")
     output, array = result.output(), result.arrays[number]
     if len(output.arrays) != count:
         raise ResultError(
@@ -128,7 +126,7 @@ def _place(content: Mapping[str, Any], number: int) -> tuple[str, Any]:
 def _written(output: Output, number: int) -> tuple[str, int]:
     """How the answer separates numbers, and where picture ``number`` begins; -1 when it was written in another way.
 
-    Tells by the length: the answer is not written again only to be looked at, since it may be 20 MB.
+    By the length: the answer is not written again only to be looked at, since it may be 20 MB.
     """
     content = dict(output.content or {})
     several = "generated_images" in content

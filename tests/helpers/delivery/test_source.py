@@ -143,7 +143,7 @@ def test_what_somebody_else_has_pushed_is_not_overwritten(connection, folder):
 def test_a_folder_without_a_commit_says_what_to_do(connection, tmp_path):
     with pytest.raises(SourceError, match="git init -b main && git add -A"):
         push(connection, tmp_path)
-    with pytest.raises(SourceError, match="no Git repository"):
+    with pytest.raises(SourceError, match="not a Git repository"):
         uncommitted(tmp_path)
 
 

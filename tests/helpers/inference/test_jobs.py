@@ -56,7 +56,7 @@ def test_boto3_takes_the_call_as_we_make_it(backend):
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        ({"request_ttl_seconds": 59}, "request_ttl_seconds = 59: allowed is a whole number of seconds, 60 to 21600"),
+        ({"request_ttl_seconds": 59}, "request_ttl_seconds = 59: must be a whole number of seconds, 60 to 21600"),
         ({"request_ttl_seconds": 60.0}, "request_ttl_seconds = 60.0"),
         ({"invocation_timeout_seconds": 3601}, "invocation_timeout_seconds = 3601"),
         ({"invocation_timeout_seconds": True}, "invocation_timeout_seconds = True"),
@@ -161,7 +161,7 @@ def test_a_bad_concurrency(backend, concurrency):
 
 
 def test_a_single_prompt_is_not_many(backend):
-    with pytest.raises(ParameterError, match="allowed is a list of prompts"):
+    with pytest.raises(ParameterError, match="must be a list of prompts"):
         backend.connection.generate_many("a red circle")
 
 

@@ -112,7 +112,7 @@ def test_a_bad_prompt(prompt, parts):
 def test_prompts_and_pictures_of_each_are_counted_together():
     parameters = {"num_images_per_prompt": 8, "width": 8, "height": 8}
     assert checked_request(["a"] * 2, parameters, limits=SMALL)["num_images_per_prompt"] == 8
-    with pytest.raises(ParameterError, match="num_images_per_prompt = 8: allowed is 1 to 5 for so many prompts"):
+    with pytest.raises(ParameterError, match="num_images_per_prompt = 8: must be 1 to 5 for so many prompts"):
         checked_request(["a"] * 3, parameters, limits=SMALL)
 
 
@@ -158,7 +158,7 @@ def test_negative_prompts_must_be_as_many_as_prompts(negative):
 
 
 def test_a_media_type_that_no_model_gives():
-    with pytest.raises(ParameterError, match="accept = 'image/webp': allowed is 'application/json' or"):
+    with pytest.raises(ParameterError, match="accept = 'image/webp': must be 'application/json' or"):
         checked_request("a", {}, limits=SMALL, accept="image/webp")
 
 

@@ -91,10 +91,10 @@ def test_transparency_is_laid_on_white():
         (PIXELS / 255, ["image = array of float64, shape (16, 24, 3)"]),
         (PIXELS[..., 0], ["image = array of uint8, shape (16, 24)"]),
         (PIXELS[:0], ["image = array of uint8, shape (0, 24, 3)"]),
-        (b"GIF89a", ["image = 6 bytes that are no PNG or JPEG"]),
+        (b"GIF89a", ["image = 6 bytes that are neither PNG nor JPEG"]),
         (PNG[: len(PNG) // 2], ["image = damaged picture"]),
-        ("star.png", ["image = text that is no base64"]),
-        (text(b"star"), ["image = 4 bytes that are no PNG or JPEG"]),
+        ("star.png", ["image = text that is not base64"]),
+        (text(b"star"), ["image = 4 bytes that are neither PNG nor JPEG"]),
         (DEEP, ["image = picture of mode I;16, with more than 8 bits"]),
         (np.zeros((4001, 4000, 3), np.uint8), ["image = picture of 4000 × 4001 pixels", "16 megapixels"]),
     ],
@@ -102,7 +102,7 @@ def test_transparency_is_laid_on_white():
 def test_a_bad_picture_says_what_it_is_and_what_is_allowed(image, parts):
     with pytest.raises(ParameterError) as caught:
         checked_request("a", {"image": image}, limits=SMALL)
-    for part in [*parts, "allowed is a picture: a PIL image, a uint8 array of shape", "Nothing was uploaded."]:
+    for part in [*parts, "must be a picture: a PIL image, a uint8 array of shape", "Nothing was uploaded."]:
         assert part in str(caught.value)
 
 
@@ -120,11 +120,11 @@ def test_a_picture_that_is_too_large_as_png():
         ({"image": PIXELS, "mask_image": LEFT.T}, "mask_image = mask of 16 × 24 pixels .*the size of image, 24 × 16"),
         (
             {"image": PIXELS, "mask_image": PIXELS},
-            r"mask_image = array of uint8, shape \(16, 24, 3\): allowed is a mask",
+            r"mask_image = array of uint8, shape \(16, 24, 3\): must be a mask",
         ),
         ({"image": PIXELS, "mask_image": LEFT * 1.0}, r"mask_image = array of float64, shape \(16, 24\)"),
         ({"image": PIXELS, "mask_image": True}, "mask_image = bool"),
-        ({"image": PIXELS, "strength": 1.01}, "strength = 1.01: allowed is a number, 0 to 1"),
+        ({"image": PIXELS, "strength": 1.01}, "strength = 1.01: must be a number, 0 to 1"),
         ({"image": PIXELS, "strength": -0.1}, "strength = -0.1"),
         ({"image": PIXELS, "strength": float("nan")}, "strength = nan"),
         ({"image": PIXELS, "strength": "0.5"}, "strength = '0.5'"),

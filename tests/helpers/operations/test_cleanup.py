@@ -110,7 +110,7 @@ def test_a_stack_that_cannot_be_deleted_shows_its_reason_and_what_to_do(connecti
     assert check.state == "fail"
     assert "DELETE_FAILED" in check.found
     assert "not empty" in check.found
-    assert "empty it in the S3 console" in check.mend
+    assert "empty it in the S3 console" in check.fix
     assert not report.ok
     assert report["S3 buckets"].state == "fail"
 

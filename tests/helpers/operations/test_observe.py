@@ -57,7 +57,7 @@ def test_waiting_for_instances_ends_when_they_run(backend):
 
 
 def test_waiting_for_instances_has_a_deadline(backend):
-    with pytest.raises(JobTimeoutError, match=r"after 60 s the endpoint runs 1 instances and shall have 1, not 0"):
+    with pytest.raises(JobTimeoutError, match=r"after 60 s the endpoint runs 1 instances and should have 1, not 0"):
         wait_for_instances(backend.connection, 0, 60)
     assert backend.clock.time < 1062
 
@@ -161,5 +161,5 @@ def test_a_file_that_is_no_record_is_refused(tmp_path, text):
     with pytest.raises(ResultError, match="is not there"):
         Record.load(path)
     path.write_text(text)
-    with pytest.raises(ResultError, match="is no stored observation"):
+    with pytest.raises(ResultError, match="is not a stored observation"):
         Record.load(path)

@@ -80,9 +80,9 @@ def test_who_we_are_is_shown():
 def test_expired_credentials_fail_and_what_depends_on_them_says_so():
     account = aws(sts=Fake(get_caller_identity=refusal("ExpiredToken")), account=Fake())
     assert account.credentials()[0] == "fail"
-    state, found, mend = account.region()
+    state, found, fix = account.region()
     assert (state, found) == ("warn", "not looked at, since there are no credentials that work")
-    assert "credentials first" in mend
+    assert "credentials first" in fix
 
 
 @pytest.mark.parametrize(("status", "state"), [("ENABLED_BY_DEFAULT", "ok"), ("ENABLED", "ok"), ("DISABLED", "fail")])
@@ -92,10 +92,10 @@ def test_region(status, state):
 
 
 def test_a_permission_that_only_the_check_needs_is_a_warning():
-    state, found, mend = aws(account=Fake(get_region_opt_status=refusal("AccessDeniedException"))).region()
+    state, found, fix = aws(account=Fake(get_region_opt_status=refusal("AccessDeniedException"))).region()
     assert state == "warn"
     assert "AccessDeniedException" in found
-    assert "only this check needs it" in mend
+    assert "only this check needs it" in fix
 
 
 def bootstrap_of(status="CREATE_COMPLETE", version="33"):
@@ -120,10 +120,10 @@ def test_bootstrap(fake, state):
 @pytest.mark.parametrize(("value", "state"), [(0, "fail"), (1, "warn"), (2, "ok")])
 def test_quota_against_initial_instances_and_max_capacity(value, state):
     fake = Fake(list_service_quotas=quotas(**{ML: value, "ml.m5.large for training job usage": 9}))
-    got, found, mend = aws(**{"service-quotas": fake}).quota()
+    got, found, fix = aws(**{"service-quotas": fake}).quota()
     assert got == state
     assert found.startswith(f"{value} of ml.m5.large")
-    assert ("L-1" in mend) == (state != "ok"), "the request for more names the quota"
+    assert ("L-1" in fix) == (state != "ok"), "the request for more names the quota"
 
 
 def test_a_quota_that_was_never_changed_comes_from_the_defaults():
@@ -141,19 +141,19 @@ def test_an_instance_type_without_quota_does_not_exist():
 
 def test_codecommit_that_refuses_is_a_warning_with_two_ways_out():
     fake = Fake(list_repositories=refusal("AccessDeniedException", "CodeCommit is not available"))
-    state, found, mend = aws(codecommit=fake).git_provider()
+    state, found, fix = aws(codecommit=fake).git_provider()
     assert state == "warn"
     assert "CodeCommit is not available" in found
-    assert "without the pipeline" in mend
-    assert 'source = "connection"' in mend
+    assert "without the pipeline" in fix
+    assert 'source = "connection"' in fix
 
 
 def test_a_connection_that_waits_for_its_click_fails():
     chosen = changed(pipeline={"source": "connection", "connection_arn": "arn:x", "repository": "a/b"})
     answer = {"Connection": {"ConnectionName": "github", "ConnectionStatus": "PENDING"}}
-    state, _, mend = aws(chosen, codeconnections=Fake(get_connection=answer)).git_provider()
+    state, _, fix = aws(chosen, codeconnections=Fake(get_connection=answer)).git_provider()
     assert state == "fail"
-    assert "Update pending" in mend
+    assert "Update pending" in fix
 
 
 def model(**changes):
@@ -202,10 +202,10 @@ def test_both_models_of_smallworld_come_with_the_workshop(monkeypatch, model_id)
 
 
 def test_another_model_than_smallworld_is_not_in_the_local_cloud():
-    state, said, mend = Account(changed(model={"id": "model-x"}), None).model()
+    state, said, fix = Account(changed(model={"id": "model-x"}), None).model()
     assert state == "fail"
     assert f"which has {' and '.join(SMALLWORLD_MODELS)} alone" in said
-    assert SMALLWORLD in mend
+    assert SMALLWORLD in fix
 
 
 def test_nothing_on_aws_is_changed(monkeypatch):
@@ -251,8 +251,8 @@ def test_a_package_of_another_version_is_named(monkeypatch):
 
 def test_a_missing_cdk_fails(monkeypatch, tmp_path):
     monkeypatch.setattr(machine_checks, "CDK", tmp_path / "cdk")
-    state, found, mend = machine_checks.node_and_cdk()
-    assert (state, "make setup" in mend) == ("fail", True)
+    state, found, fix = machine_checks.node_and_cdk()
+    assert (state, "make setup" in fix) == ("fail", True)
     assert "is missing" in found
 
 
@@ -290,10 +290,10 @@ def test_a_taken_port_fails_while_the_local_cloud_does_not_run(tmp_path):
         other.listen()
         port = other.getsockname()[1]
         chosen = changed(local={"port": port})
-        state, found, mend = machine_checks.local_cloud(chosen, Account(chosen, tmp_path), tmp_path)
+        state, found, fix = machine_checks.local_cloud(chosen, Account(chosen, tmp_path), tmp_path)
     assert state == "fail"
     assert f"port {port} is taken" in found
-    assert "[local] port" in mend
+    assert "[local] port" in fix
     assert machine_checks.local_cloud(chosen, Account(chosen, tmp_path), tmp_path)[0] == "ok"
 
 

@@ -51,7 +51,7 @@ def test_checks_run_at_the_same_time():
 def test_the_report_says_what_to_do_in_text_and_in_html():
     report = Report("Preflight", (Check("git", "fail", "not there", "Install it."), Check("Node.js", "ok", "v24")))
     for shown in (str(report), report._repr_html_()):
-        assert "1 to mend (git)" in shown
+        assert "1 to fix (git)" in shown
         assert "Install it." in shown
         assert "✗" in shown
     assert report.failed == [report["git"]]

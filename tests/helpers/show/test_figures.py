@@ -134,7 +134,7 @@ def test_fifty_requests_have_no_names_beside_them():
 
 
 def test_timelines_without_any_time_are_refused():
-    with pytest.raises(ResultError, match="no timeline tells"):
+    with pytest.raises(ResultError, match="no timeline says"):
         figures.timelines({"a": Timeline()})
 
 

@@ -57,7 +57,7 @@ def test_it_can_be_read_without_running_and_without_a_script():
     ("options", "answer", "hints", "words"),
     [
         (["one"], 0, None, "2 to 8 options"),
-        (["a", "b"], 2, None, "allowed is 0 to 1"),
+        (["a", "b"], 2, None, "must be 0 to 1"),
         (["a", "b"], 0, ["x"], "1 hints for 2 options"),
     ],
 )

@@ -46,7 +46,7 @@ def test_a_bad_value_is_explained_by_the_models_own_rules(form, name, typed, par
     for part in parts:
         assert part in form.problems[name]
     assert "uploaded" not in form.problems[name]
-    assert form.reason.startswith("First mend: ")
+    assert form.reason.startswith("First fix: ")
     with pytest.raises(ParameterError):
         form.request()
 
@@ -54,7 +54,7 @@ def test_a_bad_value_is_explained_by_the_models_own_rules(form, name, typed, par
 def test_every_bad_value_is_explained_at_once_and_mending_clears_it(form):
     form.width, form.seed = "12", "x"
     assert sorted(form.problems) == ["seed", "width"]
-    assert form.reason == "First mend: Width, Seed."
+    assert form.reason == "First fix: Width, Seed."
     form.width, form.seed = "16", ""
     assert (form.problems, form.reason) == ({}, "")
 
@@ -76,7 +76,7 @@ def test_the_parameters_of_a_request_come_back_as_they_were(form):
 def test_what_a_page_types_is_heard_and_nothing_else_of_it(form):
     form.hear("page-1", {"prompt": "a sunset", "width": "12", "reason": "", "model_name": "x"}, False)
     assert (form.prompt, form.width, form.fresh_seed, form.heard) == ("a sunset", "12", False, "page-1")
-    assert form.reason == "First mend: Width."
+    assert form.reason == "First fix: Width."
     assert form.model_name == SMALLWORLD
 
 

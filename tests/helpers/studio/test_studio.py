@@ -82,7 +82,7 @@ def test_a_refused_request_shows_the_reason(app, backend, refuse):
 
 def test_a_bad_value_is_not_sent(app, backend):
     app.width.value = 12
-    assert app.reason == "First mend: Width."
+    assert app.reason == "First fix: Width."
     with pytest.raises(ParameterError, match="width = 12"):
         app.generate()
     assert backend.keys() == []
@@ -275,13 +275,13 @@ def test_what_the_model_ignored_is_shown_with_the_picture(app, backend, until):
 
 
 def test_an_unknown_request_is_no_empty_page(app):
-    with pytest.raises(ResultError, match="nothing of it lies"):
+    with pytest.raises(ResultError, match="nothing of it is in"):
         app.open("20200101T000000.000000Z-000000")
 
 
 def test_a_click_on_a_request_that_is_gone_says_so(app, until):
     app._on_gallery({"do": "open", "id": "20200101T000000.000000Z-000000"})
-    until(lambda: "nothing of it lies" in app.details.problem)
+    until(lambda: "nothing of it is in" in app.details.problem)
 
 
 # The gallery

@@ -106,7 +106,7 @@ def test_a_build_packages_the_model_of_the_settings(cloud, client, connection, t
             r"s3://packaged on the local cloud at \S+: no answer .*stopped",
         ),
         ({"AWS_SECRET_ACCESS_KEY": ""}, [], r"AWS_SECRET_ACCESS_KEY must be set"),
-        ({"WORKSHOP_MODEL_ID": "Ä"}, [], r"WORKSHOP_MODEL_ID = 'Ä': allowed is a JumpStart model id"),
+        ({"WORKSHOP_MODEL_ID": "Ä"}, [], r"WORKSHOP_MODEL_ID = 'Ä': must be a JumpStart model id"),
         ({}, ["--settings", "none.toml"], r"none\.toml: there is no such file"),
         (
             {},

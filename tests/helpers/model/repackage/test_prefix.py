@@ -113,7 +113,7 @@ def test_what_cannot_be_a_model(prefixed):
     with pytest.raises(ModelError, match=r"code/l of the inference code is a link, and an S3 prefix holds files only"):
         prefixed.pack()
     prefixed.put("sd/../../x", b"")
-    with pytest.raises(ModelError, match="lies outside of the model's folder"):
+    with pytest.raises(ModelError, match="is outside of the model's folder"):
         prefixed.pack()
     prefixed.have(model_uri=f"s3://{prefixed.jumpstart}/none/")
     with pytest.raises(ModelError, match="none/ is empty, although JumpStart names it"):

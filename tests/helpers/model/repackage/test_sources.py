@@ -119,7 +119,7 @@ def test_what_is_missing_denied_or_no_uri_is_said_so(world):
     with pytest.raises(TargetError, match=rf"^reading {uri} on .*403: Forbidden; your role lacks this permission"):
         ObjectArtifact(Client(world.s3, head_object=denied), uri)
     for wrong in ("https://b/k", "s3://bucket", "s3://", "s3:///k"):
-        with pytest.raises(ModelError, match="is no S3 URI"):
+        with pytest.raises(ModelError, match="is not an S3 URI"):
             sources.parse(wrong)
 
 

@@ -216,7 +216,7 @@ def test_overrides_win_over_code_and_model(world, tmp_path, overrides):
 def test_an_override_must_be_an_ordinary_file(world, overrides):
     world.have(tarball(MODEL), tarball(CODE))
     (overrides / "code" / "secret").symlink_to("/etc/passwd")
-    with pytest.raises(ModelError, match="code/secret is no ordinary file"):
+    with pytest.raises(ModelError, match="code/secret is not an ordinary file"):
         pack(world, "pack", overrides)
 
 
@@ -228,7 +228,7 @@ BAD = [
     WRONG_CRC,
     (tarball({"w": LARGE})[:-100_000], "corrupt gzip data at byte .* it ends before"),
     (gz(tar({"w": LARGE})[:-20_000]), "it ends within member 'w'"),
-    (tarball({"w": LARGE, "../x": b""}), "'../x' lies outside"),
+    (tarball({"w": LARGE, "../x": b""}), "'../x' is outside"),
     (tarball({"w": LARGE, "d": link("", tarfile.BLKTYPE)}), "'d' is a device"),
     (tarball({"w": b"small", "l": link("/x")}), "'l' links to '/x', outside"),
     (b"no gzip", "does not begin as gzip does"),
@@ -249,7 +249,7 @@ def test_a_bad_model_is_refused_and_leaves_nothing(world, model, said):
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        (tarball({"inference.py": b"", "../x": b""}), "'../x' lies outside"),
+        (tarball({"inference.py": b"", "../x": b""}), "'../x' is outside"),
         (tarball({"inference.py": b""})[:-3], "it ends within the gzip trailer"),
         (tarball({"predict.py": b""}), "has no code/inference.py, so no endpoint can load it"),
     ],

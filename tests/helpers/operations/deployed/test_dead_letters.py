@@ -20,7 +20,7 @@ def count(connection, role=EXTRACT):
 @pytest.fixture(autouse=True)
 def empty(deployed):
     yield
-    operations.mend(deployed)
+    operations.repair(deployed)
     operations.purge(deployed)
 
 
@@ -120,9 +120,9 @@ def test_a_kernel_that_died_inside_the_block_is_mended_by_another(deployed):
     block = operations.broken(deployed)
     block.__enter__()  # and never left
     assert variables(deployed) != before
-    assert operations.mend(deployed) == [EXTRACT]
+    assert operations.repair(deployed) == [EXTRACT]
     assert variables(deployed) == before
-    assert operations.mend(deployed) == []
+    assert operations.repair(deployed) == []
 
 
 def test_breaking_twice_keeps_the_true_name(deployed):
@@ -143,7 +143,7 @@ def test_save_status_can_be_broken_too(deployed):
 
 
 def test_an_unknown_role_is_refused_with_those_there_are(deployed):
-    with pytest.raises(ValueError, match="allowed is extract_images or save_status"):
+    with pytest.raises(ValueError, match="must be extract_images or save_status"):
         operations.letters(deployed, "extract")
 
 

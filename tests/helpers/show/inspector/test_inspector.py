@@ -38,9 +38,9 @@ def test_a_result_is_inspected(backend, draw):
 @pytest.mark.parametrize(("name", "value", "last"), [("x", 16, 15), ("x", -1, 15), ("y", 8, 7)])
 def test_a_place_outside_of_the_picture_is_refused(draw, name, value, last):
     inspector = Inspector(subject(draw))
-    with pytest.raises(traitlets.TraitError, match=rf"{name} = {value}: allowed is 0 to {last}, the picture is 16×8"):
+    with pytest.raises(traitlets.TraitError, match=rf"{name} = {value}: must be 0 to {last}, the picture is 16×8"):
         setattr(inspector, name, value)
-    with pytest.raises(traitlets.TraitError, match="allowed is 0 to"):
+    with pytest.raises(traitlets.TraitError, match="must be 0 to"):
         Inspector(subject(draw), **{name: value})
 
 

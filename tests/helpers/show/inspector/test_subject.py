@@ -74,7 +74,7 @@ def test_a_png_that_differs_from_the_answer_is_refused_with_the_place(backend, d
 def test_a_picture_that_is_not_there(backend, draw, number):
     array = draw()
     result = finished(backend, {"generated_images": [array.tolist()], "prompt": "a"}, array)
-    with pytest.raises(ParameterError, match="allowed is 0 to 0"):
+    with pytest.raises(ParameterError, match="must be 0 to 0"):
         subject_of(result, number)
 
 
