@@ -11,7 +11,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError, WaiterError
 
 from contract.errors import WorkshopError
-from contract.names import endpoint_log_group
+from contract.names import TAG, endpoint_log_group
 from contract.settings import ROOT
 from helpers.delivery import deployment
 from helpers.inference.connection import Connection
@@ -179,7 +179,7 @@ def _stack_row(connection: Connection, before: _Before, name: str, problem: str)
 
 def _tag_row(connection: Connection) -> Check:
     settings = connection.settings
-    name = f"Tag {inventory.TAG}={settings.workshop.name}"
+    name = f"Tag {TAG}={settings.workshop.name}"
     try:
         arns = inventory.by_tag(connection)
         going = [arn for arn in arns if _is_key(arn) and inventory.key_state(connection, arn) == "PendingDeletion"]

@@ -12,12 +12,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from contract.names import TAG
 from contract.settings import Settings
 from helpers.inference.connection import Connection
 from helpers.target.explain import DENIED, code_of, explained
 
-TAG = "workshop"
-"""The tag that infra/ puts on everything, with the workshop's name as its value."""
 GONE = ("notfound", "nosuch", "nonexistent", "doesnotexist", "404")
 
 

@@ -1,4 +1,4 @@
-"""JumpStart's artifacts into one model for a SageMaker endpoint; see README.md beside this file."""
+"""JumpStart's artifacts into one model for a SageMaker endpoint."""
 
 from helpers.model.repackage.core import look_up, package, repackage
 from helpers.model.repackage.packaged import PackagedModel, Source, Stored
