@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import os
 import shutil
@@ -83,6 +84,7 @@ def copy_of_the_code(folder: Path, **others: str) -> None:
         (folder / "build" / cache).symlink_to(ROOT / "build" / cache)
 
 
+@functools.cache
 def _digest() -> str:
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *DECIDE, *FILES],
@@ -95,15 +97,17 @@ def _digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def deployed() -> Path:
+@contextlib.contextmanager
+def deployed() -> Iterator[Path]:
     """The folder with the deployed workshop, made now if nobody has; its cloud does not run.
 
-    Fails the test with what the maker said when it could not be made, and only once: the others fail at once.
+    Nobody else makes or removes one while the block runs. Fails the test with what the maker said when it could not
+    be made, and only once: the others fail at once.
     """
     HOME.mkdir(parents=True, exist_ok=True)
-    place = HOME / _digest()
     with (HOME / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        place = HOME / _digest()
         said = place / "failed.txt"
         run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
         if said.exists() and said.read_text().startswith(run):
@@ -121,7 +125,7 @@ def deployed() -> Path:
                 said.write_text(f"{run}\n{done.stdout[-2000:]}\n{done.stderr[-6000:]}")
                 pytest.fail(f"the workshop could not be deployed:\n{said.read_text()}")
             (place / "whole").touch()
-    return place / "workshop"
+        yield place / "workshop"
 
 
 @contextlib.contextmanager
@@ -136,7 +140,8 @@ def deployed_copy(folder: Path, **others: str) -> Iterator[Connection]:
         ``WORKSHOP_…`` variables, besides those of :func:`overrides`. The copy's ``workshop.toml`` stays as pushed:
         whoever works in the copy finds the cloud that runs, whatever its port.
     """
-    subprocess.run(["cp", "-a", str(deployed()), str(folder)], check=True)
+    with deployed() as made:
+        subprocess.run(["cp", "-a", str(made), str(folder)], check=True)
     chosen = settings.load(environ=overrides(**others))
     state = folder / ".localcloud"
     try:
