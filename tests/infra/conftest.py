@@ -10,6 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import infra  # noqa: F401 - first: it tells jsii where Node is
+
+# isort: split
 import aws_cdk as cdk
 import pytest
 from cdk_nag import AwsSolutionsChecks
