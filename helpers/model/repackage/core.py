@@ -86,20 +86,26 @@ def repackage(
     hashed = [RECIPE, [dataclasses.astuple(item) for item in sources], additions.digests()]
     home = f"models/{found.model_id}/{hashlib.sha256(json.dumps(hashed).encode()).hexdigest()[:16]}"
     model = dataclasses.replace(model, sources=tuple(sources))
-    there = _there(s3, bucket, home, model)
+    return _made(model, Job(s3, bucket, f"{home}/model.tar.gz", verify == "always", progress), source, additions, home)
+
+
+def _made(
+    model: PackagedModel, job: Job, source: Artifact | Prefix, additions: Additions, home: str
+) -> PackagedModel:  # fmt: skip
+    """What was packaged before, else a new package and its record, which comes last."""
+    there = _there(job.s3, job.bucket, home, model)
     if isinstance(source, Prefix):
-        packaged = there or _composed(model, source, additions, home, progress)
+        packaged = there or _composed(model, source, additions, home, job.progress)
     else:
-        job = Job(s3, bucket, f"{home}/model.tar.gz", verify == "always", progress)
-        if there and verify == "always":
+        if there and job.again:
             job.learn(source)
         packaged = there or _packed(model, job, source, additions)
     if there:
-        progress(f"unchanged: s3://{bucket}/{packaged.key} ({size(packaged.size)})")
-    else:
-        key = f"{home}.json"
-        with storing(s3, bucket, key):
-            s3.put_object(Bucket=bucket, Key=key, Body=packaged.to_json().encode(), ContentType="application/json")
+        job.progress(f"unchanged: s3://{job.bucket}/{packaged.key} ({size(packaged.size)})")
+        return packaged
+    key = f"{home}.json"
+    with storing(job.s3, job.bucket, key):
+        job.s3.put_object(Bucket=job.bucket, Key=key, Body=packaged.to_json().encode(), ContentType="application/json")
     return packaged
 
 

@@ -1,6 +1,12 @@
-"""``python -m helpers.model.repackage`` as a build runs it: a program, with the environment of the local cloud."""
+"""``python -m helpers.model.repackage`` as a build runs it, with the environment of the local cloud.
 
+As a program where only a program shows it: exit status, output file, signals. Else in this process, whose look-ups
+share one process of the SageMaker SDK; each program would start its own, which takes seconds.
+"""
+
+import contextlib
 import dataclasses
+import io
 import json
 import os
 import random
@@ -8,8 +14,8 @@ import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -19,7 +25,7 @@ from contract.errors import TargetError
 from contract.names import SMALLWORLD, SMALLWORLD_MODELS, SMALLWORLD_TURBO, jumpstart_bucket
 from helpers.inference.connection import Connection, connect
 from helpers.model import jumpstart
-from helpers.model.repackage import PackagedModel, look_up, package
+from helpers.model.repackage import PackagedModel, __main__, look_up, package, sources
 from tests.helpers.model.repackage.archives import contents, tarball
 
 SPLIT = "model-txt2img-split"
@@ -60,14 +66,31 @@ def run(cloud: localcloud.Running, *arguments: str, **variables: str) -> subproc
     )
 
 
+def run_here(cloud: localcloud.Running, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """As :func:`run`, without a process of its own."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.dict(os.environ, environment(cloud, **variables), clear=True),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            status = __main__.main(list(arguments))
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
+
+
 @pytest.mark.parametrize(
-    ("model_id", "method"),
-    [(SMALLWORLD, "copied"), (SMALLWORLD_TURBO, "copied"), (SPLIT, "spliced")],
+    ("way", "model_id", "method"),
+    [(run_here, SMALLWORLD, "copied"), (run_here, SMALLWORLD_TURBO, "copied"), (run, SPLIT, "spliced")],
 )
-def test_a_build_packages_the_model_of_the_settings(cloud, client, connection, tmp_path, model_id, method):
+def test_a_build_packages_the_model_of_the_settings(cloud, client, connection, tmp_path, way, model_id, method):
     output = tmp_path / "model.json"
     arguments = ("--bucket", "packaged", "--output", str(output))
-    done = run(cloud, *arguments, WORKSHOP_MODEL_ID=model_id)
+    done = way(cloud, *arguments, WORKSHOP_MODEL_ID=model_id)
     assert (done.returncode, done.stderr) == (0, "")
     packaged = PackagedModel.from_json(output.read_text())
     assert (packaged.model_id, packaged.method, packaged.instance_type) == (model_id, method, "ml.m5.large")
@@ -107,7 +130,6 @@ def test_a_build_packages_the_model_of_the_settings(cloud, client, connection, t
         ),
         ({"AWS_SECRET_ACCESS_KEY": ""}, [], r"AWS_SECRET_ACCESS_KEY must be set"),
         ({"WORKSHOP_MODEL_ID": "Ä"}, [], r"WORKSHOP_MODEL_ID = 'Ä': must be a JumpStart model id"),
-        ({}, ["--settings", "none.toml"], r"none\.toml: there is no such file"),
         (
             {},
             ["--output", "no/such/folder/model.json"],
@@ -116,14 +138,24 @@ def test_a_build_packages_the_model_of_the_settings(cloud, client, connection, t
     ],
 )
 def test_what_goes_wrong_is_said_in_one_line(cloud, connection, tmp_path, variables, arguments, said):
-    done = run(cloud, "--bucket", "packaged", "--output", str(tmp_path / "model.json"), *arguments, **variables)
+    output = tmp_path / "model.json"
+    done = run_here(cloud, "--bucket", "packaged", "--output", str(output), *arguments, **variables)
     assert done.returncode == 1
     assert re.fullmatch(rf"error: .*({said}).*\n", done.stderr)
-    assert not (tmp_path / "model.json").exists()
+    assert not output.exists()
+
+
+def test_a_program_that_fails_ends_with_status_1_and_that_line(cloud, tmp_path):
+    output = tmp_path / "model.json"
+    done = run(cloud, "--bucket", "packaged", "--output", str(output), "--settings", "none.toml")
+    assert done.returncode == 1
+    assert re.fullmatch(r"error: none\.toml: there is no such file.*\n", done.stderr)
+    assert not output.exists()
 
 
 SLOW = """
-import sys, time
+import json, sys, time
+from helpers.model.jumpstart import Model
 from helpers.model.repackage import __main__ as program, facts
 
 def read(*arguments, **options):
@@ -131,7 +163,8 @@ def read(*arguments, **options):
     time.sleep(60)
 
 facts.read = read
-sys.exit(program.main(sys.argv[1:]))
+program.look_up = lambda connection: Model(**json.loads(sys.argv[1]))
+sys.exit(program.main(sys.argv[2:]))
 """
 
 
@@ -139,7 +172,9 @@ sys.exit(program.main(sys.argv[1:]))
 def test_a_build_that_is_stopped_leaves_nothing(cloud, client, connection, tmp_path, number):
     bucket = f"stopped-{number.name.lower()}"
     client.create_bucket(Bucket=bucket)
-    command = [sys.executable, "-c", SLOW, "--bucket", bucket, "--output", str(tmp_path / "model.json")]
+    found = jumpstart.look_up(connection, SPLIT, "*", "ml.m5.large")  # told to the program, which need not ask
+    command = [sys.executable, "-c", SLOW, json.dumps(dataclasses.asdict(found)), "--bucket", bucket]
+    command += ["--output", str(tmp_path / "model.json")]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment(cloud, WORKSHOP_MODEL_ID=SPLIT), stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True,
@@ -168,7 +203,7 @@ def test_a_look_up_without_an_answer_blames_the_connection_and_not_the_id(connec
 
 
 @pytest.mark.parametrize("model_id", SMALLWORLD_MODELS)
-def test_small_world_on_aws_comes_from_the_repository(connection, client, tmp_path, model_id):
+def test_small_world_on_aws_comes_from_the_repository(connection, client, model_id):
     """Its files are put, since JumpStart's bucket on AWS does not have them; the image is AWS's own."""
     workshop = dataclasses.replace(connection.settings.workshop, target="aws")
     model = dataclasses.replace(connection.settings.model, id=model_id)
@@ -179,4 +214,6 @@ def test_small_world_on_aws_comes_from_the_repository(connection, client, tmp_pa
     assert packaged.environment["SAGEMAKER_PROGRAM"] == "inference.py"
     assert f"pytorch-inference:{jumpstart.PYTORCH}-cpu" in packaged.image_uri
     body = client.get_object(Bucket="packaged", Key=packaged.key)["Body"].read()
-    assert body == Path(jumpstart.build_smallworld(tmp_path, model_id)["prepacked"]).read_bytes()
+    # What the local JumpStart bucket holds was made by another run of the same builder.
+    bucket, key = sources.parse(jumpstart.look_up(connection, model_id, "*", "ml.m5.large").model_uri)
+    assert body == client.get_object(Bucket=bucket, Key=key)["Body"].read()
