@@ -31,7 +31,6 @@ def read_in_chunks(path: Path) -> Iterator[bytes]:
 
 def prepare_ours(fast: bool) -> Callable[[Path, Path], None]:
     """Import the function's core and return the task."""
-    sys.path.insert(0, str(ROOT / "lambdas"))
     from extract_images import response, results
     from extract_images.notification import Notification
 

@@ -1,7 +1,7 @@
 """Large objects in the local cloud's S3: megabytes in a second, and what the server needs in memory meanwhile.
 
 One object of 1 GB (or as many MB as the first argument says) is uploaded in parts and at once, read whole and by range,
-copied, and made anew from parts of it (UploadPartCopy). Client and server share this machine. ``PYTHONPATH=.``
+copied, and made again from parts of it (UploadPartCopy). Client and server share this machine.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Meter:
 
     @contextmanager
     def step(self, name: str, size: int) -> Iterator[None]:
-        (self._proc / "clear_refs").write_text("5")  # the peak starts anew
+        (self._proc / "clear_refs").write_text("5")  # the peak starts again
         busy, own, began = self._busy(), time.process_time(), time.perf_counter()
         yield
         seconds = time.perf_counter() - began

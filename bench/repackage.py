@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
 JUMPSTART, MODELS = "jumpstart", "models"
 MODEL, SCRIPT, COLLISION = "model.tar.gz", "sourcedir.tar.gz", "config.json"
 REPETITIONS = 3
@@ -140,7 +139,7 @@ def publish(s3: Any, folder: Path, size: int) -> None:
 
 
 def forget(s3: Any, key: str, known: bool) -> None:
-    """Remove the package, and what is known of its source unless it shall stay known."""
+    """Remove the package, and what is known of its source unless that should stay known."""
     prefixes = ["models/", "shell/"] + ([] if known else ["sources/"])
     for prefix in prefixes:
         for item in s3.list_objects_v2(Bucket=MODELS, Prefix=prefix).get("Contents", ()):

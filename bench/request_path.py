@@ -1,7 +1,7 @@
 """What everything around the model adds to a request: from submit to manifest, less the time in which the model ran.
 
 Peer: the model alone, called in this process. Runs on the local cloud; a first request that is
-not counted wakes the endpoint. ``PYTHONPATH=.:models:lambdas`` (``make bench`` sets it).
+not counted wakes the endpoint.
 """
 
 from __future__ import annotations
