@@ -72,7 +72,7 @@ class ModelParameters(Construct):
         )
         self._accept_eula = self._parameter(
             ACCEPT_EULA,
-            description="true: whoever deploys has read and accepts the licence that a gated JumpStart model asks for",
+            description="true: you have read and accept the licence that a gated JumpStart model asks for",
             allowed_values=["true", "false"],
             default="false",
         )
