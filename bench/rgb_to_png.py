@@ -1,7 +1,7 @@
 """CPU time and peak memory of extract_images beside the same task done with json, numpy and Pillow.
 
-    python bench/extract_images.py                 # photograph-like pictures
-    python bench/extract_images.py --picture noise # the largest JSON and PNGs that there are
+    python bench/rgb_to_png.py                 # photograph-like pictures
+    python bench/rgb_to_png.py --picture noise # the largest JSON and PNGs that there are
 
 Every run of a variant is a fresh process, which reads the response from a file and writes PNG files. CPU time is that
 of the task (imports excluded), the best of the repetitions; peak memory is that of the whole process (VmHWM), the
