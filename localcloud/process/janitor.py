@@ -1,7 +1,8 @@
 """Cleans up after the local cloud, whatever ended it: kills every process that it left and removes its work folder.
 
 Runs as a process of its own, started by the cloud with a pipe as its standard input; the pipe's end is the cloud's
-end. Standard library only, so that it is small (`python -I -S janitor.py <work folder>`).
+end. Standard library only, so that it is small (`python -I -S janitor.py <work folder>`). The tests of this project
+have their own janitors, for the clouds and all other processes that they start.
 """
 
 from __future__ import annotations
@@ -19,9 +20,27 @@ MARK = "LOCALCLOUD_WORK"
 """Every process that the cloud starts inherits this environment variable: the work folder."""
 
 
+def start(work: str) -> subprocess.Popen[bytes]:
+    """Start a janitor that cleans up when this process is gone; what is written to its input lets ``work`` stay."""
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", __file__, work],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
+        # What ends the group of this process must not end the one that cleans up after it.
+        start_new_session=True,
+    )
+
+
 def marked_processes(work: str) -> list[int]:
-    """Process ids of this user whose environment carries the mark of ``work``, without this process."""
-    return processes_with(f"{MARK}={work}")
+    """Process ids of this user that carry the mark of ``work`` or of a folder in it, without this process."""
+    mark, inside = f"{MARK}={work}".encode(), f"{MARK}={work}/".encode()
+    return [
+        pid
+        for pid, environment in _environments()
+        if pid != os.getpid() and any(entry == mark or entry.startswith(inside) for entry in environment)
+    ]
 
 
 def processes_with(entry: str) -> list[int]:
@@ -48,6 +67,12 @@ def _environments() -> Iterator[tuple[int, list[bytes]]]:
 
 def clean(work: str) -> None:
     """Kill every marked process and remove ``work``."""
+    kill(work)
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def kill(work: str) -> None:
+    """Kill every marked process, also those that start meanwhile."""
     for _ in range(50):
         left = marked_processes(work)
         if not left:
@@ -56,17 +81,19 @@ def clean(work: str) -> None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.02)
-    shutil.rmtree(work, ignore_errors=True)
 
 
 def main() -> None:
     """Wait for the cloud's end, then clean."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    work = sys.argv[1]
+    work, stays = sys.argv[1], False
     while os.read(0, 4096):
-        pass
-    clean(work)
+        stays = True
+    if stays:
+        kill(work)
+    else:
+        clean(work)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -79,7 +78,7 @@ class Server:
         (self.work / "tmp").mkdir(parents=True)
         (self.work / "home").mkdir()
         self._locks.append(take_lock(self.work / LIFELINE_FILE, f"{self.work} is in use"))
-        self._start_janitor()
+        self._janitor = janitor.start(str(self.work))
         self.credentials = load_or_create(self.state)
         self.environment = {
             "AWS_ENDPOINT_URL": self.endpoint_url,
@@ -89,19 +88,6 @@ class Server:
             "AWS_REGION": self.options.region,
         }
         self._clean_environment()
-
-    def _start_janitor(self) -> None:
-        command = [sys.executable, "-I", "-S", janitor.__file__, str(self.work)]
-        environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin")}
-        # Its own session: what ends the cloud's group must not end the one that cleans up after it.
-        self._janitor = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            start_new_session=True,
-        )
 
     def _clean_environment(self) -> None:
         """Forget the host's variables: every process of this cloud inherits what is left here."""

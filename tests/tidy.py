@@ -1,0 +1,55 @@
+"""Nothing stays behind, whatever ends a run of the tests: its end, Ctrl+C, SIGTERM, or SIGKILL of one process of it.
+
+A pytest plugin. Every pytest process (the one that was started and each worker) has a janitor, a process that waits
+for its end: :mod:`localcloud.process.janitor`, the same that cleans up after a local cloud. It kills what the tests
+started (clouds, Jupyter servers and their kernels, browsers, Node.js) and what those started in turn: all inherit its
+mark, an environment variable. Then it removes pytest's temporary folder, which is ``TMPDIR`` for all of them, too. When
+tests failed in a run that came to its end, the folder stays for a look, until tests fail again.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from localcloud.process import janitor
+
+
+@pytest.hookimpl(trylast=True)  # after pytest's own, which prepares the folder, and before there are workers
+def pytest_configure(config: pytest.Config) -> None:
+    # Before the first test there is no public way to this folder; pytest-xdist goes the same one.
+    folder: Path = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+    config.pluginmanager.register(Tidy(folder, worker=hasattr(config, "workerinput")))
+
+
+class Tidy:
+    """The janitor of this pytest process."""
+
+    def __init__(self, folder: Path, *, worker: bool) -> None:
+        self._worker, self._interrupted = worker, False
+        self._janitor = janitor.start(str(folder))
+        (folder / "tmp").mkdir(exist_ok=True)
+        chosen = {janitor.MARK: str(folder), "TMPDIR": str(folder / "tmp")}
+        self._before = {name: os.environ.get(name) for name in chosen}
+        os.environ.update(chosen)
+        tempfile.tempdir = None  # so that it is looked up again
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self._interrupted = excinfo.type is KeyboardInterrupt  # and not the end after the first failure (-x)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        # A worker's folder is in that of the process that started it, whose janitor removes both.
+        if self._worker or (session.testsfailed and not self._interrupted):
+            assert self._janitor.stdin is not None
+            self._janitor.stdin.write(b"stays")
+            self._janitor.stdin.flush()
+
+    def pytest_unconfigure(self) -> None:
+        for name, value in self._before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        tempfile.tempdir = None
