@@ -34,7 +34,7 @@ def main() -> None:
 
 def synthesise(settings: Settings, outdir: Path | None) -> None:
     """Write templates and assets to ``outdir``; exit with one line when a bundle cannot be made."""
-    from infra.bundling import bundling_failure
+    from infra.lambda_code.bundling import bundling_failure
     from infra.stacks import build_app
 
     try:

@@ -12,17 +12,17 @@ from constructs import Construct
 
 from contract.names import IMAGES, OUTPUT, PUBLISHED, REQUESTS, STATUS, ssm_parameter
 from contract.settings import ROOT, Settings
-from infra.async_endpoint import AsyncEndpoint
-from infra.autoscaling import BacklogScaling
-from infra.bundling import Interpreter, python_code
-from infra.dashboard import Dashboard
-from infra.functions import NotificationFunction
-from infra.image_model import ImageModel
-from infra.model_parameters import ModelParameters
-from infra.network import Network
-from infra.notifications import Notifications
-from infra.request_bucket import RequestBucket
-from infra.storage import make_key
+from infra.common.storage import make_key
+from infra.lambda_code.bundling import Interpreter, python_code
+from infra.serving.async_endpoint import AsyncEndpoint
+from infra.serving.autoscaling import BacklogScaling
+from infra.serving.dashboard import Dashboard
+from infra.serving.functions import NotificationFunction
+from infra.serving.image_model import ImageModel
+from infra.serving.model_parameters import ModelParameters
+from infra.serving.network import Network
+from infra.serving.notifications import Notifications
+from infra.serving.request_bucket import RequestBucket
 
 LAMBDAS = ROOT / "lambdas"
 BUNDLES = ROOT / "build" / "bundles"

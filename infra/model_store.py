@@ -6,7 +6,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from contract import names
-from infra.storage import private_bucket
+from infra.common.storage import private_bucket
 
 
 class ModelStoreStack(cdk.Stack):

@@ -13,12 +13,12 @@ from constructs import Construct
 
 from contract import names
 from contract.settings import Settings
-from infra.builds import Build
-from infra.deployments import Deployments
-from infra.failure_notice import FailureNotice
-from infra.reasons import acknowledge, acknowledge_wildcards
-from infra.smoke_permissions import allow_smoke_test
-from infra.storage import make_key, private_bucket
+from infra.common.reasons import acknowledge, acknowledge_wildcards
+from infra.common.storage import make_key, private_bucket
+from infra.delivery.builds import Build
+from infra.delivery.deployments import Deployments
+from infra.delivery.failure_notice import FailureNotice
+from infra.delivery.smoke_permissions import allow_smoke_test
 
 PACKAGE_MINUTES, SYNTHESISE_MINUTES, SMOKE_TEST_MINUTES = 60, 30, 45
 """Streaming a 20 GB model takes a quarter of an hour; an endpoint asleep wakes within twenty minutes."""

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from contract.settings import ROOT
-from infra import bundling, installer
 from infra.application import BUNDLES, LAMBDAS
-from infra.bundling import Interpreter, bundle, bundle_hash
 from infra.errors import BundlingError
+from infra.lambda_code import bundling, installer
+from infra.lambda_code.bundling import Interpreter, bundle, bundle_hash
 
 X86 = Interpreter.of_lambda("x86_64")
 ARM = Interpreter.of_lambda("arm64")

@@ -123,8 +123,8 @@ def test_assets_that_no_stack_uses_any_more_go(tmp_path):
 
 def test_a_bundle_that_cannot_be_made_is_one_line_too(tmp_path, monkeypatch, capsys):
     """On its way through JavaScript the error would become a traceback of 60 lines."""
-    from infra import bundling
     from infra.errors import BundlingError
+    from infra.lambda_code import bundling
 
     def broken(*_):
         raise BundlingError("requirements.txt, line 1: 'numpy' is not pinned; write name==version.")

@@ -1,0 +1,1 @@
+"""Bundles of the Lambda functions, made without Docker."""

@@ -1,0 +1,1 @@
+"""What answers a prompt: model, endpoint and its scaling, bucket, topics, functions, dashboard, network."""
