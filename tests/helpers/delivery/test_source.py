@@ -13,7 +13,7 @@ from botocore.credentials import Credentials
 import localcloud
 from contract import settings
 from contract.errors import NotDeployedError, SourceError
-from helpers.delivery import credentials
+from helpers.delivery import credentials, source
 from helpers.delivery.source import push, uncommitted
 from helpers.inference.connection import Connection, connect
 
@@ -35,6 +35,18 @@ def connection(cloud: Path, request: pytest.FixtureRequest) -> Connection:
     made = connect(settings.load(environ={"WORKSHOP_WORKSHOP_NAME": name}), start=False, state=cloud)
     made.client("codecommit").create_repository(repositoryName=name)
     return made
+
+
+@pytest.fixture
+def quick(connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A credential helper that knows its answer: the real one imports boto3 for each call of Git."""
+    name, access = connection.settings.workshop.name, connection.environment
+    keys = Credentials(access["AWS_ACCESS_KEY_ID"], access["AWS_SECRET_ACCESS_KEY"])
+    now = dt.datetime.now(dt.UTC)
+    secret = credentials.password(keys, "us-east-1", "127.0.0.1", f"/v1/repos/{name}", now)
+    helper = tmp_path / "helper.py"
+    helper.write_text(f"print('username={keys.access_key}')\nprint('password={secret}')\n")
+    monkeypatch.setattr(source, "CREDENTIALS", helper)
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -78,6 +90,7 @@ def test_the_newest_commit_arrives_with_its_history(connection, folder):
     assert commit["parents"] == [git(folder, "rev-parse", "HEAD^")]
 
 
+@pytest.mark.usefixtures("quick")
 def test_the_same_again_is_no_change(connection, folder):
     first = push(connection, folder)
     again = push(connection, folder)
@@ -93,6 +106,7 @@ def test_uncommitted_changes_are_named_and_refused(connection, folder):
         tip(connection)
 
 
+@pytest.mark.usefixtures("quick")
 def test_uncommitted_changes_may_go_along_and_the_folder_stays_as_it_is(connection, folder):
     (folder / ".gitignore").write_text("ignored\n")
     (folder / "ignored").write_text("no")
@@ -112,6 +126,7 @@ def test_uncommitted_changes_may_go_along_and_the_folder_stays_as_it_is(connecti
     assert pushed.commit == tip(connection) != git(folder, "rev-parse", "HEAD")
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_snapshot_gives_way_to_the_next_one_and_to_the_commit(connection, folder):
     for text in ("version 3\n", "version 4\n"):
         (folder / "file.txt").write_text(text)
@@ -123,6 +138,7 @@ def test_a_snapshot_gives_way_to_the_next_one_and_to_the_commit(connection, fold
     assert push(connection, folder).commit == git(folder, "rev-parse", "HEAD") == tip(connection)
 
 
+@pytest.mark.usefixtures("quick")
 def test_what_somebody_else_has_pushed_is_not_overwritten(connection, folder):
     push(connection, folder)
     name = connection.settings.workshop.name

@@ -26,6 +26,13 @@ def process_of(environment):
     return sdk._PROCESSES[sdk._key(environment)]._process
 
 
+def test_a_process_that_was_killed_is_replaced(environment):
+    killed = sdk._PROCESSES[sdk._key(environment)] = sdk._Process(environment)
+    killed.end()
+    assert "image_uri" in sdk.ask(environment, *IMAGE)
+    assert process_of(environment) is not killed._process
+
+
 def test_two_questions_are_answered_by_one_process(environment):
     first = sdk.ask(environment, *IMAGE)
     asked = process_of(environment)
@@ -42,13 +49,6 @@ def test_an_error_of_the_sdk_is_an_answer(environment):
     assert process_of(environment).poll() is None
 
 
-def test_a_process_that_was_killed_is_replaced(environment):
-    sdk.ask(environment, *IMAGE)
-    process_of(environment).kill()
-    process_of(environment).wait()
-    assert "image_uri" in sdk.ask(environment, *IMAGE)
-
-
 def test_no_answer_in_time_is_said_and_the_process_ended(environment, monkeypatch):
     monkeypatch.setattr(sdk, "ANSWER_SECONDS", 0.2)
     other = {**environment, "AWS_OTHER": "1"}
@@ -63,13 +63,11 @@ def test_an_end_without_an_answer_shows_what_it_said(environment):
         sdk.ask(other, *IMAGE)
 
 
-def test_it_ends_with_the_process_that_asked(environment, tmp_path):
-    program = f"""
+def test_it_ends_with_the_process_that_started_it(environment):
+    program = """
         import os, signal
         from helpers.model import sdk
-        sdk.ask(dict(os.environ), *{IMAGE!r})
-        (made,) = sdk._PROCESSES.values()
-        print(made._process.pid, flush=True)
+        print(sdk._Process(dict(os.environ))._process.pid, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     """
     done = subprocess.run(
@@ -81,3 +79,10 @@ def test_it_ends_with_the_process_that_asked(environment, tmp_path):
     while Path(f"/proc/{done.stdout.strip()}").exists():
         assert time.monotonic() < deadline, "the SDK's process is still there"
         time.sleep(0.05)
+
+
+def test_one_that_has_answered_ends_when_its_input_does(environment):
+    sdk.ask(environment, *IMAGE)
+    asked = process_of(environment)
+    asked.stdin.close()
+    assert asked.wait(10) == 0

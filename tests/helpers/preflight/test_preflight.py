@@ -1,6 +1,7 @@
 """The checks of the target get small fakes of AWS's clients; those of this machine and of the local cloud are real."""
 
 import dataclasses
+import functools
 import json
 import socket
 
@@ -17,6 +18,8 @@ from helpers.preflight.account_checks import Account
 from helpers.preflight.checklist import preflight
 from helpers.target.explain import Target
 from tests.helpers.conftest import FakeAccess, refusal
+
+FIRST_LINE = machine_checks._first_line
 
 
 class Fake:
@@ -223,6 +226,15 @@ def test_nothing_on_aws_is_changed(monkeypatch):
     called = [operation for fake in clients.values() for operation, _ in fake.calls]
     assert len(called) >= 5
     assert all(operation.startswith(("get_", "list_", "describe_")) for operation in called)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def asked_once():
+    """Node.js, the CDK and git say the same each time, and take a second to say it."""
+    with pytest.MonkeyPatch.context() as patch:
+        once = functools.cache(lambda *command: FIRST_LINE(list(command)))
+        patch.setattr(machine_checks, "_first_line", lambda command: once(*command))
+        yield
 
 
 @pytest.mark.parametrize(("free", "state"), [(100, "fail"), (1000, "warn"), (100_000, "ok")])

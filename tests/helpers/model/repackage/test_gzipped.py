@@ -7,6 +7,7 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from isal import isal_zlib
 
 from contract.errors import ModelError
 from helpers.model.repackage import gzipped
@@ -32,16 +33,15 @@ def test_the_crc_of_two_strings_follows_from_those_of_each(first, second):
 
 
 def test_past_four_gigabytes_the_crc_takes_the_true_length_and_the_trailer_its_rest():
-    block, crc, length = bytes(1 << 20), 0, 0
-    for _ in range(4097):
-        crc, length = zlib.crc32(block, crc), length + len(block)
-    front = zlib.crc32(b"code")
-    whole = zlib.crc32(b"code")
-    for _ in range(4097):
-        whole = zlib.crc32(block, whole)
+    block, crc, length = bytes(16 << 20), 0, 0
+    front = whole = zlib.crc32(b"code")
+    assert isal_zlib.crc32(block, front) == zlib.crc32(block, front)  # the same numbers, several times as fast
+    for _ in range(257):
+        crc, length = isal_zlib.crc32(block, crc), length + len(block)
+        whole = isal_zlib.crc32(block, whole)
     assert gzipped.combined(front, crc, length) == whole
     assert gzipped.combined(front, crc, length & 0xFFFFFFFF) != whole
-    assert gzipped.trailer(whole, length + 4) == struct.pack("<II", whole, (1 << 20) + 4)
+    assert gzipped.trailer(whole, length + 4) == struct.pack("<II", whole, (16 << 20) + 4)
 
 
 HEADERS = [
