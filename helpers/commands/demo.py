@@ -18,6 +18,7 @@ import numpy as np
 
 from contract.errors import ResultError, WorkshopError
 from contract.settings import ROOT
+from helpers.commands.interruption import interruptible
 from helpers.delivery.deployment import deploy
 from helpers.inference.connection import Connection, connect
 from helpers.inference.jobs import Job
@@ -27,6 +28,7 @@ from helpers.show import gallery
 FOLDER = ROOT / "build" / "demo"
 WAIT_SECONDS = 300
 LOG_SECONDS = 10
+STOPPED = "demo stopped by you; `make demo` goes on from here."
 PROMPTS: tuple[dict[str, Any], ...] = (
     {"prompt": "a red circle on a blue background", "seed": 1},
     {"prompt": "a yellow star on a purple background", "seed": 2},
@@ -150,12 +152,11 @@ def run(clock: Clock) -> None:
 
 
 def main() -> None:
-    try:
-        run(Clock())
-    except WorkshopError as problem:
-        sys.exit(f"demo stopped: {problem}")
-    except KeyboardInterrupt:
-        sys.exit("demo stopped by you; `make demo` goes on from here, `make clean` stops the local cloud.")
+    with interruptible(STOPPED):
+        try:
+            run(Clock())
+        except WorkshopError as problem:
+            sys.exit(f"demo stopped: {problem}")
 
 
 if __name__ == "__main__":

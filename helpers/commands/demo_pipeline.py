@@ -19,6 +19,7 @@ from contract.errors import PipelineError, WorkshopError
 from contract.names import MODEL_BUCKET_OUTPUT, VARIANT
 from contract.settings import ROOT
 from helpers.commands.demo import Clock
+from helpers.commands.interruption import interruptible
 from helpers.delivery import edit_settings
 from helpers.delivery.deployment import deploy_pipeline
 from helpers.delivery.pipeline import watch
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 FOLDER = ROOT / "build" / "demo-pipeline"
 PROMPT = "a yellow star on a purple background"
 WAIT_SECONDS = 300
+STOPPED = "demo stopped by you; `make demo-pipeline` begins again, on what is deployed."
 
 
 def copy_of_the_workshop(source: Path, target: Path, chosen: settings.Settings) -> None:
@@ -202,12 +204,11 @@ def run(clock: Clock) -> None:
 
 
 def main() -> None:
-    try:
-        run(Clock())
-    except WorkshopError as problem:
-        sys.exit(f"demo stopped: {problem}")
-    except KeyboardInterrupt:
-        sys.exit("demo stopped by you; `make clean` stops the local cloud.")
+    with interruptible(STOPPED):
+        try:
+            run(Clock())
+        except WorkshopError as problem:
+            sys.exit(f"demo stopped: {problem}")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import Any
 
 from contract.errors import WorkshopError
 from contract.settings import ROOT, load
+from helpers.commands.interruption import Interruption, interruptible
 from helpers.inference.connection import connect
 
 FIRST = "notebooks/00_start_here.ipynb"
@@ -60,6 +61,11 @@ def environment(base: Mapping[str, str]) -> dict[str, str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Start the local cloud, when that is the target, and JupyterLab; return when it ends."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    with interruptible("JupyterLab has ended.", serves=True) as interruption:
+        return _serve(given, interruption)
+
+
+def _serve(given: Sequence[str], interruption: Interruption) -> int:
     try:
         if load().workshop.target == "local":
             cloud = connect()
@@ -78,6 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         server = LabApp.initialize_server([*options(token, write_defaults(SETTINGS)), *given])
     sys.stdout.write(f"JupyterLab: {address(server)}\nCtrl+C ends it; `make clean` ends the local cloud, too.\n")
     sys.stdout.flush()
+    interruption.end = lambda: server.stop(from_signal=True)  # it ends its kernels, and then start() returns
+    interruption.listen()  # again: Jupyter has installed its own handlers, which say more than one line
     server.start()
     return 0
 

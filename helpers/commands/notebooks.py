@@ -31,6 +31,7 @@ from papermill.translators import PythonTranslator
 from contract.errors import NotebookError, WorkshopError
 from contract.settings import ROOT, Settings, load
 from helpers.commands import notebook_pages
+from helpers.commands.interruption import interruptible
 
 NOTEBOOKS = ROOT / "notebooks"
 OUTPUT = ROOT / "build" / "notebooks"
@@ -38,6 +39,7 @@ KERNEL = "python3"
 TIMEOUT_MINUTES = {"local": 10.0, "aws": 90.0}
 """For each notebook. On AWS an instance takes minutes to start, and several start in the course of a notebook."""
 START_SECONDS = 120
+STOPPED = "notebooks stopped by you; what is deployed is still there, and `make notebooks ARGS=99` removes it."
 
 Say = Callable[[str], None]
 
@@ -274,6 +276,11 @@ def _finish(outcomes: Sequence[notebook_pages.Outcome], output: Path, settings: 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the notebooks; 0 when all passed."""
     chosen = _parser().parse_args(arguments)
+    with interruptible(STOPPED):
+        return _run(chosen)
+
+
+def _run(chosen: argparse.Namespace) -> int:
     try:
         settings = load()
         paths = find(chosen.folder, chosen.only)
@@ -286,9 +293,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _finish(outcomes, chosen.output, settings)
     except WorkshopError as problem:
         _say(f"notebooks stopped: {problem}")
-    except KeyboardInterrupt:
-        _say("notebooks stopped by you; what is deployed is still there: `make notebooks ARGS=99` removes it.")
-    return 1
+        return 1
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import nbformat
 
 from contract.errors import WorkshopError
 from contract.settings import ROOT
+from helpers.commands.interruption import interruptible
 from helpers.inference.connection import connect
 from helpers.studio.studio import Studio
 from helpers.target.targets import STATE
@@ -31,6 +32,7 @@ NOTEBOOK = "prompt-studio.ipynb"
 TEMPLATE = "prompt-studio"
 """In ``voila/templates/``, where Jupyter looks for it below each folder of JUPYTER_PATH."""
 PORT = 8866
+END_SECONDS = 30
 IDLE_SECONDS = 3600
 """A kernel whose page was closed without a word ends after so long."""
 
@@ -107,15 +109,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     port, token = free_port(chosen.port), secrets.token_hex(16)
     sys.stdout.write(f"Prompt studio: {address(port, token)}\nCtrl+C ends it.\n")
     sys.stdout.flush()
-    server = subprocess.Popen(command(chosen.folder, port), env=environment(token, os.environ))
-    try:
-        return server.wait()
-    except KeyboardInterrupt:
-        return server.wait(30)
-    finally:
-        if server.poll() is None:
-            server.terminate()
-            server.wait(30)
+    with interruptible("The prompt studio has ended.", serves=True):
+        # In a session of its own: Ctrl+C is for this process, which ends the server.
+        server = subprocess.Popen(
+            command(chosen.folder, port),
+            env=environment(token, os.environ),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            return server.wait()
+        finally:
+            if server.poll() is None:
+                server.terminate()  # it ends its kernels itself
+                server.wait(END_SECONDS)
 
 
 if __name__ == "__main__":
