@@ -55,7 +55,7 @@ def tags():
 def stack(connection, name, **resources):
     client = connection.client("cloudformation")
     client.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
-    client.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    client.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 150})
 
 
 QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"Tags": [{"Key": "workshop", "Value": NAME}]}}
@@ -222,7 +222,7 @@ def test_log_groups_of_services_go_with_the_stack(connection):
     client = connection.client("cloudformation")
     template = {"Resources": {"Queue": QUEUE}, "Outputs": {"EndpointName": {"Value": "AsyncEndpointA-1"}}}
     client.create_stack(StackName="tidy-app", TemplateBody=json.dumps(template))
-    client.get_waiter("stack_create_complete").wait(StackName="tidy-app", WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    client.get_waiter("stack_create_complete").wait(StackName="tidy-app", WaiterConfig={"Delay": 0.2, "MaxAttempts": 150})
     ours = ["/aws/sagemaker/Endpoints/AsyncEndpointA-1", "/aws/lambda/tidy-app-CustomS3"]
     others = ["/aws/sagemaker/Endpoints/AsyncEndpointB-2", "/aws/lambda/other"]
     for name in (*ours, *others):

@@ -27,7 +27,7 @@ from tests.helpers.model.repackage.archives import (
 from tests.helpers.model.repackage.conftest import Client
 
 SMALL_BYTES = 6 << 20
-"""In place of the product's 16 MiB (test_repackage.py keeps them): S3 copies what is larger, in parts of 5 MiB or more."""
+"""In place of the 16 MiB that test_repackage.py keeps: S3 copies what is larger, in parts of 5 MiB or more."""
 LARGE = random.Random(2).randbytes(11 << 20)
 CODE = {"./": folder(), "./inference.py": b"import torch\n", "./lib/": folder(), "./lib/run.sh": b"#!/bin/sh\n"}
 MODEL = {"./": folder(), "./config.json": b"{}", "./unet/weights.bin": b"w" * 100_000}
