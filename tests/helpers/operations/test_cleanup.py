@@ -48,6 +48,9 @@ def no_cdk(connection, progress):
     raise DeploymentError("the CDK's CLI or Node.js is missing: run make setup.")
 
 
+SOON = {"Delay": 0.2, "MaxAttempts": 150}
+
+
 def tags():
     return [{"Key": "workshop", "Value": NAME}]
 
@@ -55,7 +58,7 @@ def tags():
 def stack(connection, name, **resources):
     client = connection.client("cloudformation")
     client.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
-    client.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 150})
+    client.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig=SOON)
 
 
 QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"Tags": [{"Key": "workshop", "Value": NAME}]}}
@@ -222,7 +225,7 @@ def test_log_groups_of_services_go_with_the_stack(connection):
     client = connection.client("cloudformation")
     template = {"Resources": {"Queue": QUEUE}, "Outputs": {"EndpointName": {"Value": "AsyncEndpointA-1"}}}
     client.create_stack(StackName="tidy-app", TemplateBody=json.dumps(template))
-    client.get_waiter("stack_create_complete").wait(StackName="tidy-app", WaiterConfig={"Delay": 0.2, "MaxAttempts": 150})
+    client.get_waiter("stack_create_complete").wait(StackName="tidy-app", WaiterConfig=SOON)
     ours = ["/aws/sagemaker/Endpoints/AsyncEndpointA-1", "/aws/lambda/tidy-app-CustomS3"]
     others = ["/aws/sagemaker/Endpoints/AsyncEndpointB-2", "/aws/lambda/other"]
     for name in (*ours, *others):
