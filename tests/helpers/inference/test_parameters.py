@@ -6,7 +6,7 @@ import pytest
 
 from contract.errors import ParameterError, WorkshopError
 from contract.names import SMALLWORLD, SMALLWORLD_MODELS, SMALLWORLD_TURBO
-from helpers.inference.parameters import BASE64_JPEG, Limits, checked_request, limits_of, response_bytes
+from helpers.inference.parameters import BASE64_JPEG, Limits, checked_request, joined, limits_of, response_bytes
 
 SMALL = limits_of(SMALLWORLD)
 GENERAL = Limits()
@@ -201,3 +201,8 @@ def test_other_models_may_be_larger():
 def test_a_model_with_another_contract_is_refused_by_name():
     with pytest.raises(ParameterError, match="text_prompts"):
         limits_of("model-imagegeneration-stabilityai-stable-diffusion-xl-base-1-0")
+
+
+@pytest.mark.parametrize(("prompt", "text"), [("a", "a"), (["a", "b"], "a / b"), (None, ""), ("", "")])
+def test_prompts_are_joined_into_one_line(prompt, text):
+    assert joined(prompt) == text
