@@ -41,7 +41,7 @@ def nag(settings, lambdas, folder):
 def test_each_acknowledgement_is_about_a_finding_and_has_a_reason(lambdas, tmp_path, monkeypatch):
     """Without them cdk-nag finds exactly what they name, so it does look and none is left over."""
     acknowledged = {}
-    for module in ("reasons", "storage", "functions", "builds", "pipeline"):
+    for module in ("common.reasons", "common.storage", "serving.functions", "delivery.builds", "pipeline"):
         monkeypatch.setattr(f"infra.{module}.acknowledge", lambda _, reasons: acknowledged.update(reasons))
     found = set()
     for name in ("default", "vpc", "kms"):
