@@ -13,8 +13,16 @@ pytest_plugins = ["tests.tidy"]
 # jsonschema, which nbformat imports, does without it: a grammar of IRIs that takes two seconds to build, in each worker.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # Python's way to say "not installed"
 
-LONG = ("browser/test_notebooks.py", "notebooks/test_run.py", "endtoend", "helpers/deployed", "browser")
-"""Files and folders that take minutes: nobody should wait for them at the end."""
+LONG = (
+    "browser/test_notebooks.py",
+    "infra",  # while the first makes the deployed workshop, which the next ones copy
+    "notebooks/test_run.py",
+    "endtoend",
+    "helpers/operations/deployed",
+    "browser",
+    "localcloud",
+)
+"""Files and folders that take minutes, in the order of their start: nobody should wait for them at the end."""
 
 HERE = PurePath(__file__).parent
 
