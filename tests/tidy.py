@@ -22,14 +22,14 @@ from localcloud.process import janitor
 def pytest_configure(config: pytest.Config) -> None:
     # Before the first test there is no public way to this folder; pytest-xdist goes the same one.
     folder: Path = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
-    config.pluginmanager.register(Tidy(folder, worker=hasattr(config, "workerinput")))
+    config.pluginmanager.register(Tidy(config, folder))
 
 
 class Tidy:
     """The janitor of this pytest process."""
 
-    def __init__(self, folder: Path, *, worker: bool) -> None:
-        self._worker, self._interrupted = worker, False
+    def __init__(self, config: pytest.Config, folder: Path) -> None:
+        self._config, self._folder, self._interrupted = config, folder, False
         self._janitor = janitor.start(str(folder))
         (folder / "tmp").mkdir(exist_ok=True)
         chosen = {janitor.MARK: str(folder), "TMPDIR": str(folder / "tmp")}
@@ -39,10 +39,12 @@ class Tidy:
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         self._interrupted = excinfo.type is KeyboardInterrupt  # and not the end after the first failure (-x)
+        if self._interrupted and self._config.pluginmanager.hasplugin("dsession"):
+            janitor.kill(str(self._folder))  # the workers: pytest-xdist would give them ten seconds
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         # A worker's folder is in that of the process that started it, whose janitor removes both.
-        if self._worker or (session.testsfailed and not self._interrupted):
+        if hasattr(self._config, "workerinput") or (session.testsfailed and not self._interrupted):
             assert self._janitor.stdin is not None
             self._janitor.stdin.write(b"stays")
             self._janitor.stdin.flush()
