@@ -6,6 +6,7 @@ First what is on the PATH, then Playwright's own, then Debian's package. Without
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,14 @@ def find() -> str | None:
     return own if Path(own).exists() else None
 
 
+def reason(stdout: str, stderr: str) -> str:
+    """Why a program failed: its last error in words, without the stack and the object that Node.js shows after it."""
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in (*stdout.splitlines(), *stderr.splitlines())]
+    words = [line for line in lines if re.search("[A-Za-z]", line) and not re.match(r"at |\w+: .*,$", line)]
+    errors = [line for line in words if re.match(r"(\w*Error|E): ", line)]
+    return re.sub(r"^(\w*Error|E): ", "", (errors or words or ["it does not say why"])[-1])
+
+
 def install() -> str:
     """Install a browser and return its path, or end with the reason why there is none."""
     attempts = [[sys.executable, "-m", "playwright", "install", "chromium"]]
@@ -42,7 +51,7 @@ def install() -> str:
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL)
             if done.returncode:
-                reasons.append(f"{shown}: {(done.stderr or done.stdout).strip().splitlines()[-1:]}")
+                reasons.append(f"{shown}: {reason(done.stdout, done.stderr)}")
         except subprocess.TimeoutExpired:
             reasons.append(f"{shown}: no end after 10 minutes")
         if path := find():
