@@ -78,7 +78,7 @@ def interruptible(said: str, *, serves: bool = False) -> Iterator[Interruption]:
         After a signal, with 0 or 128 + its number, as shells count.
     """
     interruption = Interruption()
-    before = interruption.listen()
+    before, terminal = interruption.listen(), os.dup(2)
     try:
         with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
             stack.enter_context(_temporary_files())
@@ -87,9 +87,10 @@ def interruptible(said: str, *, serves: bool = False) -> Iterator[Interruption]:
         if interruption.number is not None:
             sys.stdout.flush()
             stays = f" {CLOUD_STAYS}" if running_local_cloud(STATE) else ""
-            sys.stderr.write(f"\n{said}{stays}\n")
+            os.write(terminal, f"\n{said}{stays}\n".encode())
             sys.exit(0 if serves else 128 + interruption.number)
     finally:
+        os.close(terminal)
         for number, handler in before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # as signal.signal has returned it
 
@@ -116,7 +117,10 @@ def _temporary_files() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _errors_shown(wanted: Callable[[], bool]) -> Iterator[None]:
-    """Show what this process, and what it starts, write to standard error while it is ``wanted``."""
+    """Show what this process, and what it starts, write to standard error while it is ``wanted``.
+
+    What is not wanted at the end of the block is not wanted after it: Python itself complains as it ends.
+    """
     reader, writer = os.pipe()
     shown = os.dup(2)
     os.dup2(writer, 2)
@@ -134,5 +138,6 @@ def _errors_shown(wanted: Callable[[], bool]) -> Iterator[None]:
         yield
     finally:
         sys.stderr.flush()
-        os.dup2(shown, 2)  # which closes the other end, unless a program that still runs has it, too
-        thread.join(SHOW_SECONDS)
+        if wanted():
+            os.dup2(shown, 2)  # which closes the other end, unless a program that still runs has it, too
+            thread.join(SHOW_SECONDS)

@@ -26,10 +26,17 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(240)]
 
 Start = Callable[..., AbstractContextManager[Started]]
 
-SIGNALS = pytest.mark.parametrize(
-    ("how", "number"),
-    [pytest.param(CTRL_C, signal.SIGINT, id="Ctrl+C"), pytest.param(signal.SIGTERM, signal.SIGTERM, id="SIGTERM")],
-)
+
+def interrupted_by(usual: str | None) -> pytest.MarkDecorator:
+    """Both ways to interrupt a command; ``make test`` runs the ``usual`` one, ``make test-all`` the other, too."""
+    ways = [(CTRL_C, signal.SIGINT, "Ctrl+C"), (signal.SIGTERM, signal.SIGTERM, "SIGTERM")]
+    chosen = [
+        pytest.param(how, number, id=name, marks=() if name == usual else pytest.mark.rare)
+        for how, number, name in ways
+    ]
+    return pytest.mark.parametrize(("how", "number"), chosen)
+
+
 BUSY = "import subprocess, tempfile\ntempfile.mkdtemp()\nsubprocess.run(['sleep', '300'])"
 """A cell that makes a temporary folder and waits for a process."""
 
@@ -56,7 +63,7 @@ def start(workshop: Path, tmp_path: Path) -> Start:
     return start
 
 
-@SIGNALS
+@interrupted_by("SIGTERM")
 def test_studio(start: Start, workshop: Path, tmp_path: Path, how: str, number: int) -> None:
     port = free_port()
     with start("studio_page", f"--port={port}", f"--folder={tmp_path / 'page'}") as studio:
@@ -65,7 +72,7 @@ def test_studio(start: Start, workshop: Path, tmp_path: Path, how: str, number: 
         assert_ended(studio, workshop, "The prompt studio has ended.")
 
 
-@SIGNALS
+@interrupted_by("Ctrl+C")
 def test_lab(start: Start, workshop: Path, how: str, number: int) -> None:
     port = free_port()
     with start("lab", "--no-browser", f"--port={port}") as lab:
@@ -75,7 +82,7 @@ def test_lab(start: Start, workshop: Path, how: str, number: int) -> None:
         assert_ended(lab, workshop, "JupyterLab has ended.")
 
 
-@SIGNALS
+@interrupted_by("Ctrl+C")
 def test_notebooks(start: Start, workshop: Path, tmp_path: Path, how: str, number: int) -> None:
     cells = [
         nbformat.v4.new_code_cell("seconds = 1", metadata={"tags": ["parameters"]}),
@@ -89,7 +96,7 @@ def test_notebooks(start: Start, workshop: Path, tmp_path: Path, how: str, numbe
         assert_ended(notebooks, workshop, "notebooks stopped by you; what is deployed is still there")
 
 
-@SIGNALS
+@interrupted_by("SIGTERM")
 def test_demo_while_it_synthesises(start: Start, workshop: Path, how: str, number: int) -> None:
     with start("demo") as demo:
         demo.wait_for("synthesising the CloudFormation templates")
@@ -98,7 +105,7 @@ def test_demo_while_it_synthesises(start: Start, workshop: Path, how: str, numbe
         assert_ended(demo, workshop, "demo stopped by you; `make demo` goes on from here.")
 
 
-@SIGNALS
+@interrupted_by("Ctrl+C")
 def test_demo_while_it_deploys(start: Start, workshop: Path, how: str, number: int) -> None:
     with start("demo") as demo:
         until(lambda: any("node_modules/aws-cdk" in process for process in demo.left()), 120)
@@ -106,8 +113,7 @@ def test_demo_while_it_deploys(start: Start, workshop: Path, how: str, number: i
         assert_ended(demo, workshop, "demo stopped by you; `make demo` goes on from here.")
 
 
-@pytest.mark.rare
-@SIGNALS
+@interrupted_by(None)
 def test_demo_pipeline(start: Start, workshop: Path, how: str, number: int) -> None:
     with start("demo_pipeline") as demo:
         until(lambda: any("node_modules/aws-cdk" in process for process in demo.left()), 120)
@@ -133,9 +139,8 @@ def busy_kernel(server: Started, port: int) -> None:
         kernel = json.loads(answer.read())["id"]
     client = BlockingKernelClient(connection_file=str(runtime(server) / f"kernel-{kernel}.json"))
     client.load_connection_file()
-    client.start_channels()
+    client.start_channels(hb=False)  # a kernel that starts on a busy machine answers late
     try:
-        client.wait_for_ready(timeout=60)
         client.execute(BUSY)
         until(lambda: sleeping(server))
     finally:
