@@ -16,6 +16,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from contract.errors import DeploymentError, NotDeployedError
+from contract.names import MODEL_PARAMETERS
 from helpers.inference.connection import Connection
 from helpers.show.tables import Listing
 from helpers.target.explain import explained
@@ -26,6 +27,7 @@ UPDATE_SECONDS = 5400
 """SageMaker tries a model that does not start for some time, and then starts the old one's instances again."""
 BROKEN_MODEL = b"This is not a tarball. It was put here on purpose, to show what happens to a bad version.\n"
 BROKEN_PREFIX = "broken-on-purpose/"
+BUCKET, KEY, DATA_TYPE, *_ = MODEL_PARAMETERS
 CONFIG, STACK = "AWS::SageMaker::EndpointConfig", "AWS::CloudFormation::Stack"
 
 
@@ -198,14 +200,14 @@ def roll_back(connection: Connection, model_key: str, progress: Progress = print
     DeploymentError
         There is no such package, or the update failed; the endpoint then serves what it served.
     """
-    bucket = _parameters(connection)["ModelBucket"]
+    bucket = _parameters(connection)[BUCKET]
     s3 = connection.client("s3")
     with explained(f"looking for s3://{bucket}/{model_key}", connection.target):
         if not s3.list_objects_v2(Bucket=bucket, Prefix=model_key, MaxKeys=1).get("Contents"):
             keys = ", ".join(item["Key"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", ())) or "nothing"
             raise DeploymentError(f"s3://{bucket}/{model_key} is not there; the bucket holds {keys}.")
     kind = "S3Prefix" if model_key.endswith("/") else "S3Object"
-    status, events = _update(connection, {"ModelKey": model_key, "ModelDataType": kind}, progress)
+    status, events = _update(connection, {KEY: model_key, DATA_TYPE: kind}, progress)
     if status != "UPDATE_COMPLETE":
         reasons = "; ".join(event.reason for event in events if event.status.endswith("_FAILED") and event.reason)
         raise DeploymentError(f"the stack is {status}, and the endpoint serves what it served: {reasons}")
@@ -229,13 +231,13 @@ def try_bad_version(connection: Connection, progress: Progress = print) -> BadVe
     """
     began = connection.timer.now()
     before = str(connection.describe_endpoint()["EndpointConfigName"])
-    bucket, key = _parameters(connection)["ModelBucket"], f"{BROKEN_PREFIX}{secrets.token_hex(4)}.tar.gz"
+    bucket, key = _parameters(connection)[BUCKET], f"{BROKEN_PREFIX}{secrets.token_hex(4)}.tar.gz"
     s3 = connection.client("s3")
     progress(f"putting a broken model at s3://{bucket}/{key}")
     with explained(f"writing s3://{bucket}/{key}", connection.target):
         s3.put_object(Bucket=bucket, Key=key, Body=BROKEN_MODEL)
     try:
-        status, events = _update(connection, {"ModelKey": key, "ModelDataType": "S3Object"}, progress)
+        status, events = _update(connection, {KEY: key, DATA_TYPE: "S3Object"}, progress)
     finally:
         with explained(f"deleting s3://{bucket}/{key}", connection.target):
             s3.delete_object(Bucket=bucket, Key=key)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from contract.errors import ModelError
+from contract.names import MODEL_PARAMETERS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,15 +71,9 @@ class PackagedModel:
 
     def parameters(self) -> dict[str, str]:
         """CloudFormation parameters of the application stack."""
-        return {
-            "ModelBucket": self.bucket,
-            "ModelKey": self.key,
-            "ModelDataType": self.data_type,
-            "ImageUri": self.image_uri,
-            "ModelId": self.model_id,
-            "InstanceType": self.instance_type,
-            "AcceptEula": "true" if self.accept_eula else "false",
-        }
+        eula = "true" if self.accept_eula else "false"
+        values = self.bucket, self.key, self.data_type, self.image_uri, self.instance_type, self.model_id, eula
+        return dict(zip(MODEL_PARAMETERS, values, strict=True))
 
     def to_json(self) -> str:
         """``model.json``: the stack's parameters as text on top (Fn::GetParam reads nothing else), then the rest."""
@@ -105,20 +100,23 @@ class PackagedModel:
         """
         try:
             document = json.loads(text)
+            bucket, key, data_type, image_uri, instance_type, model_id, eula = map(
+                document.__getitem__, MODEL_PARAMETERS
+            )
             return cls(
-                bucket=document["ModelBucket"],
-                key=document["ModelKey"],
-                data_type=document["ModelDataType"],
-                image_uri=document["ImageUri"],
-                model_id=document["ModelId"],
+                bucket=bucket,
+                key=key,
+                data_type=data_type,
+                image_uri=image_uri,
+                model_id=model_id,
                 version=document["Version"],
-                instance_type=document["InstanceType"],
+                instance_type=instance_type,
                 environment=dict(document["Environment"]),
                 size=int(document["Size"]),
                 checksum_algorithm=document["Checksum"]["Algorithm"],
                 checksum=document["Checksum"]["Value"],
                 method=document["Method"],
-                accept_eula=document["AcceptEula"] == "true",
+                accept_eula=eula == "true",
                 sources=tuple(Source(item["Uri"], item["ETag"]) for item in document["Sources"]),
                 objects=tuple(Stored(item["Key"], int(item["Size"]), item["ETag"]) for item in document["Objects"]),
             )
