@@ -1,7 +1,7 @@
 """Cleans up after the local cloud, whatever ended it: kills every process that it left and removes its work folder.
 
 Runs as a process of its own, started by the cloud with a pipe as its standard input; the pipe's end is the cloud's
-end. Standard library only, so that it is small (`python -I -S janitor.py <work folder>`). The tests of this project
+end. Standard library only, so that it is small (`python -I -S janitor.py <work folder> …`). The tests of this project
 have their own janitors, for the clouds and all other processes that they start.
 """
 
@@ -20,10 +20,10 @@ MARK = "LOCALCLOUD_WORK"
 """Every process that the cloud starts inherits this environment variable: the work folder."""
 
 
-def start(work: str) -> subprocess.Popen[bytes]:
-    """Start a janitor that cleans up when this process is gone; what is written to its input lets ``work`` stay."""
+def start(*works: str) -> subprocess.Popen[bytes]:
+    """Start a janitor that cleans up when this process is gone; anything written to its input lets the first stay."""
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", __file__, work],
+        [sys.executable, "-I", "-S", __file__, *works],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -87,13 +87,13 @@ def main() -> None:
     """Wait for the cloud's end, then clean."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    work, stays = sys.argv[1], False
+    works, removed = sys.argv[1:], sys.argv[1:]
     while os.read(0, 4096):
-        stays = True
-    if stays:
+        removed = works[1:]
+    for work in works:
         kill(work)
-    else:
-        clean(work)
+    for work in removed:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 if __name__ == "__main__":
