@@ -9,7 +9,7 @@ import pytest
 from tests.clouds import deployed_copy, import_path, private_environment
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("notebooks") / "workshop"
     with deployed_copy(folder):
