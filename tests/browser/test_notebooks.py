@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 from tests.browser.lab import Lab, serving, shoot, watch
 from tests.clouds import deployed_copy, import_path, private_environment
 from tests.notebooks.structure import NAMES
-from tests.notebooks.test_run import IN_CHROMIUM
+from tests.notebooks.test_run import IN_CHROMIUM, SHORT
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
@@ -79,7 +79,12 @@ def test_nobody_gets_in_without_the_token(lab: Lab, browser: Browser) -> None:
     "name", [pytest.param(name, marks=() if name in IN_CHROMIUM else pytest.mark.rare) for name in NAMES]
 )
 def test_notebook(lab: Lab, lab_page: Page, name: str) -> None:
-    assert (lab.work / "notebooks" / f"{name}.ipynb").exists(), f"{name}.ipynb is missing"
+    source = lab.work / "notebooks" / f"{name}.ipynb"
+    assert source.exists(), f"{name}.ipynb is missing"
+    for parameter, value in SHORT.get(name, {}).items():
+        text, count = re.subn(rf'"{parameter} = \d+', f'"{parameter} = {value}', source.read_text())
+        assert count == 1, f"{name} has no parameter {parameter}"
+        source.write_text(text)
     notebook = lab.open(lab_page, f"notebooks/{name}.ipynb")
     notebook.run_all(RUN_SECONDS)
     lab_page.set_viewport_size({"width": 1400, "height": min(lab_page.evaluate(HEIGHT) + 120, TALLEST)})

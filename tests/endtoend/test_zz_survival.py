@@ -4,6 +4,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 import localcloud
 from helpers.delivery.deployment import destroy
 from helpers.inference.connection import Connection, connect
@@ -18,6 +20,7 @@ def instances(connection: Connection) -> int:
     return int(variants["ProductionVariants"][0]["CurrentInstanceCount"])
 
 
+@pytest.mark.rare
 def test_fifty_queued_requests_outlive_a_kill(connection: Connection, state: Path) -> None:
     before = {item["Key"] for item in listing(connection)}
     jobs = connection.generate_many([f"{n} blue circles" for n in range(QUEUED)], **SMALL)
@@ -54,6 +57,7 @@ def wakings(connection: Connection) -> list[dict]:
     return [item for item in found if "WithoutCapacity" in item["Cause"] and " 1" in item["Description"]]
 
 
+@pytest.mark.rare
 def test_destroying_leaves_nothing_behind(connection: Connection) -> None:
     endpoint, bucket = connection.names.endpoint, connection.names.bucket
     destroy(connection, lambda text: None)

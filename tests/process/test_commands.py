@@ -105,6 +105,7 @@ def test_demo_while_it_synthesises(start: Start, workshop: Path, how: str, numbe
         assert_ended(demo, workshop, "demo stopped by you; `make demo` goes on from here.")
 
 
+@pytest.mark.rare
 @interrupted_by("Ctrl+C")
 def test_demo_while_it_deploys(start: Start, workshop: Path, how: str, number: int) -> None:
     with start("demo") as demo:

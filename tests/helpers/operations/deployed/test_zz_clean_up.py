@@ -15,6 +15,7 @@ def test_before_the_end_preflight_finds_all_well(deployed):
     assert report["CDK bootstrap"].found.startswith("version ")
 
 
+@pytest.mark.rare
 def test_everything_goes(deployed, done, tmp_path):
     there = inventory.by_name(deployed)
     assert all(found.names for found in there), [found.kind for found in there if not found.names]
@@ -32,6 +33,7 @@ def test_everything_goes(deployed, done, tmp_path):
     assert report["Stays: CDKToolkit"].state == "ok"
 
 
+@pytest.mark.rare
 def test_and_again(deployed, tmp_path):
     report = clean_up(deployed, lambda text: None, build=tmp_path)
     assert report.ok, str(report)
