@@ -15,7 +15,8 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # Pyth
 
 LONG = (
     "browser/test_notebooks.py",
-    "infra",  # while the first makes the deployed workshop, which the next ones copy
+    "infra",  # these two while the first makes the deployed workshop, which the next ones copy
+    "localcloud/sagemaker",
     "notebooks/test_run.py",
     "endtoend",
     "helpers/operations/deployed",
@@ -24,8 +25,8 @@ LONG = (
 )
 """Files and folders that take minutes, in the order of their start: nobody should wait for them at the end."""
 
-TOGETHER = ("tests/endtoend/", "tests/helpers/operations/deployed/")
-"""Folders whose files go to one worker, since they share a deployed workshop."""
+TOGETHER = ("tests/endtoend/", "tests/helpers/operations/deployed/", "tests/helpers/model/repackage/")
+"""Folders whose files go to one worker, since they share a cloud."""
 
 HERE = PurePath(__file__).parent
 

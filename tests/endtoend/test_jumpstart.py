@@ -69,6 +69,7 @@ def broken(connection: Connection, tmp_path: Path) -> Iterator[PackagedModel]:
     connection.client("s3").delete_object(Bucket=bucket, Key=BAD_KEY)
 
 
+@pytest.mark.rare
 def test_a_model_that_does_not_load_is_rolled_back_and_the_old_one_still_answers(
     connection: Connection, broken: PackagedModel
 ) -> None:

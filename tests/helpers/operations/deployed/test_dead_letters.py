@@ -133,6 +133,7 @@ def test_breaking_twice_keeps_the_true_name(deployed):
     assert variables(deployed) == before
 
 
+@pytest.mark.rare
 def test_save_status_can_be_broken_too(deployed):
     with operations.broken(deployed, "save_status"):
         job = deployed.generate("a sun", seed=6, **SMALL)
