@@ -146,3 +146,15 @@ def test_the_local_cloud_is_free_and_says_so():
     assert str(estimate(settings.Settings(), 1, 1)).startswith("The local cloud costs nothing.")
     on_aws = changed(workshop={"target": "aws"})
     assert "costs nothing" not in estimate(on_aws, 1, 1, pricing=PriceList(offer("0.1"))).summary()
+
+
+@pytest.mark.parametrize(
+    ("service", "unit", "times"),
+    [("s3", "put", 5), ("s3", "get", 4), ("sns", "publish", 1), ("lambda", "request", 2)],
+)
+def test_a_request_pays_for_each_thing_that_it_does(service, unit, times):
+    """Requests, outputs, status, picture and manifest are written; SNS publishes once and calls two functions."""
+    free = {name: dict.fromkeys(units, 0.0) for name, units in load_prices().services.items()}
+    free[service][unit] = 1.0
+    prices = dataclasses.replace(load_prices(), services=free)
+    assert per_request(settings.Settings(), prices) == times
