@@ -52,6 +52,7 @@ def test_a_broken_function_leaves_a_letter_that_a_redrive_turns_into_a_picture(d
     assert [sent.inference_id for sent in operations.redrive(deployed)] == [job.id]
     assert len(job.wait(60).images) == 1
     assert count(deployed) == 0
+    assert in_flight(deployed) == 0, "a letter that was only received would come back"
 
 
 def test_listing_leaves_the_letters_where_they_are(deployed):
@@ -155,6 +156,13 @@ def test_waiting_for_letters_ends_and_says_what_came(deployed):
 
 def queue(connection, role=EXTRACT):
     return next(function.queue for function in operations.functions(connection) if function.role == role)
+
+
+def in_flight(connection):
+    """Letters that somebody has received and not deleted."""
+    name = "ApproximateNumberOfMessagesNotVisible"
+    answer = connection.client("sqs").get_queue_attributes(QueueUrl=queue(connection), AttributeNames=[name])
+    return int(answer["Attributes"][name])
 
 
 def send(connection, message):
