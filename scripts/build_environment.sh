@@ -6,8 +6,8 @@ if ! command -v uv > /dev/null; then
 fi
 # Not the project itself: a build runs in its folder, where Python finds it.
 sync="uv sync --frozen --no-dev --no-install-project --quiet --python python3"
-# An image may offer a folder in which environments stay from build to build: one for each lock file and Python. Builds of
-# different projects run side by side, and uv locks a project, not an environment: the second waits for the first here.
+# An image may offer a folder in which environments stay from build to build, one for each lock file and Python. Builds
+# of different projects run side by side, and uv locks a project, not an environment: the second waits for the first here.
 if [ -n "${BUILD_ENVIRONMENTS:-}" ]; then
     UV_PROJECT_ENVIRONMENT="$BUILD_ENVIRONMENTS/$( (python3 --version; cat uv.lock) | sha256sum | cut -c1-16)"
     export UV_PROJECT_ENVIRONMENT
