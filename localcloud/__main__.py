@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from localcloud.process import control
+from localcloud.services import DEFAULT_REGION
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -29,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
         default=control.DEFAULT_PROVISION_SECONDS,
         help="seconds on the cloud's clock until a new instance serves (default: %(default)g)",
     )
-    start.add_argument("--region", default=control.DEFAULT_REGION, help="default: %(default)s")
+    start.add_argument("--region", default=DEFAULT_REGION, help="default: %(default)s")
     start.add_argument("--foreground", action="store_true", help="stay in this terminal; Ctrl-C stops it")
     stop = commands.add_parser("stop", help="end it and everything that it started; its state stays")
     status = commands.add_parser("status", help="show whether it runs, its speed and what it does")

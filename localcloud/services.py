@@ -39,6 +39,12 @@ AlarmAction = Callable[[str, dict[str, Any], str], None]
 EventTarget = Callable[[str, dict[str, Any]], None]
 """``callback(target_arn, event)``; see :meth:`Cloud.event_target`."""
 
+ACCOUNT = "000000000000"
+"""The one account of a local cloud."""
+
+DEFAULT_REGION = "us-east-1"
+"""Of a cloud that is started without one, and of S3's old signatures, which name none."""
+
 LIFELINE_FILE = "lifeline"
 """In the cloud's work folder; see :attr:`Cloud.lifeline`."""
 

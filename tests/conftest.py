@@ -52,3 +52,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 def rank(file: PurePath) -> int:
     """The place of ``file`` among the long ones, or after them."""
     return next((place for place, long in enumerate(LONG) if file.is_relative_to(long)), len(LONG))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--target", choices=("local", "aws"), default="local", help="where conformance tests run")

@@ -7,6 +7,9 @@ rest is left to MiniStack.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
+import inspect
 import json
 import logging
 import urllib.parse
@@ -14,11 +17,14 @@ from collections.abc import Callable, Iterable, MutableMapping
 from concurrent.futures import Executor
 from typing import Any
 
+from localcloud.http import wire
 from localcloud.http.gate import LIVENESS_PATH, Gate
 from localcloud.http.messages import CredentialScope, Request, Response, credential_scope
 from localcloud.http.protocol import JsonProtocol, RestJsonProtocol, protocol_for
+from localcloud.http.rest_xml import RestXmlProtocol
 from localcloud.http.shapes import ShapeError
-from localcloud.services import Application, Receive, Scope, Send, Service, ServiceError
+from localcloud.rules import Call, Rulebook
+from localcloud.services import ACCOUNT, DEFAULT_REGION, Application, Receive, Scope, Send, Service, ServiceError
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +32,8 @@ STATUS_PATH = "/_localcloud/status"
 # A request for one of our services is small: the largest is InvokeEndpointAsync's body (128 kB) and, in the JSON
 # services, a CodeCommit file (6 MB, base64).
 _MAX_BODY_BYTES = 16 * 1024 * 1024
+# And for one of MiniStack's, S3's objects excepted: a function's code (50 MB, base64).
+_MAX_EMULATED_BYTES = 72 * 1024 * 1024
 
 
 class Front:
@@ -40,6 +48,8 @@ class Front:
         status: Callable[[], dict[str, Any]],
         ready: Callable[[], bool],
         after_ministack: Callable[[Request, CredentialScope | None], None],
+        rules: Rulebook,
+        within: Callable[[str], contextlib.AbstractContextManager[None]],
     ) -> None:
         """Join gate, services and MiniStack.
 
@@ -56,6 +66,10 @@ class Front:
             Whether every service has started.
         after_ministack : callable
             Called after MiniStack has answered a request: its state may have changed.
+        rules : Rulebook
+            What is refused or answered in MiniStack's place.
+        within : callable
+            ``within(region)`` makes MiniStack's account and region those of a request.
         """
         self._gate = gate
         self._ministack = ministack
@@ -63,6 +77,8 @@ class Front:
         self._status = status
         self._ready = ready
         self._after_ministack = after_ministack
+        self._rules = rules
+        self._within = within
         self._services: list[tuple[JsonProtocol | RestJsonProtocol, Service]] = []
         self._mounts: dict[str, Application] = {}
 
@@ -108,10 +124,56 @@ class Front:
             if protocol.matches(request):
                 await self._serve(protocol, service, request, receive, send)
                 return
+        await self._emulated(scope, request, receive, send)
+
+    async def _emulated(self, scope: Scope, head: Request, receive: Receive, send: Send) -> None:
+        """Have MiniStack answer, unless the service's model or a rule has something to say."""
+        signed = credential_scope(head)
+        service = wire.service_of(signed.service) if signed else None
+        protocol = wire.find(service, head) if service else None
+        if signed is not None and service is not None and protocol is not None:
+            request = head
+            if not _is_object(protocol, head):
+                body = await _read_body(receive, _MAX_EMULATED_BYTES)
+                if body is None:
+                    error = ServiceError("RequestEntityTooLarge", "the request is too large", 413)
+                    await _send(send, protocol.error(error))
+                    return
+                request, receive = dataclasses.replace(head, body=body), _replayed(body, receive)
+            answer = await self._by_the_rules(service, protocol, request, signed)
+            if answer is not None:
+                await _send(send, answer)
+                self._after_ministack(request, signed)
+                return
         try:
             await self._ministack(scope, receive, _without_cors(send))
         finally:
-            self._after_ministack(request, credential_scope(request))
+            self._after_ministack(head, signed)
+
+    async def _by_the_rules(
+        self, service: str, protocol: wire.WireProtocol, request: Request, signed: CredentialScope
+    ) -> Response | None:
+        """The answer to ``request`` when it is not MiniStack that answers it."""
+        operation = "?"
+        try:
+            operation, parameters = protocol.parse(request)
+            call = Call(service, operation, parameters, ACCOUNT, signed.region or DEFAULT_REGION, signed.access_key)
+            with self._within(call.region):
+                for rule in self._rules.of(service, operation):
+                    answer = rule(call)
+                    if inspect.isawaitable(answer):
+                        answer = await answer
+                    if answer is not None:
+                        return protocol.response(operation, answer)
+        except ServiceError as error:
+            logger.info("%s.%s refused: %s: %s", service, operation, error.code, error.message)
+            return protocol.error(error)
+        except Exception as error:  # the boundary: a fault of ours must reach the caller as a 500
+            logger.exception("%s.%s failed", service, operation)
+            return protocol.error(
+                ServiceError("InternalFailure", f"local cloud's fault in {operation}: {error!r}", 500)
+            )
+        return None
 
     async def _serve(
         self, protocol: JsonProtocol | RestJsonProtocol, service: Service, head: Request, receive: Receive, send: Send
@@ -162,7 +224,25 @@ def _head(scope: Scope) -> Request:
     return Request(scope["method"], path.partition("?")[0], query, headers, b"")
 
 
-async def _read_body(receive: Receive) -> bytes | None:
+def _is_object(protocol: wire.WireProtocol, head: Request) -> bool:
+    """Whether the body is not to be read here: it may be an object of gigabytes."""
+    if not isinstance(protocol, RestXmlProtocol):
+        return False
+    operation = protocol.operation(head)
+    return operation is None or not protocol.has_document(operation)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """``receive`` of a request whose body has been read already."""
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> MutableMapping[str, Any]:
+        return waiting.pop() if waiting else await receive()
+
+    return replay
+
+
+async def _read_body(receive: Receive, limit: int = _MAX_BODY_BYTES) -> bytes | None:
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -171,7 +251,7 @@ async def _read_body(receive: Receive) -> bytes | None:
             return b"".join(chunks)
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
-        if size > _MAX_BODY_BYTES:
+        if size > limit:
             return None
         if not message.get("more_body"):
             return b"".join(chunks)

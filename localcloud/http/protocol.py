@@ -53,13 +53,27 @@ def _load_json(body: bytes) -> Any:
         raise ServiceError("SerializationException", f"the request's body is not JSON: {error}") from None
 
 
-def _checked(model: OperationModel, parameters: dict[str, Any]) -> dict[str, Any]:
+_CODES = {
+    "cloudformation": "ValidationError",
+    "cloudwatch": "ValidationError",
+    "codebuild": "InvalidInputException",
+    "iam": "ValidationError",
+    "logs": "InvalidParameterException",
+    "s3": "InvalidArgument",
+    "sagemaker-runtime": "ValidationError",
+    "sns": "InvalidParameter",
+    "sqs": "InvalidParameterValue",
+    "sts": "ValidationError",
+}
+"""What a service calls parameters that its model does not allow; the others say ``ValidationException``."""
+
+
+def checked(model: OperationModel, parameters: dict[str, Any]) -> dict[str, Any]:
+    """``parameters``; raises :class:`ServiceError` when the service model does not allow them."""
     if model.input_shape is not None:
         message = validation_message(model.input_shape, parameters)
         if message:
-            names = ("ValidationError", "InvalidInputException")  # of sagemaker-runtime and CodeBuild
-            code = next((name for name in names if name in model.service_model.shape_names), "ValidationException")
-            raise ServiceError(code, message)
+            raise ServiceError(_CODES.get(model.service_model.service_name, "ValidationException"), message)
     return parameters
 
 
@@ -90,7 +104,7 @@ class JsonProtocol:
             parameters = from_json(model.input_shape, body) if model.input_shape is not None else {}
         except ShapeError as error:
             raise ServiceError("SerializationException", str(error)) from None
-        return operation, _checked(model, parameters)
+        return operation, checked(model, parameters)
 
     def response(self, operation: str, result: Mapping[str, Any]) -> Response:
         """The response for ``result``; raises :class:`ShapeError` when it does not fit the model."""
@@ -156,7 +170,7 @@ class RestJsonProtocol:
             parameters.update(self._body(shape, request))
         except ShapeError as error:
             raise ServiceError("SerializationException", str(error)) from None
-        return operation, _checked(model, parameters)
+        return operation, checked(model, parameters)
 
     def _located(self, shape: StructureShape, request: Request, match: re.Match[str]) -> dict[str, Any]:
         out: dict[str, Any] = {}

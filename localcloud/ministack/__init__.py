@@ -18,6 +18,8 @@ from localcloud.ministack.internals import VERSION, IncompatibleMiniStackError, 
 from localcloud.ministack.metrics import Metrics
 from localcloud.ministack.objects import Objects
 from localcloud.ministack.stacks import Stacks
+from localcloud.rules import Rulebook
+from localcloud.services import ACCOUNT
 
 __all__ = ["VERSION", "IncompatibleMiniStackError", "MiniStack", "check", "environment"]
 
@@ -32,10 +34,13 @@ class MiniStack:
     events : Events
     functions : Functions
     metrics : Metrics
+    rules : Rulebook
+        What is refused or answered before MiniStack sees it.
     """
 
     def __init__(self) -> None:
         modules = check()
+        self.rules = Rulebook()
         self.stacks = Stacks(modules)
         self.events = Events(modules)
         self.functions = Functions(modules)
@@ -43,6 +48,7 @@ class MiniStack:
         self.app = Objects(modules).app
         self._app: Any = modules["app"]
         self._persistence: Any = modules["persistence"]
+        self._responses: Any = modules["responses"]
         self._sessions: Any = modules["sts"]
         self._access_keys: Any = modules["iam"]
         self._inbox: asyncio.Queue[dict[str, str]] = asyncio.Queue()
@@ -66,6 +72,11 @@ class MiniStack:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._lifespan
         await self.functions.stop()
+
+    def within(self, region: str) -> contextlib.AbstractContextManager[None]:
+        """MiniStack's account and region inside the block."""
+        scope: contextlib.AbstractContextManager[None] = self._responses.request_scope(ACCOUNT, region)
+        return scope
 
     def issued(self, access_key: str) -> bool:
         """Whether STS or IAM of this cloud gave out ``access_key``."""

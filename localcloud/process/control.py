@@ -20,12 +20,12 @@ from typing import Any
 
 from localcloud.clock import Clock
 from localcloud.process import credentials, janitor
+from localcloud.services import DEFAULT_REGION
 
 DEFAULT_STATE = Path(".localcloud")
 DEFAULT_PORT = 4566
 DEFAULT_SPEED = 60.0
 DEFAULT_PROVISION_SECONDS = 120.0
-DEFAULT_REGION = "us-east-1"
 _START_SECONDS = 90.0
 _STOP_SECONDS = 30.0
 _LOG_BYTES = 5_000_000

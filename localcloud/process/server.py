@@ -25,11 +25,10 @@ from localcloud.process import janitor, tied
 from localcloud.process.credentials import load_or_create
 from localcloud.process.environment import HOST_VARIABLES, inherited, project_folders
 from localcloud.process.prerequisites import StartError, bind, clients, runtime_folder, take_lock
-from localcloud.services import LIFELINE_FILE, Cloud, Service
+from localcloud.services import ACCOUNT, LIFELINE_FILE, Cloud, Service
 
 logger = logging.getLogger("localcloud.process.server")
 
-ACCOUNT = "000000000000"
 _STOP_SECONDS = 10.0
 
 
@@ -170,6 +169,8 @@ class Server:
             status=self.status,
             ready=lambda: self.ready,
             after_ministack=self._note_request,
+            rules=self.ministack.rules,
+            within=self.ministack.within,
         )
 
     def _save_now(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import socket
 import threading
@@ -20,6 +21,7 @@ from hypercorn.config import Config as ServerConfig
 from localcloud.http.constraints import compiled_pattern
 from localcloud.http.front import Front
 from localcloud.http.gate import Gate
+from localcloud.rules import Rulebook
 from localcloud.services import ServiceError
 
 KEY = "LOCALCLOUDTESTTESTXX"
@@ -58,6 +60,8 @@ class Fronted:
             status=lambda: {},
             ready=lambda: True,
             after_ministack=lambda request, scope: None,
+            rules=Rulebook(),
+            within=lambda region: contextlib.nullcontext(),
         )
         self.front.add(self.services.values())
         self.url = ""

@@ -1,0 +1,62 @@
+"""Which operation of which service a request for MiniStack asks for, and with what parameters."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from localcloud.http.cbor import CborProtocol
+from localcloud.http.messages import Request, Response
+from localcloud.http.protocol import JsonProtocol, RestJsonProtocol, service_model
+from localcloud.http.query import QueryProtocol
+from localcloud.http.rest_xml import RestXmlProtocol
+from localcloud.services import ServiceError
+
+OFFERED = ("cloudformation", "cloudwatch", "events", "iam", "lambda", "logs", "s3", "sns", "sqs", "ssm", "sts")
+"""The services of MiniStack that this cloud offers, by botocore's names."""
+_SIGNED_AS = {"monitoring": "cloudwatch"}
+
+
+class WireProtocol(Protocol):
+    """One of AWS's protocols, for one service."""
+
+    def matches(self, request: Request) -> bool:
+        """Whether ``request``, which is signed for the service, speaks this protocol."""
+
+    def parse(self, request: Request) -> tuple[str, dict[str, Any]]:
+        """Operation and parameters; raises :class:`ServiceError`."""
+
+    def response(self, operation: str, result: Mapping[str, Any]) -> Response:
+        """The answer."""
+
+    def error(self, error: ServiceError) -> Response:
+        """The refusal."""
+
+
+@functools.lru_cache
+def protocols(service: str) -> tuple[WireProtocol, ...]:
+    """The protocols that ``service`` speaks, each to be asked whether a request is in it."""
+    model = service_model(service)
+    makers: dict[str, Any] = {
+        "smithy-rpc-v2-cbor": CborProtocol,
+        "json": JsonProtocol,
+        "rest-json": RestJsonProtocol,
+        "rest-xml": RestXmlProtocol,
+        "query": QueryProtocol,
+    }
+    spoken = list(model.metadata.get("protocols") or [model.metadata["protocol"]])
+    if service == "sqs":  # its older protocol, which its model does not name any more
+        spoken.append("query")
+    return tuple(makers[name](model) for name in spoken if name in makers)
+
+
+def find(service: str, request: Request) -> WireProtocol | None:
+    """The protocol in which ``request`` asks ``service``; None when it speaks none of the service's."""
+    return next((protocol for protocol in protocols(service) if protocol.matches(request)), None)
+
+
+def service_of(signed_for: str) -> str | None:
+    """The name, in botocore, of an offered service by the name in a signature; None for a service that is not offered."""
+    name = _SIGNED_AS.get(signed_for, signed_for)
+    return name if name in OFFERED else None
