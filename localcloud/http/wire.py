@@ -57,6 +57,6 @@ def find(service: str, request: Request) -> WireProtocol | None:
 
 
 def service_of(signed_for: str) -> str | None:
-    """The name, in botocore, of an offered service by the name in a signature; None for a service that is not offered."""
+    """The name in botocore of a service by its name in a signature; None when it is not offered."""
     name = _SIGNED_AS.get(signed_for, signed_for)
     return name if name in OFFERED else None
