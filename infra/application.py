@@ -140,7 +140,10 @@ class ApplicationStack(cdk.Stack):
         return function
 
     def _extract_images(self) -> NotificationFunction:
-        """Turns outputs into pictures; reads the request too, for the prompt that each picture carries."""
+        """Turns outputs into pictures; reads the request too, for the prompt that each picture carries.
+
+        It reads the pictures that it may supersede: of two answers under one id, those of the later one stay.
+        """
         function = self._function(
             "ExtractImages",
             package="extract_images",
@@ -148,7 +151,7 @@ class ApplicationStack(cdk.Stack):
             memory_mb=self._settings.functions.memory_mb,
             timeout_seconds=120,
         )
-        self._bucket.allow(function.role, read=(OUTPUT, REQUESTS), write=(IMAGES,))
+        self._bucket.allow(function.role, read=(OUTPUT, REQUESTS, IMAGES), write=(IMAGES,))
         return function
 
     def _function(self, construct_id: str, *, package: str, **properties: object) -> NotificationFunction:

@@ -1,6 +1,7 @@
 """Entry point: subscribed to the Success topic, turns each response into pictures.
 
-A notification that comes twice writes the same bytes twice; of two requests with one id, the one handled last stays.
+A notification that comes twice writes the same bytes twice; of two answers under one id the pictures of the later one
+are left, as its status is, whatever order the notifications come in.
 """
 
 from functools import cache

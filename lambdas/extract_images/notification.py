@@ -9,6 +9,7 @@ from datetime import datetime
 
 from shared.exceptions import MalformedNotificationError
 from shared.notification import COMPLETED, checked_inference_id, excerpt, fields_of
+from shared.order import rank
 
 from extract_images.exceptions import ForeignBucketError
 
@@ -39,6 +40,17 @@ class Notification:
     output_bucket: str
     output_key: str
     content_type: str
+
+    @property
+    def rank(self) -> str:
+        """Its place among the notifications of its inference id, as :func:`shared.order.rank` has it."""
+        return rank(
+            {
+                "eventTime": self.event_time,
+                "invocationStatus": COMPLETED,
+                "responseParameters": {"outputLocation": self.output_location},
+            }
+        )
 
     def require_bucket(self, bucket_name: str) -> None:
         """Raise `ForeignBucketError` unless the output is in that bucket."""

@@ -53,11 +53,20 @@ class Request:
 
 @dataclass(frozen=True)
 class StoredObject:
-    """One object for the bucket."""
+    """One object for the bucket.
+
+    Attributes
+    ----------
+    key, body, content_type
+        As Amazon S3 takes them.
+    rank
+        Of the notification that it is made of (`shared.order`): a greater one takes its place.
+    """
 
     key: str
     body: bytes
     content_type: str
+    rank: str = ""
 
 
 def objects(response: Response, request: Request, notification: Notification) -> Iterator[StoredObject]:
@@ -88,7 +97,7 @@ def objects(response: Response, request: Request, notification: Notification) ->
                 "sha256": hashlib.sha256(body).hexdigest(),
             }
         )
-        yield StoredObject(key, body, "image/png")
+        yield StoredObject(key, body, "image/png", notification.rank)
     manifest = {
         "inferenceId": notification.inference_id,
         "prompt": prompt,
@@ -100,7 +109,7 @@ def objects(response: Response, request: Request, notification: Notification) ->
         manifest["warnings"] = warnings
     # Not as ASCII: people read it, and prompts are in every script.
     body = json.dumps(manifest, indent=2, ensure_ascii=False).encode() + b"\n"
-    yield StoredObject(f"{folder}/manifest.json", body, "application/json")
+    yield StoredObject(f"{folder}/manifest.json", body, "application/json", notification.rank)
 
 
 def _prompt_in(fields: dict[str, Any]) -> str:

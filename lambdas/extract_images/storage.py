@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from shared import conditional
 from shared.exceptions import StorageError
 from shared.names import REQUESTS
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _CHUNK_BYTES = 2**18
+_RANK = "notification"  # the name of the metadata that holds it
 # Without s3:ListBucket, Amazon S3 answers AccessDenied for a key that does not exist.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
 _ABSENT = ("NoSuchKey", "AccessDenied")
@@ -23,7 +25,10 @@ _ABSENT = ("NoSuchKey", "AccessDenied")
 class ImageStorage:
     """Reads responses and requests, writes pictures and manifests.
 
-    The role needs `s3:GetObject` on `output/*` and `requests/*`, and `s3:PutObject` on `images/*`.
+    Of two answers under one inference id the pictures of the one are left whose notification `save_status` keeps,
+    whatever order they come in and however often: each object carries the rank of its notification.
+
+    The role needs `s3:GetObject` on `output/*`, `requests/*` and `images/*`, and `s3:PutObject` on `images/*`.
     """
 
     def __init__(self, bucket_name: str, client: "S3Client | None" = None) -> None:
@@ -54,9 +59,25 @@ class ImageStorage:
             raise StorageError(f"s3://{self._bucket}/{key} could not be read: {error}") from error
         return content if len(content) <= MAX_REQUEST_BYTES else None
 
-    def put(self, item: StoredObject) -> None:
-        """Write one object, over what may be there; raises `StorageError`."""
-        try:
-            self._client.put_object(Bucket=self._bucket, Key=item.key, Body=item.body, ContentType=item.content_type)
-        except (BotoCoreError, ClientError) as error:
-            raise StorageError(f"s3://{self._bucket}/{item.key} could not be written: {error}") from error
+    def put(self, item: StoredObject) -> bool:
+        """Write one object unless one of a greater rank is there; returns whether it did, raises `StorageError`."""
+
+        def stored() -> tuple[bool, str] | None:
+            try:
+                head = self._client.head_object(Bucket=self._bucket, Key=item.key)
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                    return None
+                raise
+            # The same rank is the same notification once more: written again, since the function may have changed.
+            return head["Metadata"].get(_RANK, "") > item.rank, head["ETag"]
+
+        return conditional.write(
+            self._client,
+            stored,
+            Bucket=self._bucket,
+            Key=item.key,
+            Body=item.body,
+            ContentType=item.content_type,
+            Metadata={_RANK: item.rank},
+        )

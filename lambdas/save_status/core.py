@@ -2,13 +2,11 @@
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from shared.exceptions import MalformedNotificationError
 from shared.names import STATUS
 from shared.notification import COMPLETED, FAILED, checked_inference_id, excerpt, fields_of
-
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+from shared.order import rank
 
 
 @dataclass(frozen=True)
@@ -65,27 +63,15 @@ def status_object(message: str) -> StatusObject:
 def supersedes(body: bytes, stored: bytes) -> bool:
     """Tell whether a notification replaces the one that is stored for the same inference id.
 
-    One id has one notification, unless a client uses an id twice. Then the later `eventTime` stays; at the same time
-    `Completed` before `Failed`; and last the greater body. That is a total order, so whatever order notifications
-    arrive in, and however often, the same one is left.
+    :func:`shared.order.rank` decides, and last the greater body. That is a total order, so whatever order
+    notifications arrive in, and however often, the same one is left, and it is the one whose pictures are left.
     """
-    return _rank(body) > _rank(stored)
+    return _place(body) > _place(stored)
 
 
-def _rank(body: bytes) -> tuple[datetime, bool, bytes]:
+def _place(body: bytes) -> tuple[str, bytes]:
     try:
         notification = json.loads(body)
     except (ValueError, RecursionError):
-        return _LONG_AGO, False, body
-    if not isinstance(notification, dict):
-        return _LONG_AGO, False, body
-    return _event_time(notification.get("eventTime")), notification.get("invocationStatus") == COMPLETED, body
-
-
-def _event_time(value: object) -> datetime:
-    """Return the moment, or long ago when it is not one: a notification without it is still kept."""
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else _LONG_AGO
-    except ValueError:
-        return _LONG_AGO
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        notification = None
+    return rank(notification if isinstance(notification, dict) else {}), body

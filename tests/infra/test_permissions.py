@@ -143,9 +143,9 @@ def test_save_status_writes_statuses_and_reads_only_what_it_supersedes(app):
     )
 
 
-def test_extract_images_reads_answers_and_requests_and_writes_pictures(app):
+def test_extract_images_reads_answers_and_requests_and_writes_pictures_over_older_ones(app):
     assert s3_permissions(app, app.function("extract_images")["Role"]) == (
-        objects(app, "s3:GetObject", "output", "requests")
+        objects(app, "s3:GetObject", "output", "requests", "images")
         | objects(app, "s3:PutObject", "images")
         | objects(app, "s3:AbortMultipartUpload", "images")
         | {("s3:ListBucket", bucket_arn(app))}  # without it a missing object is a 403

@@ -1,5 +1,6 @@
 """extract_images on moto's S3: what is in the bucket after which events."""
 
+import hashlib
 import json
 
 import pytest
@@ -96,6 +97,89 @@ def test_fewer_pictures_than_before_are_not_mixed_with_the_old_ones(extract, eve
     manifest = json.loads(made(bucket)[f"images/{ID}/manifest.json"])
     assert [entry["key"] for entry in manifest["images"]] == [f"images/{ID}/0.png"]
     assert pixels(made(bucket)[f"images/{ID}/0.png"]) == SEA
+
+
+def two_answers(events, **later):
+    """Notifications of two answers under one id, of which the second is the later one."""
+    places = [f"s3://workshop-bucket/output/{n}.out" for n in (1, 2)]
+    times = ["2026-11-22T12:00:00.000Z", later.get("time", "2026-11-22T12:00:05.000Z")]
+    return [
+        events.load(
+            "completed",
+            eventTime=time,
+            responseParameters={"contentType": "application/json", "outputLocation": place},
+        )
+        for time, place in zip(times, places, strict=True)
+    ]
+
+
+def metadata(aws, bucket):
+    return {key: aws.head_object(Bucket="workshop-bucket", Key=key)["Metadata"] for key in made(bucket)}
+
+
+@pytest.mark.parametrize(
+    ("time", "images"),
+    [
+        ("2026-11-22T12:00:05.000Z", ([RING], [SEA])),
+        ("2026-11-22T12:00:05.000Z", ([RING, SEA], [SEA])),
+        ("2026-11-22T12:00:05.000Z", ([SEA], [RING, SEA])),
+        ("2026-11-22T07:00:05-05:00", ([RING], [SEA])),  # later, although the smaller string
+        ("2026-11-22T12:00:00.000Z", ([RING], [SEA])),  # at the same moment
+    ],
+)
+def test_two_answers_under_one_id_leave_the_same_bucket_in_any_order(
+    time, images, extract, imported, context, events, bucket, put, aws
+):
+    save = imported("save_status").handler
+    for number, pictures in enumerate(images, start=1):
+        put(f"output/{number}.out", json.dumps({"generated_images": pictures}).encode())
+    older, later = two_answers(events, time=time)
+    left = []
+    for order in ([older, later], [later, older], [later, older, older, later], [older, later, older]):
+        for key in [*made(bucket), f"status/{ID}.json"]:
+            aws.delete_object(Bucket="workshop-bucket", Key=key)
+        for event in order:
+            extract(event)
+            save(event, context)
+        left.append((bucket(), metadata(aws, bucket)))
+    assert all(one == left[0] for one in left)
+    manifest = json.loads(made(bucket)[f"images/{ID}/manifest.json"])
+    status = json.loads(bucket()[f"status/{ID}.json"][0])
+    assert manifest["createdAt"] == status["eventTime"]
+    assert manifest["source"] == status["responseParameters"]["outputLocation"]
+    for entry in manifest["images"]:
+        assert hashlib.sha256(made(bucket)[entry["key"]]).hexdigest() == entry["sha256"]
+
+
+def test_an_older_answer_that_is_extracted_meanwhile_does_not_get_its_pictures_in(
+    imported, context, events, bucket, put, monkeypatch
+):
+    """Both functions run at once: the older one writes its first picture over that of the later one."""
+    module = imported("extract_images")
+    put("output/1.out", json.dumps({"generated_images": [RING, RING]}).encode())
+    put("output/2.out", json.dumps({"generated_images": [SEA, SEA]}).encode())
+    older, later = two_answers(events)
+    real = module._storage().put
+    waiting = [older]
+
+    def interrupted(item):
+        changed = real(item)
+        if waiting:
+            module.handler(waiting.pop(), context)
+        return changed
+
+    monkeypatch.setattr(module._storage(), "put", interrupted)
+    module.handler(later, context)
+    found = made(bucket)
+    assert pixels(found[f"images/{ID}/0.png"]) == pixels(found[f"images/{ID}/1.png"]) == SEA
+    assert json.loads(found[f"images/{ID}/manifest.json"])["source"].endswith("/2.out")
+
+
+def test_what_carries_no_rank_is_replaced(extract, events, bucket, put):
+    put(OUTPUT, RESPONSE)
+    put(f"images/{ID}/0.png", b"old")
+    extract(events.load("completed"))
+    assert pixels(made(bucket)[f"images/{ID}/0.png"]) == RING
 
 
 @pytest.mark.parametrize("end", [0, 1, 25, 60, len(RESPONSE) - 1])

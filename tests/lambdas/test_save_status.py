@@ -7,7 +7,7 @@ import re
 import pytest
 from botocore.exceptions import ClientError
 from save_status import core, storage
-from shared import exceptions
+from shared import conditional, exceptions
 
 ID = "20261122T201502-9f2c"
 KEY = f"status/{ID}.json"
@@ -127,7 +127,7 @@ def test_a_storage_failure_is_raised_and_costs_no_other_record(imported, context
     monkeypatch.setattr(module._storage()._client, "put_object", refuse)
     event = events.joined(events.load("completed", inferenceId="a"), events.load("completed", inferenceId="b"))
     message = failures(lambda e: module.handler(e, context), event)
-    assert "record 0: StorageError: s3://workshop-bucket/status/a.json could not be saved" in message
+    assert "record 0: StorageError: s3://workshop-bucket/status/a.json could not be written" in message
     assert "SlowDown" in message
     assert set(bucket()) == {"status/b.json"}
 
@@ -160,7 +160,7 @@ def test_a_writer_in_between_is_not_overwritten(aws, events, bucket, monkeypatch
 
 def test_endless_races_end_in_an_error(aws, events, monkeypatch):
     store = storage.StatusStorage("workshop-bucket", aws)
-    monkeypatch.setattr(store, "_create", lambda status: False)
+    monkeypatch.setattr(conditional, "_put", lambda client, content, **condition: False)
     monkeypatch.setattr(store, "_read", lambda key: (None, ""))
     with pytest.raises(exceptions.StorageError, match="during each of 5 attempts"):
         store.save(core.status_object(events.message(events.load("completed"))))
