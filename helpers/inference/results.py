@@ -259,14 +259,13 @@ def _decoded(body: bytes, where: str) -> NDArray[np.uint8]:
 
 def _arrays_in(content: Any, where: str) -> tuple[NDArray[np.uint8], ...]:
     if isinstance(content, dict):
-        if isinstance(content.get("generated_images"), list):
-            return tuple(
-                _array(image, f"{where}: generated_images[{n}]") for n, image in enumerate(content["generated_images"])
-            )
+        for name in ("generated_images", "images"):
+            if isinstance(content.get(name), list) and content[name]:
+                return tuple(_array(image, f"{where}: {name}[{n}]") for n, image in enumerate(content[name]))
         if "generated_image" in content:
             return (_array(content["generated_image"], f"{where}: generated_image"),)
     raise ResultError(
-        f"{where} has neither generated_images nor generated_image: not an answer of a text-to-image model."
+        f"{where} has neither generated_images nor generated_image nor images: not an answer of a text-to-image model."
     )
 
 

@@ -1,7 +1,9 @@
 """The model's response, in any of its forms, as compressed pictures: no AWS calls, no clock, no environment.
 
 Forms: `generated_images` and `generated_image` as nested RGB or as base64 of JPEG or PNG (Stable Diffusion in
-JumpStart), `artifacts` (Stability AI's own containers), and a plain JPEG or PNG body.
+JumpStart), `artifacts` (Stability AI's own containers), `images` with `finish_reasons` (Stable Diffusion 3 and later:
+https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-diffusion-3-5-large.html), and a plain JPEG or PNG
+body.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,7 +20,8 @@ from extract_images.rgb import RgbReader
 
 _MAGIC = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 _LONGEST_MAGIC = max(map(len, _MAGIC))
-_IMAGE_FIELDS = ("generated_images", "generated_image", "artifacts")
+_IMAGE_FIELDS = ("generated_images", "generated_image", "artifacts", "images")
+_REASONS = "finish_reasons"
 
 
 @dataclass(frozen=True)
@@ -107,10 +110,13 @@ class _Reader:
             if stream.take(b",}", "after a field of the response") == b"}":
                 break
         stream.end()
+        self._require_finished()
         if self._image_field is None:
             raise MalformedResponseError(
                 f"the response has none of the fields {', '.join(_IMAGE_FIELDS)}; it has: {_names(self._fields)}"
             )
+        if not self._images:
+            raise InvalidImageError(f"{self._image_field!r} is empty: the response holds no image")
         return Response(images=tuple(self._images), fields=self._fields)
 
     def _field(self) -> None:
@@ -126,17 +132,29 @@ class _Reader:
             return
         if self._image_field is not None:
             raise MalformedResponseError(f"the response has both {self._image_field!r} and {name!r}: which one counts?")
+        self._require_finished()  # here already: what the model refused to draw need not be a picture
         self._image_field = name
         if name == "generated_image":
             self._image()
         else:
             self._list(name)
 
+    def _require_finished(self) -> None:
+        """Stable Diffusion 3 and later say what they refused to draw in a list, with null for each picture."""
+        reasons = self._fields.get(_REASONS)
+        for index, reason in enumerate(reasons if isinstance(reasons, list) else ()):
+            if reason is not None:
+                raise InvalidImageError(
+                    f"image {index} has the finish reason {str(reason)[:100]!r}: the model refused or failed; "
+                    "change the prompt or the seed"
+                )
+
     def _list(self, name: str) -> None:
         stream = self._stream
         stream.take(b"[", f"at the start of {name!r}")
         if stream.peek(f"in {name!r}") == b"]":
-            raise InvalidImageError(f"{name!r} is empty: the response holds no image")
+            stream.take(b"]", f"in {name!r}")
+            return
         first = stream.peek(f"in {name!r}")
         while True:
             if stream.peek(f"in {name!r}") != first:
@@ -145,6 +163,8 @@ class _Reader:
                 )
             if name == "artifacts":
                 self._artifact()
+            elif name == "images" and first == b"n":
+                self._refused_image()
             else:
                 self._image()
             if stream.take(b",]", f"after image {len(self._images) - 1}") == b"]":
@@ -165,6 +185,12 @@ class _Reader:
                 f"byte {self._stream.offset}: image {index} is neither nested RGB nor a base64 string, "
                 f"but starts with {self._stream.excerpt()}"
             )
+
+    def _refused_image(self) -> None:
+        """Take null, which stands where the model refused to draw; the reason may come later."""
+        self._allowance.take_image()
+        if self._stream.value(MAX_FIELD_BYTES, "in 'images'") is not None:
+            raise InvalidImageError("'images' holds something that is neither null nor a base64 string")
 
     def _artifact(self) -> None:
         index = len(self._images)

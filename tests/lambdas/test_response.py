@@ -296,6 +296,58 @@ def test_a_bad_artifact_is_explained(artifacts, reason):
     refused(exceptions.InvalidImageError, reason, {"artifacts": artifacts})
 
 
+PNG_FILE = b64(file("PNG"))
+
+
+@pytest.mark.parametrize("size", [1, 7, 10**6])
+@pytest.mark.parametrize("reasons", [{"finish_reasons": [None, None]}, {}])
+def test_images_as_stable_diffusion_3_answers(reasons, size):
+    answer = read({"seeds": [7, 8], **reasons, "images": [PNG_FILE, b64(file("JPEG"))]}, size=size)
+    assert decoded(answer) == [expected(file("PNG")), expected(file("JPEG"))]
+    assert answer.fields == {"seeds": [7, 8], **reasons}
+
+
+FILTERED = ["Filter reason: output image"]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"finish_reasons": FILTERED},
+        {"seeds": [1], "finish_reasons": FILTERED, "images": [""]},
+        {"seeds": [1], "finish_reasons": FILTERED, "images": []},
+        {"images": [], "finish_reasons": FILTERED},
+        {"images": [None], "finish_reasons": FILTERED},
+        {"images": [PNG_FILE], "finish_reasons": FILTERED},
+    ],
+)
+def test_what_the_model_refused_to_draw_says_why(document):
+    refused(exceptions.InvalidImageError, "image 0 has the finish reason 'Filter reason: output image'", document)
+
+
+def test_the_refused_one_of_two_pictures_is_named():
+    document = {"finish_reasons": [None, "Inference error"], "images": [PNG_FILE, PNG_FILE]}
+    refused(exceptions.InvalidImageError, "image 1 has the finish reason 'Inference error'", document)
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ({"images": [None]}, "'images' is empty"),
+        ({"images": [], "finish_reasons": [None]}, "'images' is empty"),
+        ({"images": [{"url": "x"}]}, "image 0 is neither nested RGB nor a base64 string"),
+        ({"images": [PNG_FILE, None]}, "image 1 has another form than image 0"),
+    ],
+)
+def test_images_without_a_picture(document, reason):
+    refused(exceptions.InvalidImageError, reason, document, size=10**6)
+
+
+@pytest.mark.parametrize("field", ["predictions", "image", "data"])
+def test_an_answer_of_an_unknown_form_names_what_it_has(field):
+    refused(exceptions.MalformedResponseError, f"it has: 'model', '{field}'", {"model": "x", field: [PNG_FILE]})
+
+
 @pytest.mark.parametrize("content_type", ["image/webp", "image/png"])
 def test_a_plain_body_of_another_kind(content_type):
     refused(

@@ -139,9 +139,10 @@ def test_a_single_image_of_numbers(backend, job, draw):
     np.testing.assert_array_equal(output.arrays[0], draw())
 
 
-def test_base64_pictures(backend, job, draw):
+@pytest.mark.parametrize("field", ["generated_images", "images"])
+def test_base64_pictures(backend, job, draw, field):
     text = base64.b64encode(encoded(draw(), "PNG")).decode()
-    output = answered(backend, job, {"generated_images": [text, text], "prompt": "a"})
+    output = answered(backend, job, {field: [text, text], "prompt": "a"})
     assert len(output.arrays) == 2
     np.testing.assert_array_equal(output.arrays[1], draw())
 
