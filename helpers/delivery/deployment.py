@@ -59,7 +59,10 @@ def _cdk(connection: Handle, progress: Progress, *arguments: str) -> None:
     environment = connection.child_environment()
     if connection.settings.workshop.target == "local":
         # The CLI remembers access key -> account in its home: a rehearsal must not teach it a wrong account.
-        environment["CDK_HOME"] = str(ROOT / "build" / "cdk-home")
+        home = ROOT / "build" / "cdk-home"
+        home.mkdir(parents=True, exist_ok=True)
+        home.chmod(0o700)  # the key's id is in it; without the secret it opens nothing, but it is nobody's business
+        environment["CDK_HOME"] = str(home)
     environment |= {"CDK_DISABLE_CLI_TELEMETRY": "true", "NO_COLOR": "1", "CI": "true"}
     command = [str(node), str(CDK), *arguments, "--no-notices", "--no-version-reporting", "--progress", "events"]
     lines: list[str] = []

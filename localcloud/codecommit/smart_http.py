@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from localcloud.codecommit.git import Git, GitMissing
 from localcloud.codecommit.records import Record, Records
-from localcloud.http.messages import Request, basic_user
+from localcloud.http.messages import Request, basic_credentials
 from localcloud.services import Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class SmartHttp:
             "REQUEST_METHOD": scope["method"],
             "REMOTE_ADDR": "127.0.0.1",
             # http-backend accepts a push only from a named user.
-            "REMOTE_USER": basic_user(Request(scope["method"], scope["path"], {}, headers, b"")) or "anonymous",
+            "REMOTE_USER": (basic_credentials(Request("", "", {}, headers, b"")) or ("anonymous",))[0],
         }
         passed = {
             "content-type": "CONTENT_TYPE",

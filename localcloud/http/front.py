@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import hashlib
 import inspect
 import json
 import logging
+import re
 import urllib.parse
 from collections.abc import Callable, Iterable, MutableMapping
 from concurrent.futures import Executor
 from typing import Any
 
 from localcloud.http import wire
-from localcloud.http.gate import LIVENESS_PATH, Gate
+from localcloud.http.gate import LIVENESS_PATH, Gate, refused
 from localcloud.http.messages import CredentialScope, Request, Response, credential_scope
 from localcloud.http.protocol import JsonProtocol, RestJsonProtocol, protocol_for
 from localcloud.http.rest_xml import RestXmlProtocol
@@ -105,23 +107,47 @@ class Front:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = _head(scope)
         refusal = self._gate.refusal(request)
+        if refusal is None and self._gate.waits_for_body(request):
+            body = await _read_body(receive, _MAX_EMULATED_BYTES)
+            if body is None:
+                refusal = refused(request, "RequestEntityTooLarge", "the request is too large", 413)
+            else:
+                request, receive = dataclasses.replace(request, body=body), _replayed(body, receive)
+                refusal = self._gate.body_refusal(request)
         if refusal is not None:
             await _send(send, refusal)
             return
-        if request.path == LIVENESS_PATH:
+        stated = request.headers.get("x-amz-content-sha256", "")
+        if not re.fullmatch("[0-9a-f]{64}", stated):
+            await self._dispatch(scope, request, receive, send)
+            return
+        try:
+            await self._dispatch(scope, request, _hashed(receive, stated), send)
+        except _PayloadMismatchError:
+            message = "The provided 'x-amz-content-sha256' header does not match what was computed."
+            await _send(send, refused(request, "XAmzContentSHA256Mismatch", message, 400))
+
+    async def _dispatch(self, scope: Scope, request: Request, receive: Receive, send: Send) -> None:
+        """Have whoever a request is for answer it; its signature is verified."""
+        if request.decoded_path == LIVENESS_PATH:
             body = {"localcloud": "ready" if self._ready() else "starting"}
             await _send(send, _json_response(200 if self._ready() else 503, body))
             return
-        if request.path == STATUS_PATH:
+        if request.decoded_path == STATUS_PATH:
             status = await asyncio.get_running_loop().run_in_executor(self._pool, self._status)
             await _send(send, _json_response(200, status))
             return
-        mounted = self.mount(request.path)
+        mounted = self.mount(request.decoded_path)
         if mounted is not None:
             await mounted(scope, receive, send)
             return
         for protocol, service in self._services:
             if protocol.matches(request):
+                signed = credential_scope(request)
+                if signed is None or signed.service != protocol.model.signing_name:
+                    message = f"Credential should be scoped to correct service: '{protocol.model.signing_name}'."
+                    await _send(send, protocol.error(ServiceError("SignatureDoesNotMatch", message, 403)))
+                    return
                 await self._serve(protocol, service, request, receive, send)
                 return
         await self._emulated(scope, request, receive, send)
@@ -230,6 +256,28 @@ def _is_object(protocol: wire.WireProtocol, head: Request) -> bool:
         return False
     operation = protocol.operation(head)
     return operation is None or not protocol.has_document(operation)
+
+
+class _PayloadMismatchError(Exception):
+    """The body is not the one whose hash was signed."""
+
+
+def _hashed(receive: Receive, stated: str) -> Receive:
+    """``receive`` that keeps back the end of a body that does not have the hash ``stated``."""
+    digest = hashlib.sha256()
+    whole = False
+
+    async def check() -> MutableMapping[str, Any]:
+        nonlocal whole
+        message = await receive()
+        if message["type"] == "http.request" and not whole:
+            digest.update(message.get("body", b""))
+            whole = not message.get("more_body")
+            if whole and digest.hexdigest() != stated:
+                raise _PayloadMismatchError
+        return message
+
+    return check
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

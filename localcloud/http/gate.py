@@ -1,20 +1,42 @@
 """Decides who may enter the local cloud.
 
-Refused: what a browser or another machine's name could send (a request with an ``Origin``, a foreign ``Host``), and
-every access key that this cloud did not issue.
+Refused: what a browser or another machine's name could send (a request with an ``Origin``, a foreign ``Host``), every
+access key that this cloud did not issue, and every request that is not signed with that key's secret.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import hmac
 import json
+import re
 from collections.abc import Callable
 from xml.sax.saxutils import escape
 
-from localcloud.http.messages import Request, Response, basic_user, credential_scope
+from localcloud.http.messages import (
+    CredentialScope,
+    Request,
+    Response,
+    basic_credentials,
+    basic_token,
+    credential_scope,
+)
+from localcloud.http.signatures import SignatureError, payload_hash, session_token, verify, verify_git
 
 LIVENESS_PATH = "/_localcloud/health"
 """Answered without a signature: whether the cloud is ready."""
 _LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
+# However many slashes and dots stand before it, and whatever its letters' case.
+_EMULATORS_OWN = re.compile(r"[/.]*/_(ministack|localstack|aws)(/|$)", re.IGNORECASE)
+_REPOSITORY = re.compile(r"(/v1/repos/[^/]+)(/.*)?")
+
+
+@dataclasses.dataclass(frozen=True)
+class IssuedKey:
+    """What this cloud knows of an access key that it gave out. ``token`` is empty for one that is not temporary."""
+
+    secret: str
+    token: str = ""
 
 
 class Gate:
@@ -23,63 +45,110 @@ class Gate:
     def __init__(
         self,
         access_key: str,
+        secret: str,
         *,
-        issued: Callable[[str], bool],
+        issued: Callable[[str], IssuedKey | SignatureError | None],
         callback: Callable[[str], bool],
         mounted: Callable[[str], bool] = lambda path: False,
     ) -> None:
-        """Admit ``access_key``.
+        """Admit whoever has ``secret``.
 
         Parameters
         ----------
-        access_key : str
-            The access key of this cloud.
+        access_key, secret : str
+            Of this cloud's administrator.
         issued : callable
-            Whether this cloud itself issued a key (STS sessions, which the CDK works with; IAM users).
+            What is known of a key that this cloud itself issued (STS sessions, which the CDK and functions work with;
+            IAM users): the key, why it is not good any more, or None when it is unknown.
         callback : callable
             Whether a path is one that this cloud gave out unsigned, with a secret in it (CloudFormation's ResponseURL).
         mounted : callable
             Whether a path is for clients that know HTTP Basic authentication and no AWS signature (Git).
         """
-        self._access_key = access_key
+        self._administrator = (access_key, IssuedKey(secret))
         self._issued = issued
         self._callback = callback
         self._mounted = mounted
 
     def refusal(self, request: Request) -> Response | None:
-        """The refusal, or None when the request may enter."""
+        """The refusal of a request whose body has not been read, or None when it may go on."""
         if "origin" in request.headers:
-            return _refused(
+            return refused(
                 request, "AccessDenied", "The local cloud does not answer browsers: this request has an Origin."
             )
         if not _is_local(request.headers.get("host", "")):
             host = request.headers.get("host", "")
-            return _refused(request, "AccessDenied", f"The local cloud is not {host!r}; it answers to 127.0.0.1 only.")
-        if request.path == LIVENESS_PATH or self._callback(request.path):
+            return refused(request, "AccessDenied", f"The local cloud is not {host!r}; it answers to 127.0.0.1 only.")
+        path = request.decoded_path
+        if path == LIVENESS_PATH or self._callback(path):
             return None
-        if self._mounted(request.path):
+        if self._mounted(path):
             return self._challenge(request)
         scope = credential_scope(request)
         if scope is None:
-            return _refused(request, "MissingAuthenticationToken", "Request is missing Authentication Token")
-        if not self._known(scope.access_key):
-            return _refused(request, "InvalidClientTokenId", _foreign(scope.access_key))
-        if request.path.startswith(("/_ministack/", "/_localstack/", "/_aws/")):
-            return _refused(request, "AccessDenied", f"{request.path} is MiniStack's own and not part of this cloud.")
-        return None
+            return refused(request, "MissingAuthenticationToken", "Request is missing Authentication Token")
+        if _EMULATORS_OWN.match(path):
+            return refused(request, "AccessDenied", f"{path} is MiniStack's own and not part of this cloud.")
+        return None if self.waits_for_body(request) else self._signature_refusal(request, scope)
 
-    def _known(self, access_key: str) -> bool:
-        return access_key == self._access_key or self._issued(access_key)
+    def waits_for_body(self, request: Request) -> bool:
+        """Whether it takes the body to check the signature; then :meth:`body_refusal` must be asked, too."""
+        path = request.decoded_path
+        if path == LIVENESS_PATH or self._callback(path) or self._mounted(path):
+            return False
+        return payload_hash(request) is None
+
+    def body_refusal(self, request: Request) -> Response | None:
+        """The refusal of a request with its body, for which :meth:`waits_for_body` is true; None when it may enter."""
+        scope = credential_scope(request)
+        if scope is None:
+            return refused(request, "MissingAuthenticationToken", "Request is missing Authentication Token")
+        return self._signature_refusal(request, scope)
+
+    def _known(self, access_key: str) -> IssuedKey:
+        """What is known of ``access_key``; raises :class:`SignatureError` when it is not good."""
+        key, administrator = self._administrator
+        if access_key == key:
+            return administrator
+        found = self._issued(access_key)
+        if isinstance(found, SignatureError):
+            raise found
+        if found is None:
+            raise SignatureError("InvalidClientTokenId", _foreign(access_key))
+        return found
+
+    def _signature_refusal(self, request: Request, scope: CredentialScope) -> Response | None:
+        try:
+            known = self._known(scope.access_key)
+            _check_token(known, session_token(request))
+            verify(request, known.secret)
+        except SignatureError as error:
+            return refused(request, error.code, error.message)
+        return None
 
     def _challenge(self, request: Request) -> Response | None:
-        """Ask for HTTP Basic credentials; the password is a signature, which is not verified here either."""
-        access_key = basic_user(request)
-        if access_key is None:
+        """Ask for HTTP Basic credentials: an access key, and a signature for the repository."""
+        given = basic_credentials(request)
+        if given is None:
             challenge = {"www-authenticate": 'Basic realm="local cloud"', "content-type": "text/plain"}
-            return Response(401, challenge, b"The local cloud asks for an access key as user name.\n")
-        if not self._known(access_key):
-            return Response(403, {"content-type": "text/plain"}, _foreign(access_key).encode() + b"\n")
+            line = b"The local cloud asks for an access key as user name, and a signature as password.\n"
+            return Response(401, challenge, line)
+        access_key, password = given
+        repository = _REPOSITORY.fullmatch(request.path)
+        host = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
+        try:
+            known = self._known(access_key)
+            _check_token(known, basic_token(request))
+            verify_git(repository[1] if repository else request.path, host, known.secret, password)
+        except SignatureError as error:
+            return Response(403, {"content-type": "text/plain"}, f"{error.message}\n".encode())
         return None
+
+
+def _check_token(known: IssuedKey, given: str) -> None:
+    """A temporary key is nothing without its token."""
+    if not hmac.compare_digest(known.token.encode(), given.encode("utf-8", "replace")):
+        raise SignatureError("InvalidClientTokenId", "The security token included in the request is invalid.")
 
 
 def _foreign(access_key: str) -> str:
@@ -94,17 +163,17 @@ def _is_local(host: str) -> bool:
     return name in _LOCAL_NAMES or name.endswith(".localhost")
 
 
-def _refused(request: Request, code: str, message: str) -> Response:
-    """403 in the protocol that the client speaks, so that it shows the message and not a parser's complaint."""
+def refused(request: Request, code: str, message: str, status: int = 403) -> Response:
+    """An error in the protocol that the client speaks, so that it shows the message and not a parser's complaint."""
     scope = credential_scope(request)
     if scope is not None and scope.service == "s3":
         body = f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
-        return Response(403, {"content-type": "application/xml"}, body.encode())
-    if "x-www-form-urlencoded" in request.headers.get("content-type", ""):
+        return Response(status, {"content-type": "application/xml"}, body.encode())
+    if "x-www-form-urlencoded" in request.headers.get("content-type", "") or "Action" in request.query:
         body = (
             f"<ErrorResponse><Error><Type>Sender</Type><Code>{escape(code)}</Code>"
             f"<Message>{escape(message)}</Message></Error></ErrorResponse>"
         )
-        return Response(403, {"content-type": "text/xml"}, body.encode())
+        return Response(status, {"content-type": "text/xml"}, body.encode())
     body = json.dumps({"__type": code, "message": message})
-    return Response(403, {"content-type": "application/json", "x-amzn-errortype": code}, body.encode())
+    return Response(status, {"content-type": "application/json", "x-amzn-errortype": code}, body.encode())

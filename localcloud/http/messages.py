@@ -5,18 +5,28 @@ from __future__ import annotations
 import base64
 import dataclasses
 import re
+import urllib.parse
 from collections.abc import Mapping
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """One HTTP request. ``path`` is as sent (still percent-encoded), header names are lower-case."""
+    """One HTTP request. ``path`` is as sent (still percent-encoded), header names are lower-case.
+
+    Signatures are made over :attr:`path`; everything that decides what a request may do and who answers it looks at
+    :attr:`decoded_path`, which is also what MiniStack sees.
+    """
 
     method: str
     path: str
     query: Mapping[str, list[str]]
     headers: Mapping[str, str]
     body: bytes
+
+    @property
+    def decoded_path(self) -> str:
+        """The path with its percent-encoding undone, once."""
+        return urllib.parse.unquote(self.path)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,13 +67,25 @@ def credential_scope(request: Request) -> CredentialScope | None:
     return None
 
 
-def basic_user(request: Request) -> str | None:
-    """The access key in HTTP Basic credentials, without the session token that ``%`` may join to it; None if absent."""
+def basic_credentials(request: Request) -> tuple[str, str] | None:
+    """Access key and password of HTTP Basic credentials; None if absent.
+
+    The session token that ``%`` may join to the key (CodeCommit's way) is left out.
+    """
     kind, _, encoded = request.headers.get("authorization", "").partition(" ")
     if kind.lower() != "basic":
         return None
     try:
-        user = base64.b64decode(encoded, validate=True).decode().partition(":")[0]
+        user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except ValueError:
         return None
-    return user.partition("%")[0]
+    return user.partition("%")[0], password
+
+
+def basic_token(request: Request) -> str:
+    """The session token of HTTP Basic credentials; empty without."""
+    encoded = request.headers.get("authorization", "").partition(" ")[2]
+    try:
+        return base64.b64decode(encoded, validate=True).decode().partition(":")[0].partition("%")[2]
+    except ValueError:
+        return ""

@@ -12,6 +12,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from localcloud.http.gate import IssuedKey
+from localcloud.http.signatures import SignatureError
 from localcloud.ministack.events import Events
 from localcloud.ministack.functions import Functions
 from localcloud.ministack.internals import VERSION, IncompatibleMiniStackError, check, environment
@@ -49,6 +51,7 @@ class MiniStack:
         self._app: Any = modules["app"]
         self._persistence: Any = modules["persistence"]
         self._responses: Any = modules["responses"]
+        self._evaluator: Any = modules["iam_evaluator"]
         self._sessions: Any = modules["sts"]
         self._access_keys: Any = modules["iam"]
         self._inbox: asyncio.Queue[dict[str, str]] = asyncio.Queue()
@@ -78,11 +81,16 @@ class MiniStack:
         scope: contextlib.AbstractContextManager[None] = self._responses.request_scope(ACCOUNT, region)
         return scope
 
-    def issued(self, access_key: str) -> bool:
-        """Whether STS or IAM of this cloud gave out ``access_key``."""
-        return access_key in self._sessions._sessions or any(
+    def issued(self, access_key: str) -> IssuedKey | SignatureError | None:
+        """What STS or IAM of this cloud knows of ``access_key``; an error when the key is not good any more."""
+        if access_key not in self._sessions._sessions and not any(
             key[-1] == access_key for key in self._access_keys._access_keys._data
-        )
+        ):
+            return None
+        found = self._evaluator.resolve_credential(access_key, ACCOUNT)
+        if isinstance(found, self._evaluator.CredentialResolutionError):
+            return SignatureError(found.code, found.message)
+        return IssuedKey(found.secret_access_key, found.session_token or "")
 
     def state_of(self) -> dict[str, Callable[[], Any]]:
         """How to get each loaded service's state. Call the functions on the event loop; they copy."""

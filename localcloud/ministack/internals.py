@@ -20,6 +20,7 @@ INTERNALS = {
         "_read_request_body",
         "_send_response",
     ),
+    "ministack.core.iam_evaluator": ("CredentialResolutionError", "resolve_credential"),
     "ministack.core.persistence": ("_json_default", "_json_object_hook", "_state_format_version", "STATE_DIR"),
     "ministack.core.responses": ("StreamingResponse", "request_scope", "get_account_id", "get_region"),
     "ministack.core.lambda_runtime": (

@@ -69,7 +69,7 @@ class Running:
 
     def status(self) -> dict[str, Any]:
         """What the cloud says of itself: speed, uptime, and a few lines for each service."""
-        return _ask(self.endpoint_url, "/_localcloud/status", self.environment["AWS_ACCESS_KEY_ID"])
+        return _ask(self.endpoint_url, "/_localcloud/status", self.environment)
 
 
 def start(
@@ -180,7 +180,7 @@ def running(state_dir: Path | str = DEFAULT_STATE) -> Running | None:
         return None
     url = str(announced["endpoint_url"])
     try:
-        _ask(url, "/_localcloud/health", keys.access_key)
+        _ask(url, "/_localcloud/health", {})
     except (OSError, http.client.HTTPException, CloudError):
         return None
     environment = {
@@ -279,14 +279,13 @@ def _reason(log: Path, offset: int) -> str:
     return said[-1] if said else f"the local cloud ended while it started; see {log}"
 
 
-def _ask(endpoint_url: str, path: str, access_key: str) -> dict[str, Any]:
-    """GET ``path``, named as the owner of ``access_key``; past every proxy, as it is this machine."""
+def _ask(endpoint_url: str, path: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    """GET ``path``, signed with the keys of ``environment`` if it has any; past every proxy, as it is this machine."""
     parts = urllib.parse.urlsplit(endpoint_url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
-    stamp = time.strftime("%Y%m%d", time.gmtime())
-    scope = f"AWS4-HMAC-SHA256 Credential={access_key}/{stamp}/us-east-1/localcloud/aws4_request"
+    headers = _signed(f"{endpoint_url}{path}", environment) if environment else {}
     try:
-        connection.request("GET", path, headers={"Authorization": scope})
+        connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
         body = answer.read()
         if answer.status != 200:
@@ -295,3 +294,15 @@ def _ask(endpoint_url: str, path: str, access_key: str) -> dict[str, Any]:
         return parsed
     finally:
         connection.close()
+
+
+def _signed(url: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """The headers of a signed GET of ``url``."""
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    request = AWSRequest(method="GET", url=url)
+    keys = Credentials(environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"])
+    SigV4Auth(keys, "localcloud", environment["AWS_REGION"]).add_auth(request)
+    return dict(request.headers)

@@ -160,6 +160,7 @@ class Server:
         self.front = Front(
             gate=Gate(
                 self.credentials.access_key,
+                self.credentials.secret_key,
                 issued=self.ministack.issued,
                 callback=self.ministack.stacks.is_callback,
                 mounted=lambda path: self.front.mount(path) is not None,

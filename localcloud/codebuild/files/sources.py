@@ -159,7 +159,8 @@ def git_variables(cloud: Cloud) -> dict[str, str]:
 def write_git_helper(cloud: Cloud, home: Path) -> None:
     """``git-credential-helper: yes``: Git in a build's commands reaches CodeCommit, under its AWS address, too."""
     address = f"https://git-codecommit.{cloud.region}.amazonaws.com/v1/repos/"
-    helper = '!f() { echo "username=$AWS_ACCESS_KEY_ID"; echo "password=$AWS_SECRET_ACCESS_KEY"; }; f'
+    user, password = "$AWS_ACCESS_KEY_ID${AWS_SESSION_TOKEN:+%$AWS_SESSION_TOKEN}", "$AWS_SECRET_ACCESS_KEY"
+    helper = f'!f() {{ echo "username={user}"; echo "password={password}"; }}; f'
     escaped = helper.replace("\\", "\\\\").replace('"', '\\"')
     (home / ".gitconfig").write_text(
         f'[credential "{cloud.endpoint_url}"]\n\thelper = "{escaped}"\n\tuseHttpPath = true\n'

@@ -66,20 +66,21 @@ class GitClient:
         return f"{self.running.endpoint_url}/v1/repos/{repository}"
 
     def environment(self) -> dict[str, str]:
-        key = self.running.environment["AWS_ACCESS_KEY_ID"]
+        keys = self.running.environment
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_TERMINAL_PROMPT": "0",
-            "ACCESS_KEY": key,
+            "ACCESS_KEY": keys["AWS_ACCESS_KEY_ID"],
+            "PASSWORD": keys["AWS_SECRET_ACCESS_KEY"],
             **{f"GIT_{role}_NAME": "Ada" for role in ("AUTHOR", "COMMITTER")},
             **{f"GIT_{role}_EMAIL": "ada@example.com" for role in ("AUTHOR", "COMMITTER")},
         }
 
     def start(self, *arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
-        helper = '!f() { echo "username=$ACCESS_KEY"; echo password=signature; }; f'
+        helper = '!f() { echo "username=$ACCESS_KEY"; echo "password=$PASSWORD"; }; f'
         settings = ("core.compression=0", "credential.helper=", f"credential.helper={helper}")
         return subprocess.Popen(
             ["git", *(word for setting in settings for word in ("-c", setting)), *arguments],

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.credentials import Credentials
 
+from helpers.delivery import credentials
 from tests.localcloud.conftest import CloudUnderTest
 
 from .conftest import GitClient
@@ -102,6 +105,26 @@ def test_a_wrong_key_is_refused_and_git_shows_why(git: GitClient, repository: st
         arguments = ["push", "origin", "HEAD:main"]
     said = git.run(*arguments, cwd=tree, ok=False, ACCESS_KEY="AKIAFOREIGN")
     assert "remote: The access key 'AKIAFOREIGN' is not the one of this local cloud" in said
+
+
+@pytest.mark.parametrize("case", ["guessed", "another repository", "an hour ago"])
+def test_a_password_that_proves_nothing_is_refused(git: GitClient, repository: str, case: str) -> None:
+    """A signature is for one repository and for a quarter of an hour, as the CLI's credential helper makes it."""
+    keys, now = git.running.environment, dt.datetime.now(dt.UTC)
+    path = f"/v1/repos/{repository}"
+
+    def password(path: str, now: dt.datetime) -> str:
+        owner = Credentials(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"])
+        return credentials.password(owner, "us-east-1", "127.0.0.1", path, now)
+
+    wrong = {
+        "guessed": "signature",
+        "another repository": password("/v1/repos/other", now),
+        "an hour ago": password(path, now - dt.timedelta(hours=1)),
+    }[case]
+    said = git.run("ls-remote", git.url(repository), ok=False, PASSWORD=wrong)
+    assert "remote: " in said
+    git.run("ls-remote", git.url(repository), PASSWORD=password(path, now))
 
 
 def test_without_credentials_git_is_asked_for_them(git: GitClient, repository: str) -> None:

@@ -33,8 +33,9 @@ class Wire:
 
     def __init__(self, cloud: CloudUnderTest) -> None:
         self.address = cloud.running.endpoint_url.removeprefix("http://")
-        key = cloud.running.environment["AWS_ACCESS_KEY_ID"]
-        self.authorization = "Basic " + base64.b64encode(f"{key}:signature".encode()).decode()
+        keys = cloud.running.environment
+        password = f"{keys['AWS_ACCESS_KEY_ID']}:{keys['AWS_SECRET_ACCESS_KEY']}"
+        self.authorization = "Basic " + base64.b64encode(password.encode()).decode()
 
     def post(self, path: str, body: Any, **headers: str) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self.address, timeout=30)

@@ -21,7 +21,9 @@ pytestmark = pytest.mark.cloud
 
 def git(world: World, folder: Path, *arguments: str) -> str:
     """Run git as a client of this cloud's CodeCommit."""
-    credentials = base64.b64encode(f"{world.running.environment['AWS_ACCESS_KEY_ID']}:x".encode()).decode()
+    keys = world.running.environment
+    credentials = f"{keys['AWS_ACCESS_KEY_ID']}:{keys['AWS_SECRET_ACCESS_KEY']}"
+    credentials = base64.b64encode(credentials.encode()).decode()
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),

@@ -13,7 +13,10 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from hypercorn.asyncio import serve
 from hypercorn.config import Config as ServerConfig
@@ -54,7 +57,7 @@ class Fronted:
         self.services = {name: Scripted(name) for name in SERVICES}
         self.elsewhere: list[str] = []
         self.front = Front(
-            gate=Gate(KEY, issued=lambda key: False, callback=lambda path: False),
+            gate=Gate(KEY, "secret", issued=lambda key: None, callback=lambda path: False),
             ministack=self._elsewhere,
             pool=ThreadPoolExecutor(4),
             status=lambda: {},
@@ -77,7 +80,7 @@ class Fronted:
             endpoint_url=self.url,
             region_name="us-east-1",
             aws_access_key_id=KEY,
-            aws_secret_access_key="x",
+            aws_secret_access_key="secret",
             config=Config(parameter_validation=validate, retries={"total_max_attempts": 1}),
         )
 
@@ -303,11 +306,9 @@ def test_an_operation_of_a_newer_api_is_refused_clearly(fronted: Fronted) -> Non
     import http.client
 
     connection = http.client.HTTPConnection("127.0.0.1", int(fronted.url.rpartition(":")[2]))
-    headers = {
-        "X-Amz-Target": "SageMaker.InventSomething",
-        "Authorization": f"AWS4-HMAC-SHA256 Credential={KEY}/20261122/us-east-1/sagemaker/aws4_request, …".encode(),
-    }
-    connection.request("POST", "/", body=b"{}", headers=headers)
+    request = AWSRequest("POST", fronted.url, {"X-Amz-Target": "SageMaker.InventSomething"}, b"{}")
+    SigV4Auth(Credentials(KEY, "secret"), "sagemaker", "us-east-1").add_auth(request)
+    connection.request("POST", "/", body=b"{}", headers=dict(request.headers))
     answer = connection.getresponse()
     assert answer.status == 400
     assert b"sagemaker has no operation 'InventSomething'" in answer.read()
