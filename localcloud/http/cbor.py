@@ -12,7 +12,7 @@ import cbor2
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
 from localcloud.http.messages import Request, Response
-from localcloud.http.protocol import checked
+from localcloud.http.protocol import checked, error_names
 from localcloud.http.shapes import ShapeError, from_json
 from localcloud.services import ServiceError
 
@@ -46,20 +46,16 @@ class CborProtocol:
         return operation, checked(self.model.operation_model(operation), parameters)
 
     def response(self, operation: str, result: Mapping[str, Any]) -> Response:
-        """The response for ``result``."""
+        """The response for ``result``; raises :class:`ShapeError` when it does not fit the model."""
         shape = self.model.operation_model(operation).output_shape
         body = cbor2.dumps(_tagged(shape, result) if shape is not None else {})
         return Response(200, {**_HEADERS, "x-amzn-requestid": str(uuid.uuid4())}, body)
 
     def error(self, error: ServiceError) -> Response:
         """The response that boto3 raises as ``ClientError`` with ``error``'s code and message."""
-        kind = "Receiver" if error.status >= 500 else "Sender"
-        headers = {
-            **_HEADERS,
-            "x-amzn-requestid": str(uuid.uuid4()),
-            "x-amzn-query-error": f"{error.code};{kind}",
-        }
-        return Response(error.status, headers, cbor2.dumps({"__type": error.code, "message": error.message}))
+        kind, named = error_names(self.model, error)
+        headers = {**_HEADERS, **named, "x-amzn-requestid": str(uuid.uuid4())}
+        return Response(error.status, headers, cbor2.dumps({"__type": kind, "message": error.message}))
 
 
 def _plain(value: Any) -> Any:
@@ -74,6 +70,9 @@ def _plain(value: Any) -> Any:
 def _tagged(shape: Shape, value: Any) -> Any:
     """``value`` as CBOR carries it: a timestamp is seconds under tag 1."""
     if isinstance(shape, StructureShape):
+        unknown = sorted(value.keys() - shape.members.keys())
+        if unknown:
+            raise ShapeError(f"{shape.name} has no member {unknown[0]!r}")
         return {key: _tagged(shape.members[key], item) for key, item in value.items() if item is not None}
     if isinstance(shape, ListShape):
         return [_tagged(shape.member, item) for item in value]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -34,7 +35,7 @@ def _leaf(kind: str, value: Any) -> Any:
             if kind in ("integer", "long"):
                 return int(text)
             if kind in ("float", "double"):
-                return float(text)
+                return float(text) if math.isfinite(float(text)) else value
         except ValueError:
             return value
         if kind == "boolean" and text.lower() in ("true", "false"):

@@ -44,12 +44,16 @@ def protocol_for(name: str) -> JsonProtocol | RestJsonProtocol:
     raise ValueError(f"{name} speaks {kind!r}; the local cloud's own services can speak json and rest-json")
 
 
+def _not_json(constant: str) -> float:
+    raise ValueError(f"{constant} is not JSON, although Python's own parser takes it for a number")
+
+
 def _load_json(body: bytes) -> Any:
     if not body:
         return {}
     try:
-        return json.loads(body)
-    except ValueError as error:
+        return json.loads(body, parse_constant=_not_json)
+    except (ValueError, RecursionError) as error:
         raise ServiceError("SerializationException", f"the request's body is not JSON: {error}") from None
 
 
@@ -75,6 +79,37 @@ def checked(model: OperationModel, parameters: dict[str, Any]) -> dict[str, Any]
         if message:
             raise ServiceError(_CODES.get(model.service_model.service_name, "ValidationException"), message)
     return parameters
+
+
+_OLDER_CODES = {
+    "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueNameExists": "QueueAlreadyExists",
+    **{
+        name: f"AWS.SimpleQueueService.{name}"
+        for name in (
+            *("BatchEntryIdsNotDistinct", "BatchRequestTooLong", "EmptyBatchRequest", "InvalidBatchEntryId"),
+            *("MessageNotInflight", "PurgeQueueInProgress", "QueueDeletedRecently", "TooManyEntriesInBatchRequest"),
+            "UnsupportedOperation",
+        )
+    },
+}
+"""SQS's codes in the query protocol, where they differ: botocore's model lost them with that protocol."""
+
+
+def error_names(model: ServiceModel, error: ServiceError) -> tuple[str, dict[str, str]]:
+    """What the service calls ``error``, and the header that tells its older name.
+
+    SQS and CloudWatch spoke the query protocol once, where some errors had another code; clients of today show that
+    one still, when ``x-amzn-query-error`` has it: https://smithy.io/2.0/aws/protocols/aws-query-protocol.html
+    """
+    if "awsQueryCompatible" not in model.metadata:
+        return error.code, {}
+    fault = "Receiver" if error.status >= 500 else "Sender"
+    for shape in model.error_shapes:
+        older = shape.metadata.get("error", {}).get("code") or _OLDER_CODES.get(shape.name, shape.name)
+        if error.code in (shape.name, older):
+            return str(shape.name), {"x-amzn-query-error": f"{older};{fault}"}
+    return error.code, {"x-amzn-query-error": f"{error.code};{fault}"}
 
 
 def _new_request_id() -> str:
@@ -118,8 +153,9 @@ class JsonProtocol:
 
     def error(self, error: ServiceError) -> Response:
         """The response that boto3 raises as ``ClientError`` with ``error``'s code and message."""
-        body = json.dumps({"__type": error.code, "message": error.message}).encode()
-        return Response(error.status, {**self._headers(), "x-amzn-errortype": error.code}, body)
+        kind, headers = error_names(self.model, error)
+        body = json.dumps({"__type": kind, "message": error.message}).encode()
+        return Response(error.status, {**self._headers(), **headers, "x-amzn-errortype": kind}, body)
 
     def _headers(self) -> dict[str, str]:
         return {"content-type": self.content_type, "x-amzn-requestid": _new_request_id()}
@@ -132,22 +168,25 @@ class RestJsonProtocol:
         self.model = model
         self._routes = [self._route(name) for name in model.operation_names]
 
-    def _route(self, operation: str) -> tuple[str, str, re.Pattern[str]]:
+    def _route(self, operation: str) -> tuple[str, str, re.Pattern[str], dict[str, list[str]]]:
         http = self.model.operation_model(operation).http
-        template = str(http["requestUri"]).partition("?")[0]
-        pieces = re.split(r"\{([^}]+)\}", template)
+        template, _, query = str(http["requestUri"]).partition("?")
+        pieces = re.split(r"\{([^}]+)\}", template.rstrip("/"))
         pattern = "".join(
             re.escape(piece) if i % 2 == 0 else f"(?P<{piece.rstrip('+')}>{'.+' if piece.endswith('+') else '[^/]+'})"
             for i, piece in enumerate(pieces)
         )
-        return operation, str(http["method"]), re.compile(pattern)
+        # Older clients end some paths with a slash, newer ones do not.
+        return operation, str(http["method"]), re.compile(f"{pattern}/?"), urllib.parse.parse_qs(query)
 
     def _find(self, request: Request) -> tuple[str, re.Match[str]] | None:
-        for operation, method, pattern in self._routes:
+        found = None
+        for operation, method, pattern, query in self._routes:
             match = pattern.fullmatch(request.path) if method == request.method else None
-            if match:
-                return operation, match
-        return None
+            # GET …/layers lists them, GET …/layers?find=LayerVersion finds one.
+            if match and query.items() <= dict(request.query).items() and (query or found is None):
+                found = operation, match
+        return found
 
     def matches(self, request: Request) -> bool:
         """Whether ``request`` is for this service: signed for it, with a path that it has."""
@@ -230,7 +269,10 @@ class RestJsonProtocol:
                 body[wire] = document[wire]
         if payload and payload in result:
             raw = result[payload]
-            return Response(status, headers, raw if isinstance(raw, bytes) else json.dumps(document[payload]).encode())
+            if isinstance(raw, bytes):
+                return Response(status, headers, raw)
+            text = raw if isinstance(raw, str) else json.dumps(document[payload])
+            return Response(status, headers, text.encode())
         return Response(status, headers, json.dumps(body).encode())
 
     def error(self, error: ServiceError) -> Response:

@@ -21,6 +21,10 @@ from localcloud.services import ServiceError
 
 Tree = dict[str, Any]
 
+_MAX_FIELDS = 100_000
+_ENVELOPE = ("Action", "Version", "AWSAccessKeyId", "Signature", "SignatureMethod", "SignatureVersion", "SecurityToken")
+"""What a form has besides an operation's parameters."""
+
 
 class QueryProtocol:
     """The ``query`` protocol of one service."""
@@ -36,7 +40,10 @@ class QueryProtocol:
     def parse(self, request: Request) -> tuple[str, dict[str, Any]]:
         """Operation and parameters of ``request``; raises :class:`ServiceError`."""
         text = request.body.decode("utf-8", "replace")
-        form = {**request.query, **urllib.parse.parse_qs(text, keep_blank_values=True, max_num_fields=100_000)}
+        try:
+            form = {**request.query, **urllib.parse.parse_qs(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS)}
+        except ValueError as error:
+            raise ServiceError("MalformedInput", str(error)) from None
         operation = form.get("Action", [""])[-1]
         if operation not in self.model.operation_names:
             version = form.get("Version", [self.model.api_version])[-1]
@@ -46,7 +53,7 @@ class QueryProtocol:
             return operation, {}
         tree: Tree = {}
         for name, values in form.items():
-            if name not in ("Action", "Version") and not name.startswith(("X-Amz-", "AWSAccessKeyId", "Signature")):
+            if name not in _ENVELOPE and not name.startswith("X-Amz-"):
                 _plant(tree, name.split("."), values[-1])
         try:
             parameters = _structure(shape, tree, "")
@@ -88,7 +95,8 @@ def _plant(tree: Tree, path: list[str], value: str) -> None:
 
 
 def _structure(shape: StructureShape, tree: Tree, where: str) -> dict[str, Any]:
-    out = {}
+    out: dict[str, Any] = {}
+    known: set[str] = set()
     for name, member in shape.members.items():
         flattened = isinstance(member, ListShape) and member.serialization.get("flattened")
         wire = member.serialization.get("name", name)
@@ -96,6 +104,10 @@ def _structure(shape: StructureShape, tree: Tree, where: str) -> dict[str, Any]:
             wire = member.member.serialization.get("name") or wire
         if wire in tree:
             out[name] = _value(member, tree[wire], f"{where}.{name}".lstrip("."))
+            known.add(wire)
+    unknown = sorted(tree.keys() - known)
+    if unknown:
+        raise ShapeError(f"unknown parameter {f'{where}.{unknown[0]}'.lstrip('.')!r}")
     return out
 
 

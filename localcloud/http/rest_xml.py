@@ -6,6 +6,8 @@ Many of S3's operations share a method and a path and differ by a query argument
 
 from __future__ import annotations
 
+import datetime
+import email.utils
 import re
 import urllib.parse
 import uuid
@@ -16,6 +18,7 @@ from xml.sax.saxutils import escape
 
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
+from localcloud.http.constraints import validation_message, violations
 from localcloud.http.messages import Request, Response
 from localcloud.http.shapes import ShapeError, from_text
 from localcloud.http.xml import members, to_xml
@@ -23,6 +26,19 @@ from localcloud.services import ServiceError
 
 _IGNORED = ("x-id",)  # only there for people who read logs
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
+_MALFORMED = "The XML you provided was not well-formed or did not validate against our published schema"
+_REFUSED = {
+    "x-amz-storage-class": ("InvalidStorageClass", "The storage class you specified is not valid"),
+    "x-amz-metadata-directive": ("InvalidArgument", "Unknown metadata directive."),
+    "x-amz-tagging-directive": ("InvalidArgument", "Unknown tagging directive."),
+    "x-amz-server-side-encryption": (
+        "InvalidEncryptionAlgorithmError",
+        "The encryption request that you specified is not valid. The valid value is AES256.",
+    ),
+    "encoding-type": ("InvalidArgument", "Invalid Encoding Method specified in Request"),
+}
+"""What S3 calls values of some headers and query arguments that its model does not allow."""
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -37,6 +53,7 @@ class _Route:
             self.query.pop(name, None)
         shape = model.input_shape
         required = [shape.members[name] for name in shape.required_members] if shape is not None else []
+        self.superseded = bool(model.deprecated)
         self.arguments = [_wire(member) for member in required if _location(member) == "querystring"]
         self.headers = [_wire(member).lower() for member in required if _location(member) == "header"]
 
@@ -49,7 +66,8 @@ class _Route:
             return None
         if any(name not in request.headers for name in self.headers):
             return None
-        return 2 * (len(self.query) + len(self.arguments)) + len(self.headers)
+        asked = 4 * (len(self.query) + len(self.arguments)) + 2 * len(self.headers)
+        return asked - self.superseded  # PutBucketLifecycle and PutBucketLifecycleConfiguration look the same
 
 
 def _location(member: Shape) -> str:
@@ -86,13 +104,17 @@ class RestXmlProtocol:
         return max(scored, key=lambda pair: pair[0])[1].model if scored else None
 
     def has_document(self, model: OperationModel) -> bool:
-        """Whether the body of ``model`` is XML, and so small; else it is an object's bytes, or nothing."""
+        """Whether the body of ``model`` is a document, and so small; else it is an object's bytes, or nothing."""
         shape = model.input_shape
-        payload = shape.serialization.get("payload") if shape is not None else None
-        return shape is not None and payload is not None and shape.members[payload].type_name == "structure"
+        if shape is None:
+            return False
+        payload = shape.serialization.get("payload")
+        if payload is not None:
+            return shape.members[payload].type_name in ("structure", "string")
+        return any(_location(member) == "" for member in shape.members.values())
 
     def parse(self, request: Request) -> tuple[str, dict[str, Any]]:
-        """Operation and parameters of ``request``, without a streamed body; raises :class:`ServiceError`."""
+        """Operation and parameters of ``request``, without an object's bytes; raises :class:`ServiceError`."""
         model = self.operation(request)
         if model is None:
             raise ServiceError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
@@ -112,17 +134,17 @@ class RestXmlProtocol:
                     found = {k[len(wire) :]: v for k, v in request.headers.items() if k.startswith(wire.lower())}
                     out.update({name: found} if found else {})
                 elif location == "querystring" and wire in request.query:
-                    out[name] = from_text(member, request.query[wire][-1], name)
+                    texts = request.query[wire]
+                    out[name] = (
+                        _from_list(member, texts, name)
+                        if isinstance(member, ListShape)
+                        else _from_header(member, texts[-1], name)
+                    )
         except ShapeError as error:
             raise ServiceError("InvalidArgument", str(error)) from None
         if request.body and self.has_document(model):
-            payload = str(shape.serialization["payload"])
-            try:
-                root = ElementTree.fromstring(request.body)  # noqa: S314 - expat itself bounds entities
-                out[payload] = _from_xml(shape.members[payload], root)
-            except (ElementTree.ParseError, ShapeError):
-                message = "The XML you provided was not well-formed or did not validate against our published schema"
-                raise ServiceError("MalformedXML", message) from None
+            out.update(_document(shape, request.body))
+        _check(shape, out)
         return model.name, out
 
     def response(self, operation: str, result: Mapping[str, Any]) -> Response:
@@ -135,18 +157,26 @@ class RestXmlProtocol:
             return Response(status, headers, b"")
         inside = {}
         for name, value in result.items():
-            member = shape.members[name]
+            member = shape.members.get(name)
+            if member is None:
+                raise ShapeError(f"{shape.name} has no member {name!r}")
+            if value is None:
+                continue
             if _location(member) == "header":
-                headers[_wire(member).lower()] = str(value)
+                headers[_wire(member).lower()] = _to_header(member, value)
+            elif _location(member) == "headers":
+                headers.update({f"{_wire(member).lower()}{key}": text for key, text in value.items()})
+            elif _location(member) == "statusCode":
+                status = int(value)
             else:
                 inside[name] = value
         payload = shape.serialization.get("payload")
         if payload in inside:
-            member = shape.members[payload]
-            if member.type_name == "blob":
-                return Response(status, headers, inside[payload])
-            text = to_xml(member, inside[payload], str(member.serialization.get("name", payload)))
-        elif any(_location(member) == "" for member in shape.members.values()):
+            member, body = shape.members[payload], inside[payload]
+            if member.type_name in ("blob", "string"):
+                return Response(status, headers, body if isinstance(body, bytes) else body.encode())
+            text = to_xml(member, body, str(member.serialization.get("name", payload)))
+        elif payload is None and any(_location(member) == "" for member in shape.members.values()):
             text = f'<{shape.name} xmlns="{_NAMESPACE}">{members(shape, inside)}</{shape.name}>'
         else:
             return Response(status, headers, b"")
@@ -177,27 +207,89 @@ def place(request: Request) -> tuple[str, str]:
 
 def _from_header(shape: Shape, text: str, name: str) -> Any:
     if isinstance(shape, ListShape):
-        return [from_text(shape.member, part.strip(), name) for part in text.split(",")]
+        return _from_list(shape, [part.strip() for part in text.split(",")], name)
+    if shape.type_name == "timestamp":
+        try:
+            return from_text(shape, text, name)
+        except ShapeError:
+            return None  # S3 ignores a date that it cannot read, as HTTP asks for
     return from_text(shape, text, name)
+
+
+def _from_list(shape: ListShape, texts: list[str], name: str) -> list[Any]:
+    return [from_text(shape.member, text, name) for text in texts]
+
+
+def _to_header(shape: Shape, value: Any) -> str:
+    if isinstance(shape, ListShape):
+        return ", ".join(map(str, value))
+    if shape.type_name == "boolean":
+        return "true" if value else "false"
+    if shape.type_name == "timestamp":
+        return email.utils.format_datetime(value.astimezone(datetime.UTC), usegmt=True)
+    return str(value)
+
+
+def _document(shape: StructureShape, body: bytes) -> dict[str, Any]:
+    """The parameters that a request has in its body; raises :class:`ServiceError`."""
+    payload = shape.serialization.get("payload")
+    if payload is not None and shape.members[payload].type_name == "string":
+        return {payload: body.decode("utf-8", "replace")}
+    inside = shape if payload is None else shape.members[payload]
+    try:
+        root = ElementTree.fromstring(body)  # noqa: S314 - expat itself bounds entities
+        content = _from_xml(inside, root)
+    except (ElementTree.ParseError, ShapeError):
+        raise ServiceError("MalformedXML", _MALFORMED) from None
+    return dict(content) if payload is None else {payload: content}
+
+
+def _check(shape: StructureShape, parameters: dict[str, Any]) -> None:
+    """Refuse what the service model does not allow, in S3's words.
+
+    Documents: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+    """
+    payload = shape.serialization.get("payload")
+    for name in shape.members:
+        if _location(shape.members[name]) or (name == payload and shape.members[name].type_name == "blob"):
+            continue
+        if name not in parameters and name in shape.required_members:
+            raise ServiceError("MissingRequestBodyError", "Request Body is empty")
+        if name in parameters and validation_message(shape.members[name], parameters[name]):
+            raise ServiceError("MalformedXML", _MALFORMED)
+    for name, value in parameters.items():
+        member = shape.members[name]
+        problem = next(violations(member, value, name), None) if _location(member) and value is not None else None
+        if problem is not None:
+            raise ServiceError(*_REFUSED.get(_wire(member), ("InvalidArgument", problem)))
 
 
 def _from_xml(shape: Shape, node: ElementTree.Element) -> Any:
     if isinstance(shape, StructureShape):
-        out: dict[str, Any] = {}
-        for name, member in shape.members.items():
-            wire = _wire(member) or name
-            if member.serialization.get("xmlAttribute"):
-                continue
-            found = [child for child in node if child.tag.rpartition("}")[2] == wire]
-            if not found:
-                continue
+        return _structure_from_xml(shape, node)
+    if isinstance(shape, ListShape):
+        return [_from_xml(shape.member, child) for child in node]
+    if isinstance(shape, MapShape):  # S3 has none
+        return {}
+    return from_text(shape, node.text or "", node.tag)
+
+
+def _structure_from_xml(shape: StructureShape, node: ElementTree.Element) -> dict[str, Any]:
+    children: dict[str, list[ElementTree.Element]] = {}
+    for child in node:
+        children.setdefault(child.tag.rpartition("}")[2], []).append(child)
+    out: dict[str, Any] = {}
+    for name, member in shape.members.items():
+        wire = _wire(member) or name
+        if member.serialization.get("xmlAttribute"):
+            text = node.attrib.get(f"{{{_INSTANCE}}}{wire.rpartition(':')[2]}")
+            out.update({} if text is None else {name: text})
+        elif wire in children:
+            found = children.pop(wire)
             if isinstance(member, ListShape) and member.serialization.get("flattened"):
                 out[name] = [_from_xml(member.member, child) for child in found]
             else:
                 out[name] = _from_xml(member, found[0])
-        return out
-    if isinstance(shape, ListShape):
-        return [_from_xml(shape.member, child) for child in node]
-    if isinstance(shape, MapShape):
-        return {}
-    return from_text(shape, node.text or "", node.tag)
+    if children:
+        raise ShapeError(f"{shape.name} has no {', '.join(sorted(children))}")
+    return out

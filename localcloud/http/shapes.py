@@ -52,8 +52,6 @@ def _number(shape: Shape, value: Any, where: str) -> int | float:
         if isinstance(value, float) and not value.is_integer():
             raise ShapeError(f"DECIMAL_VALUE can not be converted to an Integer: {where}")
         return int(value)
-    if not math.isfinite(value):
-        raise ShapeError(f"{where}: not a finite number")
     return value
 
 
@@ -184,6 +182,8 @@ def to_json(shape: Shape, value: Any, where: str = "") -> Any:
             raise ShapeError(f"{where}: must be bytes, not {type(value).__name__}")
         return base64.b64encode(value).decode("ascii")
     checked = _scalar(shape, value, where)
+    if isinstance(checked, float) and not math.isfinite(checked):
+        raise ShapeError(f"{where}: {checked} is not a number that JSON has")
     enum = getattr(shape, "enum", None)
     if enum and checked not in enum:
         raise ShapeError(f"{where}: {checked!r} is none of {', '.join(enum)}")

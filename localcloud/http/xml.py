@@ -6,11 +6,13 @@ import base64
 import datetime
 from collections.abc import Mapping
 from typing import Any
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from localcloud.http.shapes import ShapeError
+
+_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 
 
 def element(name: str, content: str) -> str:
@@ -38,7 +40,12 @@ def to_xml(shape: Shape, value: Any, name: str) -> str:
         When ``value`` has a member that the shape lacks.
     """
     if isinstance(shape, StructureShape):
-        return element(name, members(shape, value))
+        attributes = "".join(
+            f' xmlns:xsi="{_INSTANCE}" {member.serialization["name"]}={quoteattr(value[key])}'
+            for key, member in shape.members.items()
+            if member.serialization.get("xmlAttribute") and key in value
+        )
+        return f"<{name}{attributes}>{members(shape, value)}</{name}>"
     if isinstance(shape, ListShape):
         flattened = shape.serialization.get("flattened")
         item = name if flattened else str(shape.member.serialization.get("name", "member"))
@@ -62,7 +69,7 @@ def members(shape: StructureShape, value: Mapping[str, Any]) -> str:
     for key, item in value.items():
         if key not in shape.members:
             raise ShapeError(f"{shape.name} has no member {key!r}")
-        if item is not None:
-            member = shape.members[key]
+        member = shape.members[key]
+        if item is not None and not member.serialization.get("xmlAttribute"):
             out.append(to_xml(member, item, str(member.serialization.get("name", key))))
     return "".join(out)
