@@ -10,9 +10,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from localcloud.clock import Clock
+
+if TYPE_CHECKING:
+    from localcloud.iam.authorizer import Authorizer
+    from localcloud.iam.roles import Roles
 
 
 class ServiceError(Exception):
@@ -72,7 +76,8 @@ class Cloud:
     clock : Clock
         How fast a cloud minute passes.
     client : callable
-        ``client("s3")`` gives a boto3 client that talks to this cloud, safe to use from any thread.
+        ``client("s3")`` gives a boto3 client that talks to this cloud, safe to use from any thread. It may do
+        everything: what is done for somebody is done with :meth:`client_as`.
     environment : mapping
         The environment variables (endpoint URL, credentials, region) with which another process reaches this cloud.
     options : mapping
@@ -81,6 +86,8 @@ class Cloud:
         ``put_event(source, detail_type, detail, resources)`` sends an event to EventBridge's default bus, as AWS's own
         services do (``aws.codecommit``). Safe from any thread but the event loop's; returns when every matching rule's
         targets have been given it.
+    roles, authorizer
+        Sessions of roles, and what IAM says; None where a service is used without the rest of the cloud.
     """
 
     account: str
@@ -95,11 +102,50 @@ class Cloud:
     alarm_actions: dict[str, AlarmAction] = dataclasses.field(default_factory=dict)
     event_targets: dict[str, EventTarget] = dataclasses.field(default_factory=dict)
     put_event: Callable[[str, str, dict[str, Any], list[str]], None] = lambda *event: None
+    roles: Roles | None = None
+    authorizer: Authorizer | None = None
 
     @property
     def lifeline(self) -> Path:
         """The file that ties a process to this cloud's life (:mod:`localcloud.process.tied`)."""
         return self.work / LIFELINE_FILE
+
+    def client_as(self, service: str, role: str, session: str, principal: str) -> Any:
+        """A boto3 client whose calls are made with a role; safe to use from any thread.
+
+        Parameters
+        ----------
+        service : str
+            ``s3``.
+        role, session : str
+            The role's ARN, and the name of the session, which shows in the caller's ARN.
+        principal : str
+            Who assumes it: ``sagemaker.amazonaws.com``. A call fails with AccessDenied when the role does not exist or
+            does not trust this service.
+        """
+        return self.client(service) if self.roles is None else self.roles.client(service, role, session, principal)
+
+    def environment_as(self, role: str, session: str, principal: str) -> dict[str, str]:
+        """:attr:`environment` with temporary credentials of a role; parameters and errors are :meth:`client_as`'s.
+
+        Raises
+        ------
+        ServiceError
+            AccessDenied.
+        """
+        if self.roles is None:
+            return dict(self.environment)
+        credentials = self.roles.assume(role, session, principal)
+        return {
+            **self.environment,
+            "AWS_ACCESS_KEY_ID": credentials.access_key,
+            "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+            "AWS_SESSION_TOKEN": credentials.token,
+        }
+
+    def can_assume(self, role: str, principal: str) -> bool:
+        """Whether the role exists and lets ``principal`` (``sagemaker.amazonaws.com``) assume it."""
+        return self.authorizer is None or self.authorizer.trusts(role, principal)
 
     def alarm_action(self, prefix: str, callback: AlarmAction) -> None:
         """Have ``callback`` carry out every alarm action whose ARN begins with ``prefix``.

@@ -21,10 +21,11 @@ from typing import Any
 
 from localcloud.http import wire
 from localcloud.http.gate import LIVENESS_PATH, Gate, refused
-from localcloud.http.messages import CredentialScope, Request, Response, credential_scope
+from localcloud.http.messages import CredentialScope, Request, Response, basic_credentials, credential_scope
 from localcloud.http.protocol import JsonProtocol, RestJsonProtocol, protocol_for
 from localcloud.http.rest_xml import RestXmlProtocol
 from localcloud.http.shapes import ShapeError
+from localcloud.iam.git_access import git_call
 from localcloud.rules import Call, Rulebook
 from localcloud.services import ACCOUNT, DEFAULT_REGION, Application, Receive, Scope, Send, Service, ServiceError
 
@@ -52,6 +53,7 @@ class Front:
         after_ministack: Callable[[Request, CredentialScope | None], None],
         rules: Rulebook,
         within: Callable[[str], contextlib.AbstractContextManager[None]],
+        authorize: Callable[[Call], None],
     ) -> None:
         """Join gate, services and MiniStack.
 
@@ -72,6 +74,8 @@ class Front:
             What is refused or answered in MiniStack's place.
         within : callable
             ``within(region)`` makes MiniStack's account and region those of a request.
+        authorize : callable
+            Raises :class:`ServiceError` when IAM does not let the caller make a call.
         """
         self._gate = gate
         self._ministack = ministack
@@ -81,6 +85,7 @@ class Front:
         self._after_ministack = after_ministack
         self._rules = rules
         self._within = within
+        self._authorize = authorize
         self._services: list[tuple[JsonProtocol | RestJsonProtocol, Service]] = []
         self._mounts: dict[str, Application] = {}
 
@@ -139,7 +144,8 @@ class Front:
             return
         mounted = self.mount(request.decoded_path)
         if mounted is not None:
-            await mounted(scope, receive, send)
+            refusal = self._git_refusal(request)
+            await (mounted(scope, receive, send) if refusal is None else _send(send, refusal))
             return
         for protocol, service in self._services:
             if protocol.matches(request):
@@ -148,9 +154,19 @@ class Front:
                     message = f"Credential should be scoped to correct service: '{protocol.model.signing_name}'."
                     await _send(send, protocol.error(ServiceError("SignatureDoesNotMatch", message, 403)))
                     return
-                await self._serve(protocol, service, request, receive, send)
+                await self._serve(protocol, service, request, signed, receive, send)
                 return
         await self._emulated(scope, request, receive, send)
+
+    def _git_refusal(self, request: Request) -> Response | None:
+        """CodeCommit User Guide, "codecommit:GitPull" and "GitPush": the permissions that Git needs."""
+        access_key, _ = basic_credentials(request) or ("", "")
+        call = git_call(request, access_key)
+        try:
+            self._authorize(call)
+        except ServiceError as error:
+            return Response(403, {"content-type": "text/plain"}, f"{error.message}\n".encode())
+        return None
 
     async def _emulated(self, scope: Scope, head: Request, receive: Receive, send: Send) -> None:
         """Have MiniStack answer, unless the service's model or a rule has something to say."""
@@ -172,7 +188,8 @@ class Front:
                 self._after_ministack(request, signed)
                 return
         try:
-            await self._ministack(scope, receive, _without_cors(send))
+            # Policies that demand TLS (the CDK's buckets) must not shut out a cloud that no wire leads to.
+            await self._ministack({**scope, "scheme": "https"}, receive, _without_cors(send))
         finally:
             self._after_ministack(head, signed)
 
@@ -183,7 +200,8 @@ class Front:
         operation = "?"
         try:
             operation, parameters = protocol.parse(request)
-            call = Call(service, operation, parameters, ACCOUNT, signed.region or DEFAULT_REGION, signed.access_key)
+            call = _call(service, operation, parameters, signed)
+            self._authorize(call)
             with self._within(call.region):
                 for rule in self._rules.of(service, operation):
                     answer = rule(call)
@@ -202,20 +220,39 @@ class Front:
         return None
 
     async def _serve(
-        self, protocol: JsonProtocol | RestJsonProtocol, service: Service, head: Request, receive: Receive, send: Send
+        self,
+        protocol: JsonProtocol | RestJsonProtocol,
+        service: Service,
+        head: Request,
+        signed: CredentialScope,
+        receive: Receive,
+        send: Send,
     ) -> None:
         body = await _read_body(receive)
         if body is None:
             await _send(send, protocol.error(ServiceError("RequestEntityTooLarge", "the request is too large", 413)))
             return
         request = Request(head.method, head.path, head.query, head.headers, body)
+
+        def authorize(operation: str, parameters: dict[str, Any]) -> None:
+            self._authorize(_call(service.name, operation, parameters, signed))
+
         answer = await asyncio.get_running_loop().run_in_executor(
-            self._pool, answer_request, protocol, service, request
+            self._pool, answer_request, protocol, service, request, authorize
         )
         await _send(send, answer)
 
 
-def answer_request(protocol: JsonProtocol | RestJsonProtocol, service: Service, request: Request) -> Response:
+def _call(service: str, operation: str, parameters: dict[str, Any], signed: CredentialScope) -> Call:
+    return Call(service, operation, parameters, ACCOUNT, signed.region or DEFAULT_REGION, signed.access_key)
+
+
+def answer_request(
+    protocol: JsonProtocol | RestJsonProtocol,
+    service: Service,
+    request: Request,
+    authorize: Callable[[str, dict[str, Any]], None],
+) -> Response:
     """Carry out ``request``; whatever goes wrong becomes an error in the service's protocol.
 
     Parameters
@@ -224,10 +261,13 @@ def answer_request(protocol: JsonProtocol | RestJsonProtocol, service: Service, 
     service : Service
     request : Request
         With its body.
+    authorize : callable
+        Gets operation and parameters; raises :class:`ServiceError` when the caller may not.
     """
     operation = "?"
     try:
         operation, parameters = protocol.parse(request)
+        authorize(operation, parameters)
         return protocol.response(operation, service.call(operation, parameters))
     except ServiceError as error:
         logger.info("%s.%s refused: %s: %s", service.name, operation, error.code, error.message)

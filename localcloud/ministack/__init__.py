@@ -19,6 +19,7 @@ from localcloud.ministack.functions import Functions
 from localcloud.ministack.internals import VERSION, IncompatibleMiniStackError, check, environment
 from localcloud.ministack.metrics import Metrics
 from localcloud.ministack.objects import Objects
+from localcloud.ministack.permissions import Permissions
 from localcloud.ministack.stacks import Stacks
 from localcloud.rules import Rulebook
 from localcloud.services import ACCOUNT
@@ -36,6 +37,7 @@ class MiniStack:
     events : Events
     functions : Functions
     metrics : Metrics
+    permissions : Permissions
     rules : Rulebook
         What is refused or answered before MiniStack sees it.
     """
@@ -47,6 +49,7 @@ class MiniStack:
         self.events = Events(modules)
         self.functions = Functions(modules)
         self.metrics = Metrics(modules)
+        self.permissions = Permissions(modules)
         self.app = Objects(modules).app
         self._app: Any = modules["app"]
         self._persistence: Any = modules["persistence"]

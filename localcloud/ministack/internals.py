@@ -20,7 +20,23 @@ INTERNALS = {
         "_read_request_body",
         "_send_response",
     ),
-    "ministack.core.iam_evaluator": ("CredentialResolutionError", "resolve_credential"),
+    "ministack.core.iam_evaluator": (
+        "AuthError",
+        "CredentialResolutionError",
+        "EvalContext",
+        "EvalResult",
+        "PrincipalInfo",
+        "_gather_role_policies",
+        "_names_condition_key",
+        "_permissions_boundary",
+        "_resource_policy",
+        "combine_resource_policy",
+        "evaluate",
+        "evaluate_resource_policy",
+        "is_root_access_key",
+        "resolve_credential",
+        "resolve_principal",
+    ),
     "ministack.core.persistence": ("_json_default", "_json_object_hook", "_state_format_version", "STATE_DIR"),
     "ministack.core.responses": ("StreamingResponse", "request_scope", "get_account_id", "get_region"),
     "ministack.core.lambda_runtime": (
@@ -53,7 +69,7 @@ INTERNALS = {
         "record_metric",
     ),
     "ministack.services.eventbridge": ("_invoke_target", "_put_events"),
-    "ministack.services.iam": ("_access_keys",),
+    "ministack.services.iam": ("_access_keys", "_roles"),
     "ministack.services.lambda_svc": (
         "_emit_lambda_metrics",
         "_execute_function_with_config_scope",
@@ -91,7 +107,7 @@ INTERNALS = {
     ),
     "ministack.services.sns": ("_deliver_to_lambda", "_threading"),
     "ministack.services.sqs": ("_queues",),
-    "ministack.services.sts": ("_sessions",),
+    "ministack.services.sts": ("_sessions", "register_session"),
 }
 
 
@@ -110,6 +126,7 @@ def environment(state: Path, port: int, account: str, region: str) -> dict[str, 
     account, region : str
     """
     return {
+        "AUTH": "true",  # IAM is enforced
         "BIND_HOST": "127.0.0.1",
         "DOCKER_HOST": f"unix://{state}/no-docker",  # or it looks for containers of other MiniStacks and ends them
         "GATEWAY_PORT": str(port),

@@ -117,12 +117,17 @@ class Server:
         from localcloud.cloudwatch.alarm_watch import AlarmWatch
         from localcloud.http.front import Front
         from localcloud.http.gate import Gate
+        from localcloud.iam.authorizer import Authorizer
+        from localcloud.iam.decisions import DecisionLog
+        from localcloud.iam.roles import Roles
         from localcloud.lambda_events import EventQueue
         from localcloud.ministack import MiniStack
         from localcloud.process.keeper import StateKeeper
 
         self.ministack = MiniStack()
         client = clients(self.options.region)
+        permissions = self.ministack.permissions
+        self.authorizer = Authorizer(permissions, DecisionLog(self.state / "iam-decisions.jsonl"), self.options.region)
         self.cloud: Cloud = Cloud(
             account=ACCOUNT,
             region=self.options.region,
@@ -137,6 +142,8 @@ class Server:
                 "build_variables": json.loads(self.options.build_variables),
             },
             put_event=self._put_event,
+            roles=Roles(permissions, self.options.region),
+            authorizer=self.authorizer,
         )
         self.ministack.events.deliver_to(self.cloud.event_targets)
         self.lambda_events = EventQueue(
@@ -172,6 +179,7 @@ class Server:
             after_ministack=self._note_request,
             rules=self.ministack.rules,
             within=self.ministack.within,
+            authorize=self.authorizer.authorize,
         )
 
     def _save_now(self) -> None:

@@ -65,6 +65,7 @@ class Fronted:
             after_ministack=lambda request, scope: None,
             rules=Rulebook(),
             within=lambda region: contextlib.nullcontext(),
+            authorize=lambda call: None,
         )
         self.front.add(self.services.values())
         self.url = ""

@@ -1,0 +1,1 @@
+"""Who may do what: one authorizer for every call, and the roles that services act with."""
