@@ -7,7 +7,8 @@ share it.
 
 from __future__ import annotations
 
-import re
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -173,7 +174,8 @@ OTHERS = frozenset(
     """.split()  # noqa: SIM905 - a list of words reads best as words
 )
 
-_WORD = re.compile(r"[a-z0-9]+|,")
+_JOINERS = "\u200c\u200d"  # within words of some scripts, and between the parts of an emoji
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # as keyboards for Chinese and Japanese type
 _PHRASES = sorted(((tuple(text.split()), word) for text, word in PHRASES.items()), key=lambda item: -len(item[0]))
 _KNOWN = frozenset(WORDS) | frozenset(SYNONYMS) | SILENT
 _SPELLABLE = sorted(word for word in _KNOWN if len(word) >= 4 and "_" not in word)
@@ -188,7 +190,7 @@ class Reading:
     words : tuple of str
         Words of ``WORDS``, in their order.
     unknown : tuple of str
-        Words that were left out, in their order, each once.
+        Words and emoji that were left out, in their order, each once.
     corrected : tuple of (str, str)
         Words taken for typing slips, and what for.
     """
@@ -196,6 +198,39 @@ class Reading:
     words: tuple[str, ...]
     unknown: tuple[str, ...] = ()
     corrected: tuple[tuple[str, str], ...] = ()
+
+
+def _kind(char: str, before: str) -> str:
+    """What a character is part of: a word in Latin letters, one in others, a symbol, or none of them.
+
+    ``before`` is the kind of the character in front of it, which a digit, an accent or a joiner goes along with.
+    """
+    if char.isascii():
+        return "latin" if char.isalnum() else ""
+    category = unicodedata.category(char)
+    if before and (category[0] == "M" or category in ("Nd", "Sk") or char in _JOINERS):
+        return before
+    if category[0] in "LM" or category == "Nd":
+        return "latin" if unicodedata.name(char, "").startswith("LATIN") else "other"
+    # So from the arrows on: emoji. No: a superscript, ½ or ①, which must not become part of "red²".
+    return "symbol" if category == "No" or (category == "So" and char > "\u2190") else ""
+
+
+def _split(text: str) -> Iterator[str]:
+    """Words of any script, runs of emoji, and commas; Latin letters end where those of another script begin."""
+    word, before = "", ""
+    for char in unicodedata.normalize("NFC", text.translate(_FULL_WIDTH).lower()):
+        kind = _kind(char, before)
+        if word and kind != before:
+            yield word
+            word = ""
+        if kind:
+            word += char
+        elif char in ",\u3001":
+            yield ","
+        before = kind
+    if word:
+        yield word
 
 
 def _singular(word: str) -> str | None:
@@ -256,7 +291,7 @@ def read(text: str) -> Reading:
     >>> read("Two  big trianlges on a grey dragon")
     Reading(words=('two', 'big', 'triangle', 'on', 'gray'), unknown=('dragon',), corrected=(('trianlges', 'triangle'),))
     """
-    raw = _WORD.findall(text.lower())
+    raw = list(_split(text))
     words: list[str] = []
     unknown: dict[str, None] = {}
     corrected: dict[str, str] = {}

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import random
+import re
+import unicodedata
 import zlib
 
 import pytest
@@ -17,6 +19,7 @@ from smallworld.prompt import (
     SYNONYMS,
     VOCABULARY_SIZE,
     WORDS,
+    _split,
     read,
     tokenize,
     unknown_words,
@@ -82,6 +85,44 @@ def test_a_typing_slip_is_understood_and_named(slip, word):
 def test_a_word_without_meaning_is_left_out_and_named_not_guessed(word):
     assert unknown_words(f"a red {word} on blue, the {word}") == [word]
     assert read(f"a red {word} on blue").words == ("red", "on", "blue")
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "unknown"),
+    [
+        ("красный круг", "", ["красный", "круг"]),
+        ("עיגול אדום", "", ["עיגול", "אדום"]),
+        ("红色的圆", "", ["红色的圆"]),
+        ("赤いcircle、青", "circle ,", ["赤い", "青"]),
+        ("빨간 원", "", ["빨간", "원"]),
+        ("की मछली", "", ["की", "मछली"]),
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "", ["\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"]),
+        ("röter Kreis", "", ["röter", "kreis"]),
+        ("a café by the sea", "sea", ["café"]),
+        ("a cafe\u0301", "", ["café"]),
+        ("ÉTOILE", "", ["étoile"]),
+        ("🎨🎨", "", ["🎨🎨"]),
+        ("red circle🎨, 👍🏽 ❤️", "red circle ,", ["🎨", "👍🏽", "❤️"]),
+        ("👩\u200d🎨 1️⃣", "", ["👩\u200d🎨", "1️⃣"]),
+        ("ｒｅｄ　ｃｉｒｃｌｅ", "red circle", []),
+        ("a red² circle", "red circle", ["²"]),
+        ("a “red” circle’s — blue™ background…", "red circle blue background", ["s"]),
+    ],
+)
+def test_words_of_every_script_are_named_whole(text, words, unknown):
+    assert (" ".join(read(text).words), unknown_words(text)) == (words, unknown)
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(max_codepoint=127)))
+def test_ascii_is_cut_as_the_weights_were_trained_with(text):
+    assert list(_split(text)) == re.findall(r"[a-z0-9]+|,", text.lower())
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(categories=["L"]), min_size=1))
+def test_no_letter_is_passed_over_in_silence(text):
+    assert len("".join(_split(text))) == len(unicodedata.normalize("NFC", text.lower()))
 
 
 def test_tables_lead_to_words_the_model_has():

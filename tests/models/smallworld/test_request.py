@@ -139,6 +139,11 @@ def test_unknown_words_of_all_prompts_are_named_together():
     assert check({"prompt": ["a zorblax"]}).warnings == ("unknown words in the prompts were ignored: zorblax",)
 
 
+@pytest.mark.parametrize(("prompt", "named"), [("красный круг", "красный, круг"), ("红色的圆 🎨🎨", "红色的圆, 🎨🎨")])
+def test_words_of_other_scripts_are_named_too(prompt, named):
+    assert check({"prompt": prompt}).warnings == (f"unknown words in the prompt were ignored: {named}",)
+
+
 def test_without_anything_ignored_there_are_no_warnings(caplog):
     with caplog.at_level(logging.WARNING):
         assert check({"prompt": PROMPT, "negative_prompt": "a star"}).warnings == ()
