@@ -58,6 +58,14 @@ class Store:
             row = self._connection.execute("SELECT body FROM resource WHERE kind=? AND name=?", (kind, name)).fetchone()
         return json.loads(row["body"]) if row else None
 
+    def find(self, kind: str, name: str) -> dict[str, Any] | None:
+        """One resource, whatever the case of its name's letters."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT body FROM resource WHERE kind=? AND name=? COLLATE NOCASE", (kind, name)
+            ).fetchone()
+        return json.loads(row["body"]) if row else None
+
     def put(self, kind: str, name: str, body: dict[str, Any]) -> None:
         """Create or replace one resource.
 

@@ -223,6 +223,7 @@ def specification(region: str, keys: Mapping[str, str], model_id: str = SMALLWOR
                 ("SAGEMAKER_SUBMIT_DIRECTORY", "/opt/ml/model/code"),
                 ("SAGEMAKER_CONTAINER_LOG_LEVEL", "20"),
                 ("MMS_MAX_RESPONSE_SIZE", str(MAX_RESPONSE_BYTES)),
+                ("TS_MAX_RESPONSE_SIZE", str(MAX_RESPONSE_BYTES)),
             )
         ],
         "default_inference_instance_type": INSTANCE_TYPES[0],

@@ -12,6 +12,9 @@ from infra.common.reasons import acknowledge_wildcards
 from infra.serving.model_parameters import ModelParameters
 from infra.serving.network import Network
 
+LONGEST_INVOCATION_SECONDS = 3600
+"""The most that InvokeEndpointAsync takes as ``InvocationTimeoutSeconds``."""
+
 
 class ImageModel(Construct):
     """A SageMaker model with its execution role.
@@ -72,13 +75,20 @@ class ImageModel(Construct):
             "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
             "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
             "SAGEMAKER_REGION": cdk.Stack.of(self).region,
-            # One copy of the model in memory; the longest time that an asynchronous invocation may take.
+            # One copy of the model in memory.
             "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
-            "SAGEMAKER_MODEL_SERVER_TIMEOUT": "3600",
-            # Both servers refuse larger responses than about 6.5 MB otherwise. Multi Model Server (Hugging Face
-            # images) reads the first, TorchServe (PyTorch images) the second.
-            "MMS_MAX_RESPONSE_SIZE": str(MAX_RESPONSE_BYTES),
-            "TS_MAX_RESPONSE_SIZE": str(MAX_RESPONSE_BYTES),
+            # Multi Model Server (Hugging Face images) reads MMS_…, TorchServe (PyTorch images) TS_…. Without them
+            # both servers end a worker that takes longer than one or two minutes or answers with more than about
+            # 6.5 MB, and cut off larger requests. SAGEMAKER_MODEL_SERVER_TIMEOUT has no effect on TorchServe.
+            **{
+                f"{server}_{limit}": str(value)
+                for server in ("MMS", "TS")
+                for limit, value in (
+                    ("DEFAULT_RESPONSE_TIMEOUT", LONGEST_INVOCATION_SECONDS),
+                    ("MAX_REQUEST_SIZE", MAX_RESPONSE_BYTES),
+                    ("MAX_RESPONSE_SIZE", MAX_RESPONSE_BYTES),
+                )
+            },
         }
 
     def _allow_model_data(self, parameters: ModelParameters) -> None:

@@ -7,6 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+MOST_STEPS, MOST_POLICIES = 20, 50
+"""Application Auto Scaling User Guide, "Quotas": steps of a step scaling policy, and policies of a scalable target."""
+
 
 class PolicyError(ValueError):
     """A policy's configuration is not possible; the message says what is wrong."""
@@ -93,6 +96,10 @@ def tracking_capacity(target_value: float, base: int, metric: float) -> int:
     "How target tracking for Application Auto Scaling works": capacity changes in proportion to the metric. It is
     rounded up, because scaling in must leave enough instances.
 
+    From zero nothing is in proportion. SageMaker's "Autoscale an asynchronous endpoint" says that an endpoint with this
+    policy alone leaves zero only after the backlog exceeds the target value; below, requests wait. So at zero the
+    metric counts as that of one instance, and nothing happens unless it is above the target.
+
     Parameters
     ----------
     target_value, metric : float
@@ -100,5 +107,7 @@ def tracking_capacity(target_value: float, base: int, metric: float) -> int:
     base : int
         The present capacity.
     """
+    if base == 0:
+        base = int(metric > target_value)
     # A little less, or 3 × 5 / 5 could round up to 4.
     return max(0, math.ceil(base * metric / target_value - 1e-9))

@@ -18,7 +18,7 @@ from localcloud.store import Store
 
 logger = logging.getLogger(__name__)
 
-PAGE = 50
+PAGE = MOST_TAGS = 50
 ROLE = (
     "role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/"
     "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
@@ -41,10 +41,16 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _page(rows: list[dict[str, Any]], parameters: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    token = parameters.get("NextToken", "0")
+    token, size = parameters.get("NextToken", "0"), int(parameters.get("MaxResults", PAGE))
+    if not 1 <= size <= PAGE:  # "MaxResults can be between 1 and 50"; the service model does not say so
+        bound = "greater than or equal to 1" if size < 1 else f"less than or equal to {PAGE}"
+        raise _invalid(
+            f"1 validation error detected: Value '{size}' at 'maxResults' failed to satisfy constraint: Member must "
+            f"have value {bound}"
+        )
     if not token.isdigit():
         raise ServiceError("InvalidNextTokenException", "The next token supplied was invalid.")
-    start, size = int(token), int(parameters.get("MaxResults", PAGE))
+    start = int(token)
     rest = {"NextToken": str(start + size)} if start + size < len(rows) else {}
     return rows[start : start + size], rest
 
@@ -135,6 +141,8 @@ class ApplicationAutoScaling:
         capacity = variants.read(self._cloud.client("sagemaker"), resource_id)
         if capacity is None:
             raise _invalid(f"SageMaker endpoint variant doesn't exist: {resource_id}")
+        if variants.is_burstable(self._cloud.client("sagemaker"), resource_id):
+            raise _invalid(f"Automatic scaling is not supported for burstable instances, which {resource_id} has.")
         with self._lock:
             known = self._store.get("target", resource_id)
             kept = ("MinCapacity", "MaxCapacity", "RoleARN", "SuspendedState")
@@ -149,7 +157,7 @@ class ApplicationAutoScaling:
                 )
             self._store.put("target", resource_id, target)
             if parameters.get("Tags"):
-                self._store.put("tags", target["ScalableTargetARN"], parameters["Tags"])
+                self._store.put("tags", target["ScalableTargetARN"], _checked_tags(parameters["Tags"]))
         self._keep_within_bounds(target, capacity)
         return {"ScalableTargetARN": target["ScalableTargetARN"]}
 
@@ -210,6 +218,10 @@ class ApplicationAutoScaling:
                     f"The type of the existing policy {name} is {known['PolicyType']}; it cannot be changed."
                 )
             _check_policy(kind, parameters)
+            if known is None and len(self._policies(resource_id)) >= policies.MOST_POLICIES:
+                raise ServiceError(
+                    "LimitExceededException", f"{resource_id} has {policies.MOST_POLICIES} scaling policies already."
+                )
             keys = ("StepScalingPolicyConfiguration", "TargetTrackingScalingPolicyConfiguration")
             policy = (known or self._new_policy(name, resource_id)) | {"PolicyType": kind}
             policy |= {key: parameters[key] for key in keys if key in parameters}
@@ -291,7 +303,8 @@ class ApplicationAutoScaling:
         return {"ScalingActivities": [_shown(row) for row in rows], **rest}
 
     def _describe_scheduled_actions(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        return {"ScheduledActions": []}  # PutScheduledAction is not offered, so this is the truth
+        _, rest = _page([], parameters)
+        return {"ScheduledActions": [], **rest}  # PutScheduledAction is not offered, so this is the truth
 
     def _tags(self, arn: str) -> dict[str, str]:
         if not any(row["ScalableTargetARN"] == arn for row in self._store.all("target").values()):
@@ -300,7 +313,10 @@ class ApplicationAutoScaling:
 
     def _tag(self, parameters: dict[str, Any]) -> dict[str, Any]:
         arn = parameters["ResourceARN"]
-        self._store.put("tags", arn, self._tags(arn) | parameters["Tags"])
+        tags = self._tags(arn) | _checked_tags(parameters["Tags"])
+        if len(tags) > MOST_TAGS:
+            raise ServiceError("TooManyTagsException", f"{arn} would have {len(tags)} tags; it can have {MOST_TAGS}.")
+        self._store.put("tags", arn, tags)
         return {}
 
     def _untag(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -313,11 +329,24 @@ class ApplicationAutoScaling:
         return {"Tags": self._tags(parameters["ResourceARN"])}
 
 
+def _checked_tags(tags: dict[str, str]) -> dict[str, str]:
+    """The tags; TagResource: "you cannot use the aws: prefix in your tag names or values"."""
+    for key, value in tags.items():
+        if key.lower().startswith("aws:") or value.lower().startswith("aws:"):
+            raise _invalid("aws: prefixed tag key names and values are not allowed for external use.")
+    return tags
+
+
 def _check_policy(kind: str, parameters: dict[str, Any]) -> None:
     """Refuse what is wrong or not offered."""
     if kind == "StepScaling":
         if "StepScalingPolicyConfiguration" not in parameters:
             raise _invalid("StepScalingPolicyConfiguration is required for the policy type StepScaling.")
+        steps = parameters["StepScalingPolicyConfiguration"].get("StepAdjustments") or []
+        if len(steps) > policies.MOST_STEPS:
+            raise ServiceError(
+                "LimitExceededException", f"A step scaling policy can have {policies.MOST_STEPS} step adjustments."
+            )
         try:
             policies.check_steps(parameters["StepScalingPolicyConfiguration"])
         except policies.PolicyError as error:

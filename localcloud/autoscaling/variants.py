@@ -43,13 +43,29 @@ def read(sagemaker: Any, resource_id: str) -> Capacity | None:
             return None
         raise
     for variant in endpoint.get("ProductionVariants", []):
-        if variant["VariantName"] == names[1]:
+        if (endpoint["EndpointName"], variant["VariantName"]) == names:
             return Capacity(
                 desired=variant["DesiredInstanceCount"],
                 current=variant["CurrentInstanceCount"],
                 in_service=endpoint["EndpointStatus"] == "InService",
             )
     return None
+
+
+def is_burstable(sagemaker: Any, resource_id: str) -> bool:
+    """Whether the variant's instances are of a type that does not scale.
+
+    SageMaker Developer Guide, "Configure model auto scaling with the console": "Automatic scaling is not supported for
+    burstable instances such as T2". A configuration that is gone tells nothing.
+    """
+    names = parse(resource_id)
+    assert names is not None
+    try:
+        config = sagemaker.describe_endpoint(EndpointName=names[0])["EndpointConfigName"]
+        found = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
+    except ClientError:
+        return False
+    return any(row["VariantName"] == names[1] and row["InstanceType"].startswith("ml.t") for row in found)
 
 
 def set_count(sagemaker: Any, resource_id: str, count: int) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from localcloud.sagemaker.preconditions import check_image, check_model_data, check_role
 from localcloud.sagemaker.shared import Shared, bucket_and_key, invalid, not_offered, resource_arn
 from localcloud.services import ServiceError
 
 WORDS = {"model": "model", "endpoint-config": "endpoint configuration", "endpoint": "endpoint"}
+MOST_TAGS = 50
 PREFIX = {"model": "Model", "endpoint-config": "EndpointConfig", "endpoint": "Endpoint"}
 
 
@@ -100,6 +102,7 @@ def _check_container(container: Mapping[str, Any]) -> None:
         raise not_offered("multi-model containers")
     if not container.get("Image"):
         raise invalid("A container must have an Image or a ModelPackageName.")
+    check_image(container["Image"])
     if container.get("ModelDataUrl"):
         _check_s3(container["ModelDataUrl"], "this ModelDataUrl")
     source = container.get("ModelDataSource", {}).get("S3DataSource")
@@ -134,8 +137,9 @@ def check_model(parameters: Mapping[str, Any]) -> dict[str, Any]:
         raise invalid("CreateModel needs PrimaryContainer or Containers.")
     if model.get("InferenceExecutionConfig", {}).get("Mode") == "Direct":
         raise not_offered("InferenceExecutionConfig.Mode Direct")
-    if model.get("EnableNetworkIsolation"):
-        raise not_offered("EnableNetworkIsolation", "A model runs as a process of this machine, with its network.")
+    for name in ("EnableNetworkIsolation", "VpcConfig"):
+        if model.get(name):
+            raise not_offered(name, "A model runs as a process of this machine, with its network.")
     _check_container(model["PrimaryContainer"])
     return model
 
@@ -160,8 +164,9 @@ def check_config(parameters: Mapping[str, Any]) -> dict[str, Any]:
             raise not_offered(f"{name} in an endpoint configuration")
     if config.get("DataCaptureConfig", {}).get("EnableCapture"):
         raise not_offered("data capture")
-    if config.get("EnableNetworkIsolation"):
-        raise not_offered("EnableNetworkIsolation", "A model runs as a process of this machine, with its network.")
+    for name in ("EnableNetworkIsolation", "VpcConfig"):
+        if config.get(name):
+            raise not_offered(name, "A model runs as a process of this machine, with its network.")
     if "AsyncInferenceConfig" not in config:
         raise not_offered("real-time endpoints", "Give an AsyncInferenceConfig.")
     _check_async(config["AsyncInferenceConfig"])
@@ -188,6 +193,17 @@ def _check_async(settings: Mapping[str, Any]) -> None:
         raise not_offered("IncludeInferenceResponseIn", "Read the response at its output location.")
 
 
+def check_tags(keys: Iterable[str]) -> None:
+    """Refuse AWS's own prefix and keys that come twice (API reference, Tag); raises :class:`ServiceError`."""
+    seen: set[str] = set()
+    for key in keys:
+        if key.lower().startswith("aws:"):
+            raise invalid("aws: prefixed tag key names are not allowed for external use.")
+        if key in seen:
+            raise invalid(f"Duplicate tag key: {key}")
+        seen.add(key)
+
+
 class Catalog:
     """Models and endpoint configurations."""
 
@@ -195,8 +211,8 @@ class Catalog:
         self._shared = shared
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
-        """The stored resource; raises AWS's error when there is none."""
-        found = self._shared.store.get(kind, name)
+        """The stored resource, whatever the case of its name; raises AWS's error when there is none."""
+        found = self._shared.store.find(kind, name)
         if found is None:
             raise not_found(self._shared, kind, name)
         return found
@@ -215,16 +231,22 @@ class Catalog:
         """
         name = body[PREFIX[kind] + "Name"]
         arn = resource_arn(self._shared.cloud, kind, name)
+        check_tags(tag["Key"] for tag in tags)
         with self._shared.store.transaction():
-            if self._shared.store.get(kind, name) is not None:
+            if self._shared.store.find(kind, name) is not None:
                 raise already_exists(self._shared, kind, name)
             self._shared.store.put(kind, name, body | {PREFIX[kind] + "Arn": arn, "CreationTime": time.time()})
             self._shared.store.put("tags", arn, {tag["Key"]: tag["Value"] for tag in tags})
         return {PREFIX[kind] + "Arn": arn}
 
     def create_model(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """CreateModel."""
-        return self.create("model", check_model(parameters), parameters.get("Tags", []))
+        """CreateModel; role and data must be there."""
+        model = check_model(parameters)
+        role = model.get("ExecutionRoleArn")
+        if role is not None:
+            check_role(self._shared.cloud, role)
+        check_model_data(self._shared.cloud, model["PrimaryContainer"], role)
+        return self.create("model", model, parameters.get("Tags", []))
 
     def create_config(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """CreateEndpointConfig; the model must be there."""
@@ -251,7 +273,7 @@ class Catalog:
         """DeleteModel, DeleteEndpointConfig: endpoints that run them go on."""
         body = self.get(kind, name)
         with self._shared.store.transaction():
-            self._shared.store.delete(kind, name)
+            self._shared.store.delete(kind, body[PREFIX[kind] + "Name"])
             self._shared.store.delete("tags", body[PREFIX[kind] + "Arn"])
         return {}
 
@@ -271,8 +293,11 @@ class Tags:
     def add(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """AddTags."""
         arn = parameters["ResourceArn"]
+        check_tags(tag["Key"] for tag in parameters["Tags"])
         with self._store.transaction():
             tags = self._get(arn) | {tag["Key"]: tag["Value"] for tag in parameters["Tags"]}
+            if len(tags) > MOST_TAGS:
+                raise invalid(f"{arn} would have {len(tags)} tags; it can have {MOST_TAGS}.")
             self._store.put("tags", arn, tags)
         return self.list(parameters)
 
@@ -284,6 +309,7 @@ class Tags:
     def delete(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """DeleteTags."""
         arn = parameters["ResourceArn"]
+        check_tags(set(parameters["TagKeys"]))
         with self._store.transaction():
             tags = {key: value for key, value in self._get(arn).items() if key not in parameters["TagKeys"]}
             self._store.put("tags", arn, tags)

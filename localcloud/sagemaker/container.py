@@ -24,10 +24,7 @@ from typing import Any
 
 from localcloud.process.tied import tie
 from localcloud.sagemaker.archive import ArchiveError, unpack
-from localcloud.sagemaker.handlers import Answer, Handler, load_script
-
-DEFAULT_MAX_RESPONSE = 6_553_500
-"""MMS's and TorchServe's default for ``max_response_size`` and ``max_request_size``, in bytes."""
+from localcloud.sagemaker.handlers import Handler, load_script
 
 
 class Channel:
@@ -51,28 +48,11 @@ class Channel:
         os.killpg(0, signal.SIGKILL)
 
 
-def _size_limit(name: str) -> int:
-    text = os.environ.get(f"MMS_{name}") or os.environ.get(f"TS_{name}") or str(DEFAULT_MAX_RESPONSE)
-    if not text.isdigit():
-        raise ValueError(f"environment variable MMS_{name}={text!r} must be a number of bytes")
-    return int(text)
-
-
-def _serve(
-    handler: Handler, channel: Channel, requests: queue.SimpleQueue[dict[str, Any]], limits: tuple[int, int]
-) -> None:
+def _serve(handler: Handler, channel: Channel, requests: queue.SimpleQueue[dict[str, Any]]) -> None:
     while True:
         request = requests.get()
         source, target = Path(request["input"]), Path(request["output"])
-        if source.stat().st_size > limits[0]:
-            text = f"Request of {source.stat().st_size} bytes is larger than MMS_MAX_REQUEST_SIZE ({limits[0]} bytes)"
-            answer = Answer(413, text.encode(), "text/plain")
-        else:
-            answer = handler.answer(bytearray(source.read_bytes()), request["headers"])
-        if len(answer.body) > limits[1]:
-            text = f"Response of {len(answer.body)} bytes is larger than MMS_MAX_RESPONSE_SIZE ({limits[1]} bytes)"
-            print(text, file=sys.stderr)  # noqa: T201 - the container's own log
-            answer = Answer(500, text.encode(), "text/plain")
+        answer = handler.answer(bytearray(source.read_bytes()), request["headers"])
         target.write_bytes(answer.body)
         channel.send(
             {
@@ -149,7 +129,6 @@ def main() -> None:
     os.chdir(arguments.model_dir)
     code = Path(os.environ["SAGEMAKER_SUBMIT_DIRECTORY"])
     try:
-        limits = (_size_limit("MAX_REQUEST_SIZE"), _size_limit("MAX_RESPONSE_SIZE"))
         _name_missing_requirements(code)
         handler = Handler(load_script(os.environ["SAGEMAKER_PROGRAM"], code), arguments.model_dir)
     except Exception as error:  # noqa: BLE001 - whatever the model's code raises while loading fails this instance
@@ -159,8 +138,8 @@ def main() -> None:
     channel.send({"event": "ready", "pid": os.getpid()})
     for number in range(1, arguments.workers):
         name = f"worker-{number}"
-        threading.Thread(target=_serve, args=(handler, channel, requests, limits), daemon=True, name=name).start()
-    _serve(handler, channel, requests, limits)
+        threading.Thread(target=_serve, args=(handler, channel, requests), daemon=True, name=name).start()
+    _serve(handler, channel, requests)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,18 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localcloud.sagemaker.model_server import ModelServer
 from localcloud.sagemaker.process import ContainerSpec
 from localcloud.sagemaker.shared import Shared, bucket_and_key, join_uri
 
 HEALTH_CHECK_SECONDS = 480
 """SageMaker Developer Guide, "How your container should respond to health check requests": 8 minutes after start."""
+
+
+PRINCIPAL = "sagemaker.amazonaws.com"
+SESSION = "SageMaker"
+"""How SageMaker names its sessions of an execution role."""
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 class DeploymentFailed(Exception):  # noqa: N818 - named for what happened
@@ -65,6 +72,11 @@ class Deployment:
         return container
 
     @property
+    def server(self) -> ModelServer:
+        """The limits of the image's model server; raises :class:`ValueError` when the environment spoils one."""
+        return ModelServer.of(self.container["Image"], self.container.get("Environment", {}))
+
+    @property
     def start_seconds(self) -> float:
         """Real seconds within which a container must be ready."""
         return float(self.variant.get("ContainerStartupHealthCheckTimeoutInSeconds", HEALTH_CHECK_SECONDS))
@@ -95,8 +107,10 @@ class Deployment:
         return instance_id, folder
 
     def spec(self, shared: Shared, folder: Path) -> ContainerSpec:
-        """How to start a container in ``folder``; like a role's, this cloud's credentials are in its environment."""
-        environment = {"SAGEMAKER_REGION": shared.cloud.region, **shared.cloud.environment}
+        """How to start a container in ``folder``; the credentials of its role are for it to fetch, as on AWS."""
+        kept = {name: value for name, value in shared.cloud.environment.items() if name not in _KEYS}
+        environment = {"SAGEMAKER_REGION": shared.cloud.region, **kept}
+        environment |= shared.cloud.container_credentials(self.role, SESSION, PRINCIPAL)
         environment |= self.container.get("Environment", {})
         return ContainerSpec(
             folder=folder,
@@ -107,6 +121,19 @@ class Deployment:
             lifeline=shared.cloud.lifeline,
         )
 
+    def client(self, shared: Shared, service: str) -> Any:
+        """A boto3 client with the model's execution role: what SageMaker reads, writes and says is done with it.
+
+        SageMaker Developer Guide, "How to use SageMaker AI execution roles", and "Prerequisites" of asynchronous
+        inference: the role needs S3's objects and ``sns:Publish``.
+        """
+        return shared.cloud.client_as(service, self.role, SESSION, PRINCIPAL)
+
+    @property
+    def role(self) -> str:
+        """The ARN of the model's execution role."""
+        return str(self.model.get("ExecutionRoleArn", ""))
+
     def download(self, shared: Shared, spec: ContainerSpec) -> None:
         """Bring the model data to the instance, compressed or as single files; raises :class:`DeploymentFailed`."""
         source = self.container.get("ModelDataSource", {}).get("S3DataSource")
@@ -114,7 +141,7 @@ class Deployment:
         if not uri:
             return
         bucket, key = bucket_and_key(uri)
-        s3 = shared.cloud.client("s3")
+        s3 = self.client(shared, "s3")
         try:
             if source and source["S3DataType"] == "S3Prefix":
                 _download_prefix(s3, bucket, key, spec.model_dir)

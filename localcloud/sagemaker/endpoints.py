@@ -25,6 +25,13 @@ ACCEPTING = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"}
 """States in which an endpoint takes requests."""
 
 
+def waiting_seconds(deployment_config: dict[str, Any] | None) -> float:
+    """Cloud seconds for which an update keeps the old instances after the new ones serve (BlueGreenUpdatePolicy)."""
+    policy = (deployment_config or {}).get("BlueGreenUpdatePolicy", {})
+    routing = policy.get("TrafficRoutingConfiguration", {})
+    return float(routing.get("WaitIntervalInSeconds", 0) + policy.get("TerminationWaitInSeconds", 0))
+
+
 class Endpoint:
     """One endpoint: its durable record, its fleet, and a thread that carries out what it is told.
 
@@ -40,6 +47,7 @@ class Endpoint:
         self.work = threading.Condition()
         self._fleet: Fleet | None = None
         self._growing: Fleet | None = None
+        self._retiring: Fleet | None = None
         self._cancelled = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -147,12 +155,18 @@ class Endpoint:
 
     def gauge(self) -> Gauge:
         """The queue and the instances now."""
-        return Gauge(self.name, self._shared.queue.backlog(self.name), self.current)
+        return Gauge(
+            self.name,
+            self._shared.queue.backlog(self.name),
+            self.current,
+            self.deployment.variant_name,
+            tuple(self.process_ids),
+        )
 
     # What the endpoint's thread does -----------------------------------------------------------------------------
 
     def _stop_fleets(self) -> None:
-        for fleet in (self._fleet, self._growing):
+        for fleet in (self._fleet, self._growing, self._retiring):
             if fleet:
                 fleet.stop()
 
@@ -214,7 +228,7 @@ class Endpoint:
             return
         if fleet is None:
             return
-        old = self._fleet
+        self._retiring = old = self._fleet
         self._take_over(fleet)
         self.save(
             Deployment=pending,
@@ -223,7 +237,11 @@ class Endpoint:
             CurrentInstanceCount=count,
         )
         if old:
+            old.rest()
+            # "Blue/green deployments": the baking period, then the wait before the blue fleet is terminated.
+            self._cancelled.wait(self._shared.cloud.clock.real(waiting_seconds(self.record.get("DeploymentConfig"))))
             old.shrink(len(old.instances), self._cancelled.is_set)
+            self._retiring = None
         if not self._cancelled.is_set():
             self.save(EndpointStatus="InService", Pending=None, PendingInstanceCount=None, FailureReason=None)
 

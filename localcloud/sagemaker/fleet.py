@@ -11,6 +11,7 @@ from pathlib import Path
 
 from localcloud.sagemaker.deployment import Deployment, DeploymentFailed
 from localcloud.sagemaker.invocation import Invocation
+from localcloud.sagemaker.model_server import WorkerDied
 from localcloud.sagemaker.process import (
     ContainerFailed,
     ContainerGone,
@@ -74,6 +75,10 @@ class Instance:
     def start(self) -> None:
         """Bring the instance into service; raises :class:`DeploymentFailed`."""
         self._log(f"image {self._deployment.container.get('Image')} is not run here; code/{self._spec.program} is")
+        try:
+            _ = self._deployment.server
+        except ValueError as error:
+            raise self._deployment.start_failure(str(error)) from error
         self._deployment.download(self._shared, self._spec)
         try:
             self._launch()
@@ -91,11 +96,15 @@ class Instance:
         """Take requests."""
         self._add_lane()
 
-    def drain(self) -> None:
-        """Take no further request; returns when the current ones are done and the process is gone."""
+    def rest(self) -> None:
+        """Take no further request; the process stays."""
         self._draining.set()
         with self._work:
             self._work.notify_all()
+
+    def drain(self) -> None:
+        """Take no further request; returns when the current ones are done and the process is gone."""
+        self.rest()
         self._end()
 
     def stop(self) -> None:
@@ -109,14 +118,28 @@ class Instance:
         self._end()
 
     def invoke(self, headers: dict[str, str], source: Path, target: Path, timeout: float) -> Reply:
-        """Send one request to the container.
+        """Send one request to the container, within the limits of its model server.
 
         See :meth:`localcloud.sagemaker.process.ContainerProcess.invoke` for parameters and errors.
+
+        Raises
+        ------
+        WorkerDied, ConnectionReset
+            See :mod:`localcloud.sagemaker.model_server`.
         """
         container = self._container
         if container is None:
             raise ContainerGone("the instance has no container")
-        return container.invoke(headers, source, target, timeout)
+        server = self._deployment.server
+        server.check_request(source.stat().st_size)
+        try:
+            reply = container.invoke(headers, source, target, min(timeout, server.seconds))
+        except InvocationTimedOut:
+            if server.seconds < timeout:
+                raise server.too_slow() from None
+            raise
+        server.check_response(target.stat().st_size)
+        return reply
 
     def _end(self) -> None:
         with self._lanes_lock:
@@ -202,10 +225,10 @@ class Instance:
                 return
             self._invocation.crashed(request, self, str(error))
             self._replace(container, str(error))
-        except InvocationTimedOut as error:
+        except (InvocationTimedOut, WorkerDied) as error:
             if container is not None:
                 container.kill()
-            self._replace(container, f"the model gave {error}")
+            self._replace(container, f"the worker died: {error}" if isinstance(error, WorkerDied) else str(error))
         except Exception:  # a lane must outlive a request that breaks it; the request is tried again, then fails
             logger.exception("request %s", request.inference_id)
             self._invocation.crashed(request, self, "an internal error of the local cloud; see its log")
@@ -276,6 +299,11 @@ class Fleet:
         for instance in self.instances:
             if not instance.serving:
                 instance.serve()
+
+    def rest(self) -> None:
+        """Have no instance take a further request; their processes stay until :meth:`shrink`."""
+        for instance in self.instances:
+            instance.rest()
 
     def shrink(self, count: int, cancelled: Callable[[], bool]) -> None:
         """Drain ``count`` instances, idle and young ones first."""

@@ -129,6 +129,12 @@ class Handler:
             for name in ("model_fn", "input_fn", "predict_fn", "output_fn", "transform_fn")
             if callable(getattr(module, name, None))
         }
+        others = [name for name in ("input_fn", "predict_fn", "output_fn") if name in self._functions]
+        if "transform_fn" in self._functions and others:  # the toolkit's words
+            raise HandlerError(
+                "Cannot use transform_fn implementation in conjunction with input_fn, predict_fn, and/or output_fn "
+                f"implementation: code/{program} has {', '.join(others)} beside it"
+            )
         if "model_fn" not in self._functions:
             raise HandlerError(f"code/{program} has no model_fn(model_dir)")
         missing = [name for name in ("input_fn", "predict_fn", "output_fn") if name not in self._functions]

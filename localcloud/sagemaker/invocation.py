@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localcloud.clock import iso_timestamp
 from localcloud.sagemaker.deployment import Deployment
 from localcloud.sagemaker.handlers import CUSTOM_ATTRIBUTES, INFERENCE_ID
+from localcloud.sagemaker.model_server import WORKER_DIED, ConnectionReset, WorkerDied
 from localcloud.sagemaker.process import InvocationTimedOut, Reply
 from localcloud.sagemaker.requests import Request
 from localcloud.sagemaker.shared import Shared, bucket_and_key
@@ -49,6 +50,45 @@ class Failure:
     metric: str
     status: int = 0
     detail: str = ""
+
+
+def failure_object(failure: Failure) -> bytes:
+    """What is stored below ``S3FailurePath``: always JSON.
+
+    AWS documents that the model's error is stored there, not its form. The inference toolkit answers with the message
+    and a traceback in plain text, and the model server with JSON (``{"code": …, "type": …, "message": …}``). The
+    SageMaker SDK v2 reads the object with the predictor's deserializer before it raises ``AsyncInferenceModelError``
+    (aws/sagemaker-python-sdk, ``async_inference_response.py``); of plain text nothing but ``JSONDecodeError`` comes
+    out. So here text is put into the server's form, and JSON of the model is stored as it is.
+    """
+    text = failure.body.decode("utf-8", "replace")
+    try:
+        json.loads(text)
+    except ValueError:
+        return json.dumps({"code": failure.status, "message": text}, ensure_ascii=False).encode()
+    return text.encode()
+
+
+def _no_answer(why: str) -> Failure:
+    """A request to which the container gave no HTTP answer."""
+    return Failure(
+        f"ClientError: Received server error (0) from model. {LOGS_HINT}",
+        why.encode(),
+        "InvocationFailures",
+        0,
+        f'Received server error (0) from primary with message "{why}"',
+    )
+
+
+def _worker_died(error: WorkerDied) -> Failure:
+    """A request whose worker the model server has ended; it is not tried again."""
+    return Failure(
+        f"ClientError: Received server error (500) from model. {LOGS_HINT}",
+        WORKER_DIED,
+        "InvocationFailures",
+        500,
+        f'Received server error (500) from primary with message "{WORKER_DIED.decode()}" ({error})',
+    )
 
 
 def notification(region: str, request: Request, outcome: dict[str, Any]) -> dict[str, Any]:
@@ -107,11 +147,11 @@ class Invocation:
         ------
         ContainerGone
             The container ended before it answered; the request stays claimed, and the caller decides.
-        InvocationTimedOut
-            The request has failed and is announced; the container still works on it and should be ended.
+        InvocationTimedOut, WorkerDied
+            The request has failed and is announced; the container should be ended.
         """
         source, target = folder / f"{request.number}.in", folder / f"{request.number}.out"
-        timed_out: InvocationTimedOut | None = None
+        ended: InvocationTimedOut | WorkerDied | None = None
         times: dict[str, float] = {"TimeInBacklog": (time.time() - request.received) * 1e6}
         try:
             failure = self._download(request, source, times)
@@ -121,8 +161,11 @@ class Invocation:
                 try:
                     reply = instance.invoke(self._headers(request), source, target, self._timeout(request))
                 except InvocationTimedOut as error:
-                    timed_out = error
-                    failure = self._timeout_failure(request)
+                    ended, failure = error, self._timeout_failure(request)
+                except WorkerDied as error:
+                    ended, failure = error, _worker_died(error)
+                except ConnectionReset as error:
+                    failure = _no_answer(str(error))
                 times["ModelLatency"] = (time.monotonic() - begun) * 1e6
             if reply is not None:
                 failure = self._model_failure(reply, target) or self._upload(request, reply, target, times)
@@ -133,8 +176,8 @@ class Invocation:
         finally:
             source.unlink(missing_ok=True)
             target.unlink(missing_ok=True)
-        if timed_out is not None:
-            raise timed_out
+        if ended is not None:
+            raise ended
 
     def crashed(self, request: Request, instance: Container, reason: str) -> None:
         """Try a request again whose container ended, or fail it after :data:`ATTEMPTS`.
@@ -155,14 +198,7 @@ class Invocation:
             )
             self._shared.queue.release(request, attempts)
             return
-        failure = Failure(
-            f"ClientError: Received server error (0) from model. {LOGS_HINT}",
-            reason.encode(),
-            "InvocationFailures",
-            0,
-            text,
-        )
-        self.fail(request, failure, instance.stream, {})
+        self.fail(request, dataclasses.replace(_no_answer(reason), detail=text), instance.stream, {})
 
     def expire(self, request: Request) -> None:
         """Fail a request that waited longer than its RequestTTLSeconds (metric ExpiredRequests)."""
@@ -180,7 +216,7 @@ class Invocation:
         if topic:
             message = json.dumps(notification(self._shared.cloud.region, request, outcome))
             try:
-                self._shared.cloud.client("sns").publish(TopicArn=topic, Message=message)
+                self._deployment.client(self._shared, "sns").publish(TopicArn=topic, Message=message)
             except (ClientError, BotoCoreError) as error:
                 logger.warning("no notification for %s: %s", request.inference_id, error)
                 self._record(NotificationFailures=1)
@@ -207,7 +243,7 @@ class Invocation:
         location = request.body["InputLocation"]
         try:
             bucket, key = bucket_and_key(location)
-            found = self._shared.cloud.client("s3").get_object(Bucket=bucket, Key=key)
+            found = self._deployment.client(self._shared, "s3").get_object(Bucket=bucket, Key=key)
             if found["ContentLength"] > MAX_INPUT:
                 raise ValueError(f"{found['ContentLength']} bytes; at most {MAX_INPUT} are taken")
             with target.open("wb") as file:
@@ -224,7 +260,9 @@ class Invocation:
         extra = {}
         if self._deployment.output.get("KmsKeyId"):
             extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._deployment.output["KmsKeyId"]}
-        self._shared.cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type, **extra)
+        self._deployment.client(self._shared, "s3").put_object(
+            Bucket=bucket, Key=key, Body=body, ContentType=content_type, **extra
+        )
 
     def _upload(self, request: Request, reply: Reply, source: Path, times: dict[str, float]) -> Failure | None:
         begun = time.monotonic()
@@ -261,9 +299,7 @@ class Invocation:
             "for each container in Amazon CloudWatch, resolve the issue, and try again. "
             f"(InvocationTimeoutSeconds: {request.body['InvocationTimeoutSeconds']})"
         )
-        detail = f'Received server error (0) from primary with message "{text}"'
-        reason = f"ClientError: Received server error (0) from model. {LOGS_HINT}"
-        return Failure(reason, text.encode(), "InvocationFailures", 0, detail)
+        return _no_answer(text)
 
     def _succeed(self, request: Request, reply: Reply, stream: str, times: dict[str, float]) -> None:
         outcome: dict[str, Any] = {"status": "Completed", "time": time.time(), "content_type": reply.content_type}
@@ -300,7 +336,7 @@ class Invocation:
         location = request.body.get("failure")
         if location:
             try:
-                self._put(location, failure.body, "text/plain; charset=utf-8")
+                self._put(location, failure_object(failure), "application/json")
             except (ClientError, BotoCoreError) as error:
                 logger.warning("the failure of %s was not stored at %s: %s", request.inference_id, location, error)
                 self._record(ResponseUploadFailures=1)

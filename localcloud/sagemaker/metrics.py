@@ -1,7 +1,8 @@
 """Publishes the metrics of asynchronous endpoints, once each minute of the cloud's clock.
 
-SageMaker Developer Guide, "Monitor asynchronous endpoint": an exhaustive list, so nothing else is published. The
-queue's gauges have the dimension EndpointName alone, everything of a request has EndpointName and VariantName.
+SageMaker Developer Guide, "Monitor asynchronous endpoint": an exhaustive list, so nothing else is published in this
+namespace. The queue's gauges have the dimension EndpointName alone, everything of a request has EndpointName and
+VariantName. The instances' own metrics are :mod:`localcloud.sagemaker.utilization`'s.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.clock import Clock
+from localcloud.sagemaker import utilization
 from localcloud.sagemaker.requests import Backlog
 
 logger = logging.getLogger(__name__)
@@ -46,11 +48,13 @@ DATA_PER_CALL = 500
 
 @dataclasses.dataclass(frozen=True)
 class Gauge:
-    """An endpoint at one moment: its queue and the instances in service."""
+    """An endpoint at one moment: its queue, the instances in service, their variant and their processes' ids."""
 
     endpoint: str
     backlog: Backlog
     instances: int
+    variant: str = "AllTraffic"
+    processes: tuple[int, ...] = ()
 
 
 class Metrics:
@@ -81,6 +85,7 @@ class Metrics:
         self._housekeeping = housekeeping
         self._lock = threading.Lock()
         self._values: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+        self._utilization = utilization.Utilization()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="sagemaker-metrics")
 
@@ -120,9 +125,13 @@ class Metrics:
         self._guarded(self._put)
 
     def _put(self) -> None:
-        data = list(self._data())
-        for start in range(0, len(data), DATA_PER_CALL):
-            self._client().put_metric_data(Namespace=NAMESPACE, MetricData=data[start : start + DATA_PER_CALL])
+        gauges = self._gauges()
+        for namespace, data in (
+            (NAMESPACE, list(self._data(gauges))),
+            (utilization.NAMESPACE, list(self._instance_data(gauges))),
+        ):
+            for start in range(0, len(data), DATA_PER_CALL):
+                self._client().put_metric_data(Namespace=namespace, MetricData=data[start : start + DATA_PER_CALL])
 
     @staticmethod
     def _guarded(work: Callable[[], None]) -> None:
@@ -133,9 +142,24 @@ class Metrics:
         except Exception:  # the thread must outlive one bad minute: alarms and so scaling hang on it
             logger.exception("%s", work.__name__)
 
-    def _data(self) -> Iterator[dict[str, Any]]:
+    def _instance_data(self, gauges: list[Gauge]) -> Iterator[dict[str, Any]]:
         now = datetime.datetime.now(datetime.UTC)
-        for gauge in self._gauges():
+        for gauge in gauges:
+            measured = [found for pid in gauge.processes if (found := self._utilization.measure(pid))]
+            if measured:
+                cpu, memory = zip(*measured, strict=True)
+                dimensions = [
+                    {"Name": "EndpointName", "Value": gauge.endpoint},
+                    {"Name": "VariantName", "Value": gauge.variant},
+                ]
+                common = {"Dimensions": dimensions, "Timestamp": now, "Unit": "Percent"}
+                yield {"MetricName": "CPUUtilization", "Values": list(cpu), **common}
+                yield {"MetricName": "MemoryUtilization", "Values": list(memory), **common}
+        self._utilization.forget({pid for gauge in gauges for pid in gauge.processes})
+
+    def _data(self, gauges: list[Gauge]) -> Iterator[dict[str, Any]]:
+        now = datetime.datetime.now(datetime.UTC)
+        for gauge in gauges:
             yield from self._gauge_data(gauge, now)
         with self._lock:
             values, self._values = self._values, defaultdict(list)
@@ -152,15 +176,18 @@ class Metrics:
 
     def _gauge_data(self, gauge: Gauge, now: datetime.datetime) -> Iterator[dict[str, Any]]:
         backlog = gauge.backlog
-        # Waiting in the queue is AWS's waiting, like RequestTTLSeconds, so its age counts in cloud seconds.
-        age = 0.0 if backlog.oldest is None else max(0.0, now.timestamp() - backlog.oldest) * self._clock.speed
+        # Of the real clock, as every measurement and timestamp is: one table shows it beside TimeInBacklog.
+        age = 0.0 if backlog.oldest is None else max(0.0, now.timestamp() - backlog.oldest)
         values = {
             "ApproximateBacklogSize": (float(backlog.size), "Count"),
             "ApproximateAgeOfOldestRequest": (age, "Seconds"),
             "HasBacklogWithoutCapacity": (float(backlog.size > 0 and gauge.instances == 0), "Count"),
         }
-        if gauge.instances:  # no data at zero instances, as documented
-            values["ApproximateBacklogSizePerInstance"] = (backlog.size / gauge.instances, "Count")
+        if gauge.instances or backlog.size:
+            # What it is at zero instances is documented nowhere. "Autoscale an asynchronous endpoint" says that target
+            # tracking alone starts the first instance once the backlog exceeds the target: so it counts as if one
+            # instance ran. Without requests there is nothing to divide, and no data.
+            values["ApproximateBacklogSizePerInstance"] = (backlog.size / max(1, gauge.instances), "Count")
         for name, (value, unit) in values.items():
             yield {
                 "MetricName": name,

@@ -37,7 +37,8 @@ class Runtime:
 
     def _endpoint(self, name: str) -> Endpoint:
         endpoint = self._control.find(name)
-        if endpoint is None or endpoint.status not in ACCEPTING:
+        # CreateEndpoint, EndpointName: "the case is preserved and must be matched in InvokeEndpoint".
+        if endpoint is None or endpoint.name != name or endpoint.status not in ACCEPTING:
             account = self._control.shared.cloud.account
             raise ServiceError("ValidationError", f"Endpoint {name} of account {account} not found.")
         return endpoint

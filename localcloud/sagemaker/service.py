@@ -7,11 +7,12 @@ import threading
 import time
 from typing import Any
 
-from localcloud.sagemaker.catalog import Catalog, Tags, already_exists, moment, not_found, page
-from localcloud.sagemaker.endpoints import ACCEPTING, Endpoint
+from localcloud.sagemaker.catalog import Catalog, Tags, already_exists, check_tags, moment, not_found, page
+from localcloud.sagemaker.endpoints import ACCEPTING, Endpoint, waiting_seconds
 from localcloud.sagemaker.logs import EndpointLogs
 from localcloud.sagemaker.metrics import Gauge, Metrics
 from localcloud.sagemaker.requests import QUEUE, RequestQueue
+from localcloud.sagemaker.scaled_variants import check_scaled_variant, deregister, registered
 from localcloud.sagemaker.shared import Shared, invalid, not_offered, resource_arn
 from localcloud.services import Cloud, Operation, ResourceType, ServiceError, dispatch
 from localcloud.store import Store
@@ -68,7 +69,7 @@ class SageMaker:
             if endpoint.status == "Deleting":
                 self._forget(name, record["EndpointArn"])
                 continue
-            self._endpoints[name] = endpoint
+            self._endpoints[name.lower()] = endpoint
             endpoint.resume()
         self.shared.metrics.start()
 
@@ -102,17 +103,16 @@ class SageMaker:
         return lines
 
     def endpoint(self, name: str) -> Endpoint:
-        """An endpoint by its name; raises AWS's error when there is none."""
-        with self._lock:
-            found = self._endpoints.get(name)
+        """An endpoint by its name, whatever its case; raises AWS's error when there is none."""
+        found = self.find(name)
         if found is None:
             raise not_found(self.shared, "endpoint", name)
         return found
 
     def find(self, name: str) -> Endpoint | None:
-        """An endpoint, if it exists."""
+        """An endpoint, if it exists: names are not case-sensitive (CreateEndpoint, EndpointName)."""
         with self._lock:
-            return self._endpoints.get(name)
+            return self._endpoints.get(name.lower())
 
     def _all(self) -> list[Endpoint]:
         with self._lock:
@@ -150,8 +150,9 @@ class SageMaker:
     def _create_endpoint(self, parameters: dict[str, Any]) -> dict[str, Any]:
         _check_deployment_config(parameters)
         name = parameters["EndpointName"]
+        check_tags(tag["Key"] for tag in parameters.get("Tags", []))
         with self._lock:
-            if name in self._endpoints:
+            if name.lower() in self._endpoints:
                 raise already_exists(self.shared, "endpoint", name)
             pending = self._snapshot(parameters["EndpointConfigName"])
             variant = pending["config"]["ProductionVariants"][0]
@@ -162,16 +163,17 @@ class SageMaker:
                 {
                     "EndpointName": name,
                     "EndpointArn": arn,
-                    "EndpointConfigName": parameters["EndpointConfigName"],
+                    "EndpointConfigName": pending["config"]["EndpointConfigName"],
                     "EndpointStatus": "Creating",
                     "CreationTime": now,
                     "LastModifiedTime": now,
                     "Pending": pending,
                     "CurrentInstanceCount": 0,
                     "DesiredInstanceCount": variant["InitialInstanceCount"],
+                    "DeploymentConfig": parameters.get("DeploymentConfig"),
                 },
             )
-            self._endpoints[name] = endpoint
+            self._endpoints[name.lower()] = endpoint
             endpoint.save()
             self.shared.store.put("tags", arn, {tag["Key"]: tag["Value"] for tag in parameters.get("Tags", [])})
             endpoint.create()
@@ -191,6 +193,7 @@ class SageMaker:
         excluded = {item["VariantPropertyType"] for item in parameters.get("ExcludeRetainedVariantProperties", [])}
         if "DataCaptureConfig" in excluded:
             raise not_offered("data capture")
+        scaled = registered(self._cloud, self._settled(parameters["EndpointName"]))
         with self._lock:
             endpoint = self._settled(parameters["EndpointName"])
             pending = self._snapshot(parameters["EndpointConfigName"])
@@ -199,8 +202,16 @@ class SageMaker:
             retain = parameters.get("RetainAllVariantProperties") and "DesiredInstanceCount" not in excluded
             if retain and variant["VariantName"] == endpoint.deployment.variant_name:
                 count = endpoint.record["DesiredInstanceCount"]
+            if scaled:
+                check_scaled_variant(endpoint, variant)
             self._check_quota(endpoint.name, variant["InstanceType"], count)
-            endpoint.save(EndpointStatus="Updating", Pending=pending, PendingInstanceCount=count)
+            last = endpoint.record.get("DeploymentConfig") if parameters.get("RetainDeploymentConfig") else None
+            endpoint.save(
+                EndpointStatus="Updating",
+                Pending=pending,
+                PendingInstanceCount=count,
+                DeploymentConfig=parameters.get("DeploymentConfig") or last,
+            )
             endpoint.update()
         return {"EndpointArn": endpoint.record["EndpointArn"]}
 
@@ -225,13 +236,13 @@ class SageMaker:
         return {"EndpointArn": endpoint.record["EndpointArn"]}
 
     def _delete_endpoint(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        name = parameters["EndpointName"]
         with self._lock:
-            endpoint = self.endpoint(name)
+            endpoint = self.endpoint(parameters["EndpointName"])
             if endpoint.status == "Deleting":
                 raise invalid(f'Cannot update in-progress endpoint "{endpoint.record["EndpointArn"]}".')
             endpoint.save(EndpointStatus="Deleting")
-            endpoint.delete(lambda: self._forget(name, endpoint.record["EndpointArn"]))
+            endpoint.delete(lambda: self._forget(endpoint.name, endpoint.record["EndpointArn"]))
+        deregister(self._cloud, endpoint)
         return {}
 
     def _forget(self, name: str, arn: str) -> None:
@@ -239,7 +250,7 @@ class SageMaker:
             self.queue.drop(name)
             self.shared.store.delete("endpoint", name)
             self.shared.store.delete("tags", arn)
-            self._endpoints.pop(name, None)
+            self._endpoints.pop(name.lower(), None)
 
     def _describe(self, endpoint: Endpoint) -> dict[str, Any]:
         with endpoint.lock:
@@ -258,6 +269,8 @@ class SageMaker:
                 "DesiredInstanceCount": record["DesiredInstanceCount"],
             }
         ]
+        if "DeploymentConfig" in record:
+            answer["LastDeploymentConfig"] = record["DeploymentConfig"]
         answer["AsyncInferenceConfig"] = deployment.config["AsyncInferenceConfig"]
         answer |= {key: moment(record[key]) for key in ("CreationTime", "LastModifiedTime")}
         if record["EndpointStatus"] == "Updating" and "Pending" in record:
@@ -288,3 +301,9 @@ def _check_deployment_config(parameters: dict[str, Any]) -> None:
     routing = settings.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
     if routing and routing["Type"] != "ALL_AT_ONCE":
         raise not_offered(f"traffic routing {routing['Type']}", "Updates are blue/green, all at once.")
+    longest = settings.get("BlueGreenUpdatePolicy", {}).get("MaximumExecutionTimeoutInSeconds")
+    if longest is not None and longest <= waiting_seconds(settings):
+        raise invalid(
+            f"MaximumExecutionTimeoutInSeconds ({longest}) must be larger than WaitIntervalInSeconds and "
+            f"TerminationWaitInSeconds together ({waiting_seconds(settings):g})."
+        )

@@ -30,13 +30,17 @@ class FakeSageMaker:
     """One endpoint; scaling is over at once unless ``status`` says otherwise."""
 
     def __init__(self) -> None:
-        self.count, self.status, self.refusal = 1, "InService", ""
+        self.count, self.status, self.refusal, self.type = 1, "InService", "", "ml.m5.large"
 
     def describe_endpoint(self, **names: str) -> dict[str, Any]:
         if names["EndpointName"] != "e":
             raise ClientError({"Error": {"Code": "ValidationException", "Message": "Could not find endpoint"}}, "x")
         variant = {"VariantName": "AllTraffic", "DesiredInstanceCount": self.count, "CurrentInstanceCount": self.count}
-        return {"EndpointStatus": self.status, "ProductionVariants": [variant]}
+        names = {"EndpointName": "e", "EndpointConfigName": "c"}
+        return names | {"EndpointStatus": self.status, "ProductionVariants": [variant]}
+
+    def describe_endpoint_config(self, **names: str) -> dict[str, Any]:
+        return {"ProductionVariants": [{"VariantName": "AllTraffic", "InstanceType": self.type}]}
 
     def update_endpoint_weights_and_capacities(self, **wanted: Any) -> None:
         if self.refusal:
@@ -166,6 +170,17 @@ def test_a_step_is_added_once_in_a_cooldown(scene: Scene) -> None:
     assert scene.sagemaker.count == 2
 
 
+def test_tracking_alone_leaves_zero_once_the_backlog_exceeds_the_target(scene: Scene) -> None:
+    scene.sagemaker.count = 0
+    scene.register(high=4)
+    policy = scene.track()
+    for backlog in (0, 3, 5):  # AlarmLow's and nobody's values: the requests wait
+        scene.alarm(policy, backlog, 4.5)
+        assert (scene.sagemaker.count, scene.activities()) == (0, [])
+    scene.alarm(policy, 6, 5)
+    assert scene.sagemaker.count == 2
+
+
 def test_scale_in_waits_for_its_cooldown_unless_a_scale_out_ends_it(scene: Scene) -> None:
     scene.sagemaker.count = 6
     scene.register()
@@ -267,6 +282,17 @@ def test_deregistering_takes_policies_and_alarms_along(scene: Scene) -> None:
         ("RegisterScalableTarget", {"ResourceId": "endpoint/x/variant/y"}, "ValidationException", "doesn't exist"),
         ("RegisterScalableTarget", {"ResourceId": "table/x"}, "ValidationException", "Unsupported resource ID"),
         ("RegisterScalableTarget", {"ServiceNamespace": "ecs"}, "ValidationException", "sagemaker only"),
+        ("RegisterScalableTarget", {"ResourceId": "endpoint/E/variant/AllTraffic"}, "ValidationException", "doesn't"),
+        (
+            "RegisterScalableTarget",
+            {"Tags": {"aws:x": "y"}, "MinCapacity": 1, "MaxCapacity": 1},
+            "ValidationException",
+            "aws:",
+        ),
+        ("DescribeScalableTargets", {"MaxResults": 0}, "ValidationException", "greater than or equal to 1"),
+        ("DescribeScalingPolicies", {"MaxResults": 51}, "ValidationException", "less than or equal to 50"),
+        ("DescribeScalingActivities", {"MaxResults": -1}, "ValidationException", "greater than or equal to 1"),
+        ("DescribeScheduledActions", {"MaxResults": 0}, "ValidationException", "greater than or equal to 1"),
         ("PutScheduledAction", {}, "UnsupportedOperation", "does not offer PutScheduledAction"),
         ("DescribeScalingActivities", {"IncludeNotScaledActivities": True}, "ValidationException", "did not scale"),
     ],
@@ -275,6 +301,33 @@ def test_refusals(scene: Scene, operation: str, parameters: dict[str, Any], code
     with pytest.raises(ServiceError, match=message) as caught:
         scene.call(operation, **parameters)
     assert caught.value.code == code
+
+
+def test_burstable_instances_do_not_scale(scene: Scene) -> None:
+    scene.sagemaker.type = "ml.t2.medium"
+    with pytest.raises(ServiceError, match="burstable"):
+        scene.register()
+
+
+def test_quotas(scene: Scene) -> None:
+    scene.register()
+    steps = [
+        {"MetricIntervalLowerBound": n, "MetricIntervalUpperBound": n + 1, "ScalingAdjustment": 1} for n in range(21)
+    ]
+
+    def put(name: str, count: int) -> None:
+        settings = {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": steps[:count]}
+        scene.call("PutScalingPolicy", PolicyName=name, StepScalingPolicyConfiguration=settings)
+
+    with pytest.raises(ServiceError, match="20 step adjustments") as caught:
+        put("many", 21)
+    assert caught.value.code == "LimitExceededException"
+    for number in range(50):
+        put(str(number), 20)
+    put("0", 1)
+    with pytest.raises(ServiceError, match="50 scaling policies") as caught:
+        put("one-more", 1)
+    assert caught.value.code == "LimitExceededException"
 
 
 @pytest.mark.parametrize(

@@ -137,8 +137,17 @@ class World:
         return self._clients[name]
 
     def prepare(self) -> None:
-        """Bucket, topics, and a queue subscribed to both."""
+        """Bucket, the models' role, topics, and a queue subscribed to both."""
         self.client("s3").create_bucket(Bucket=self.bucket)
+        iam, role = self.client("iam"), ROLE.rsplit("/", 1)[1]
+        trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        iam.create_role(
+            RoleName=role, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        )
+        actions = ["s3:*", "sns:Publish", "logs:*", "cloudwatch:PutMetricData"]
+        allowed = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        iam.put_role_policy(RoleName=role, PolicyName="model", PolicyDocument=document)
         sns, sqs = self.client("sns"), self.client("sqs")
         self.success = sns.create_topic(Name="success")["TopicArn"]
         self.error = sns.create_topic(Name="error")["TopicArn"]

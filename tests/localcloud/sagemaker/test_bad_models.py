@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from localcloud.sagemaker.archive import ArchiveError, unpack
+from tests.localcloud.sagemaker.conftest import IMAGE, ROLE
 
 World = Any
 
@@ -99,6 +100,11 @@ FAILING = {
     ),
     "bad-syntax": (script("def model_fn(d:"), "ping health check", "SyntaxError"),
     "bad-exit": (script("import os; os._exit(3)"), "ping health check", "exit code 3"),
+    "bad-both": (
+        script("def model_fn(d): pass\ndef transform_fn(m, b, c, a): pass\ndef input_fn(b, c): pass"),
+        "ping health check",
+        "Cannot use transform_fn implementation in conjunction with input_fn",
+    ),
     "bad-handlers": (
         script("def model_fn(d): return 1\ndef predict_fn(x, m): return x"),
         "ping",
@@ -146,8 +152,8 @@ def test_uncompressed_prefix_and_transform_fn(world: World) -> None:
     source = {"S3Uri": f"s3://{world.bucket}/prefix/", "S3DataType": "S3Prefix", "CompressionType": "None"}
     sagemaker.create_model(
         ModelName="prefix",
-        ExecutionRoleArn="arn:aws:iam::000000000000:role/model",
-        PrimaryContainer={"Image": "image", "ModelDataSource": {"S3DataSource": source}},
+        ExecutionRoleArn=ROLE,
+        PrimaryContainer={"Image": IMAGE, "ModelDataSource": {"S3DataSource": source}},
     )
     world.create_config("prefix", "prefix")
     sagemaker.create_endpoint(EndpointName="prefix", EndpointConfigName="prefix")

@@ -10,7 +10,8 @@ import pytest
 from localcloud.sagemaker.catalog import check_config, check_model
 from localcloud.services import ServiceError
 
-CONTAINER: dict[str, Any] = {"Image": "image", "ModelDataUrl": "s3://b/m.tar.gz"}
+IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6"
+CONTAINER: dict[str, Any] = {"Image": IMAGE, "ModelDataUrl": "s3://b/m.tar.gz"}
 CONFIG: dict[str, Any] = {
     "EndpointConfigName": "c",
     "ProductionVariants": [
@@ -22,7 +23,7 @@ CONFIG: dict[str, Any] = {
 
 def source(**changes: Any) -> dict[str, Any]:
     base = {"S3Uri": "s3://b/p/", "S3DataType": "S3Prefix", "CompressionType": "None"}
-    return {"Image": "image", "ModelDataSource": {"S3DataSource": base | changes}}
+    return {"Image": IMAGE, "ModelDataSource": {"S3DataSource": base | changes}}
 
 
 def test_a_single_container_in_a_list_is_the_primary_one() -> None:
@@ -36,6 +37,9 @@ def test_a_single_container_in_a_list_is_the_primary_one() -> None:
         (CONTAINER | {"ModelPackageName": "p"}, "ModelPackageName"),
         (CONTAINER | {"AdditionalModelDataSources": [{"ChannelName": "c"}]}, "AdditionalModelDataSources"),
         ({"ModelDataUrl": "s3://b/m"}, "must have an Image"),
+        (CONTAINER | {"Image": "image"}, 'Using non-ECR image "image" without Vpc repository access mode'),
+        (CONTAINER | {"Image": IMAGE.replace("pytorch", "djl")}, "does not offer the image"),
+        (CONTAINER | {"Image": "000000000000.dkr.ecr.us-east-1.amazonaws.com/mine:1"}, "does not offer the image"),
         (CONTAINER | {"ModelDataUrl": "https://b/m.tar.gz"}, "not of the form s3://bucket/key"),
         (source(CompressionType="Gzip"), "S3Prefix with CompressionType Gzip"),
         (source(S3Uri="s3://b/p"), "must end with a forward slash"),
@@ -54,6 +58,7 @@ def test_containers_that_are_refused(container: dict[str, Any], message: str) ->
     [
         ({"Containers": [CONTAINER, CONTAINER]}, "pipelines"),
         ({"PrimaryContainer": CONTAINER, "EnableNetworkIsolation": True}, "EnableNetworkIsolation"),
+        ({"PrimaryContainer": CONTAINER, "VpcConfig": {"Subnets": ["s"], "SecurityGroupIds": ["g"]}}, "VpcConfig"),
         ({}, "needs PrimaryContainer or Containers"),
     ],
 )

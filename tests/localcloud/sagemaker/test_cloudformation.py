@@ -14,6 +14,7 @@ from localcloud.http.coercion import api_parameters, coerce
 from localcloud.http.protocol import service_model
 from localcloud.sagemaker.cloudformation import physical_name
 from localcloud.services import ServiceError
+from tests.localcloud.sagemaker.conftest import IMAGE, ROLE
 
 World = Any
 
@@ -30,10 +31,10 @@ def endpoint_resources(world: World, data: str) -> dict[str, Any]:
         "InstanceType": "ml.m5.large",
     }
     model = {
-        "ExecutionRoleArn": "arn:aws:iam::000000000000:role/model",
+        "ExecutionRoleArn": ROLE,
         "EnableNetworkIsolation": "false",
         "PrimaryContainer": {
-            "Image": "image",
+            "Image": IMAGE,
             "ModelDataUrl": data,
             "Environment": {"MARKERS": str(world.markers), "NUMBER": 7},
         },

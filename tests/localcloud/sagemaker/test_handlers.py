@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.sagemaker.container import _forget_project, _name_missing_requirements, _size_limit
+from localcloud.sagemaker.container import _forget_project, _name_missing_requirements
 from localcloud.sagemaker.handlers import Handler, HandlerError, load_script
 from localcloud.sagemaker.process import ContainerSpec
 
@@ -124,15 +124,6 @@ def test_requirements_that_are_not_installed_are_named(tmp_path: Path, capsys: p
     assert capsys.readouterr().err == (
         "code/requirements.txt wants no-such-package==1.0, which is not installed; the local cloud installs nothing\n"
     )
-
-
-def test_size_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _size_limit("MAX_RESPONSE_SIZE") == 6_553_500
-    monkeypatch.setenv("TS_MAX_RESPONSE_SIZE", "7")
-    assert _size_limit("MAX_RESPONSE_SIZE") == 7
-    monkeypatch.setenv("MMS_MAX_RESPONSE_SIZE", "many")
-    with pytest.raises(ValueError, match="MMS_MAX_RESPONSE_SIZE='many'"):
-        _size_limit("MAX_RESPONSE_SIZE")
 
 
 def test_container_paths_and_a_model_s_own_python_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

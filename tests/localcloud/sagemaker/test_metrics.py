@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -17,7 +18,7 @@ class Notes:
         self.calls: list[list[dict[str, Any]]] = []
 
     def put_metric_data(self, Namespace: str, MetricData: list[dict[str, Any]]) -> None:
-        assert Namespace == "AWS/SageMaker"
+        assert Namespace in ("AWS/SageMaker", "/aws/sagemaker/Endpoints")
         self.calls.append(MetricData)
 
 
@@ -34,9 +35,10 @@ def test_backlog_without_an_instance() -> None:
     rows = published(Gauge("e", Backlog(queued=2, running=1, oldest=time.time() - 2), 0))
     assert {name: row["Value"] for name, row in rows.items() if "Age" not in name} == {
         "ApproximateBacklogSize": 3.0,
+        "ApproximateBacklogSizePerInstance": 3.0,  # as of one instance: above the target, target tracking wakes it
         "HasBacklogWithoutCapacity": 1.0,
     }
-    assert 120 <= rows["ApproximateAgeOfOldestRequest"]["Value"] < 180  # two seconds here are 120 of the cloud's
+    assert 2 <= rows["ApproximateAgeOfOldestRequest"]["Value"] < 3  # by the clock of TimeInBacklog and of timestamps
 
 
 def test_backlog_for_each_instance() -> None:
@@ -70,3 +72,25 @@ def test_many_endpoints_go_in_calls_that_cloudwatch_takes() -> None:
     Metrics(lambda: notes, Clock(60), lambda: gauges, lambda: None)._publish()
     assert sum(map(len, notes.calls)) == 1200
     assert max(map(len, notes.calls)) <= 1000
+
+
+def test_each_instance_gives_its_own_cpu_and_memory() -> None:
+    notes = Notes()
+    gauges = [Gauge("e", Backlog(), 2, "blue", (os.getpid(), os.getppid()))]
+    metrics = Metrics(lambda: notes, Clock(60), lambda: gauges, lambda: None)
+    metrics._publish()
+    until = time.process_time() + 0.2
+    while time.process_time() < until:
+        pass
+    metrics._publish()
+    rows = {row["MetricName"]: row for row in notes.calls[-1]}
+    assert set(rows) == {"CPUUtilization", "MemoryUtilization"}
+    for row in rows.values():
+        assert (len(row["Values"]), row["Unit"]) == (2, "Percent")
+        assert {d["Name"]: d["Value"] for d in row["Dimensions"]} == {"EndpointName": "e", "VariantName": "blue"}
+    assert 10 < rows["CPUUtilization"]["Values"][0] <= 130
+    assert 0 < rows["MemoryUtilization"]["Values"][0] < 100
+
+
+def test_a_process_that_is_gone_gives_no_utilization() -> None:
+    assert "CPUUtilization" not in published(Gauge("e", Backlog(), 1, "blue", (2**22 + 1,)))

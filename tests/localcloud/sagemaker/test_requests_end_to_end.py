@@ -95,9 +95,10 @@ def test_model_that_raises(world: World, endpoint: str, status: int, kind: str, 
     assert notice["invocationStatus"] == "Failed"
     assert notice["failureReason"] == f"ClientError: Received {kind} error ({status}) from model. {LOGS_HINT}"
     assert "responseParameters" not in notice
-    text = world.read(answer["FailureLocation"]).decode()
+    stored = json.loads(world.read(answer["FailureLocation"]))
     expected = "width=7: allowed are multiples of 8" if status == 400 else "the model is broken"
-    assert text.startswith(expected + "\nTraceback")
+    assert stored["code"] == status
+    assert stored["message"].startswith(expected + "\nTraceback")
     assert not world.exists(answer["OutputLocation"])
     wait(lambda: any(f"[raises-{status}]" in line and expected in line for line in log_lines(world, endpoint, "data")))
 
@@ -177,13 +178,17 @@ def test_inline_body(world: World, endpoint: str) -> None:
 
 
 def test_response_larger_than_the_server_takes(world: World, endpoint: str) -> None:
+    before = world.pids(endpoint)
     answer = world.invoke(endpoint, {"fill": 7_000_000})
     assert "server error (500)" in world.notice(answer["InferenceId"])["failureReason"]
-    assert b"MMS_MAX_RESPONSE_SIZE (6553500 bytes)" in world.read(answer["FailureLocation"])
+    stored = json.loads(world.read(answer["FailureLocation"]))
+    assert stored == {"code": 500, "type": "InternalServerException", "message": "Worker died."}
+    wait(lambda: any("TS_MAX_RESPONSE_SIZE is 6553500" in line for line in log_lines(world, endpoint)))
+    wait(lambda: world.pids(endpoint) not in ([], before))
 
 
 def test_response_of_many_megabytes(world: World) -> None:
-    world.create_model("large", MMS_MAX_RESPONSE_SIZE="70000000")
+    world.create_model("large", TS_MAX_RESPONSE_SIZE="70000000")
     world.create_config("large", "large")
     world.client("sagemaker").create_endpoint(EndpointName="large", EndpointConfigName="large")
     world.settled("large")
