@@ -46,6 +46,7 @@ class Policy:
     dead_letter: str = ""
     on_success: str = ""
     on_failure: str = ""
+    role: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Outcome:
     payload: Any = None
     error: str = ""
     throttled: bool = False
+    version: str = "$LATEST"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,10 +79,13 @@ class EventQueue:
         clock: Clock,
         *,
         policy: Callable[[str], Policy | None],
-        invoke: Callable[[str, Any], Outcome],
+        invoke: Callable[[str, Any, str], Outcome],
         client: Callable[[str], Any],
+        client_as: Callable[[str, str, str, str], Any],
+        may: Callable[[str, str, str, str], bool],
         save: Callable[[], None],
         concurrency: int,
+        measure: Callable[..., None] = lambda function, **values: None,
     ) -> None:
         """Open the queue at ``path``.
 
@@ -92,18 +97,27 @@ class EventQueue:
         policy : callable
             A function's policy by its ARN; None when there is no such function any more.
         invoke : callable
-            Runs a function once; blocks.
+            ``invoke(arn, event, request_id)`` runs a function once; blocks.
         client : callable
-            Gives boto3 clients, for dead-letter queues and destinations.
+            Gives boto3 clients that may do everything.
+        client_as : callable
+            :meth:`localcloud.services.Cloud.client_as`: dead-letter queues and destinations get what the function's
+            role may send.
+        may : callable
+            ``may("sns.amazonaws.com", "sqs:SendMessage", queue ARN, topic ARN)``: whether the queue's policy says so.
         save : callable
             Saves what was sent to a dead-letter queue or a destination; the event is deleted after that.
         concurrency : int
             How many functions run at a time: each is a process on this machine.
+        measure : callable
+            ``measure(arn, AsyncEventAge=…)`` records metrics of a function.
         """
         self._clock = clock
         self._policy = policy
         self._invoke = invoke
         self._client = client
+        self._client_as = client_as
+        self._may = may
         self._save = save
         self._store = Store(path, _SCHEMA)
         self._lock = threading.Lock()
@@ -111,18 +125,25 @@ class EventQueue:
         self._running: set[str] = set()
         self._stopping = False
         self._concurrency = concurrency
+        self._measure = measure
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="lambda-event")
         self._thread = threading.Thread(target=self._dispatch, name="lambda-events", daemon=True)
 
-    def submit(self, function_arn: str, event: Any) -> None:
+    def submit(self, function_arn: str, event: Any, request_id: str = "") -> None:
         """Accept ``event`` for ``function_arn``. It is durable when this returns."""
         now = time.time()
         with self._wake, self._store.transaction() as db:
             db.execute(
                 "INSERT INTO events VALUES (?, ?, ?, 0, 0, ?, ?)",
-                (str(uuid.uuid4()), function_arn, json.dumps(event), now, now),
+                (request_id or str(uuid.uuid4()), function_arn, json.dumps(event), now, now),
             )
             self._wake.notify()
+        self._measure(function_arn, AsyncEventsReceived=1)
+
+    def undeliverable(self, function_arn: str, event: Any) -> None:
+        """Do what SNS does with a notification that it may not deliver to ``function_arn``; returns at once."""
+        logger.warning("the policy of %s does not let SNS invoke it: the notification is not delivered", function_arn)
+        self._pool.submit(self._redrive, event)
 
     def pending(self) -> int:
         """How many events wait or run."""
@@ -196,14 +217,15 @@ class EventQueue:
             self._redrive(json.loads(event.event))
             self._strike_off(event)
             return
-        outcome = self._invoke(event.function, json.loads(event.event))
+        self._measure(event.function, AsyncEventAge=(time.time() - event.accepted) / self._clock.real(1) * 1000)
+        outcome = self._invoke(event.function, json.loads(event.event), event.id)
         if outcome.throttled:
             delay = min(_THROTTLE_DELAYS[0] * 2**event.throttles, _THROTTLE_DELAYS[1])
             self._again_or_give_up(event, policy, outcome, event.attempts, event.throttles + 1, delay)
             return
         attempts = event.attempts + 1
         if not outcome.error:
-            self._send_record(policy.on_success, event, outcome, "Success", attempts)
+            self._send_record(policy, policy.on_success, event, outcome, "Success", attempts)
             self._strike_off(event)
         elif attempts > policy.retries:
             self._give_up(event, policy, outcome, "RetriesExhausted", attempts)
@@ -224,8 +246,9 @@ class EventQueue:
         arn = records[0]["EventSubscriptionArn"]
         attributes = self._client("sns").get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
         policy = json.loads(attributes.get("RedrivePolicy") or "{}")
-        if "deadLetterTargetArn" in policy:
-            self._send(policy["deadLetterTargetArn"], json.dumps(records[0]["Sns"]), {})
+        queue = policy.get("deadLetterTargetArn")
+        if queue and self._may("sns.amazonaws.com", "sqs:SendMessage", queue, records[0]["Sns"]["TopicArn"]):
+            self._send(self._client, queue, json.dumps(records[0]["Sns"]), {})
 
     def _again_or_give_up(
         self, event: _Event, policy: Policy, outcome: Outcome, attempts: int, throttles: int, delay: float
@@ -238,21 +261,32 @@ class EventQueue:
 
     def _give_up(self, event: _Event, policy: Policy, outcome: Outcome, condition: str, attempts: int) -> None:
         logger.warning("%s: %s after %d attempts: %s", event.function, condition, attempts, outcome.error)
-        self._send_record(policy.on_failure, event, outcome, condition, attempts)
+        self._measure(event.function, AsyncEventsDropped=1)
+        self._send_record(policy, policy.on_failure, event, outcome, condition, attempts)
         if policy.dead_letter:
             attributes = {
                 "RequestID": {"DataType": "String", "StringValue": event.id},
                 "ErrorCode": {"DataType": "Number", "StringValue": "200"},
                 "ErrorMessage": {"DataType": "String", "StringValue": outcome.error[:1024] or "-"},
             }
-            self._send(policy.dead_letter, event.event, attributes)
+            if not self._send(self._with_role_of(event, policy), policy.dead_letter, event.event, attributes):
+                self._measure(event.function, DeadLetterErrors=1)
         self._strike_off(event)
 
-    def _send_record(self, target: str, event: _Event, outcome: Outcome, condition: str, attempts: int) -> None:
+    def _with_role_of(self, event: _Event, policy: Policy) -> Callable[[str], Any]:
+        """Lambda Developer Guide, "Capturing records of …": the execution role needs the permission to send."""
+        if not policy.role:
+            return self._client
+        name = event.function.split(":")[6][:64]
+        return lambda service: self._client_as(service, policy.role, name, "lambda.amazonaws.com")
+
+    def _send_record(
+        self, policy: Policy, target: str, event: _Event, outcome: Outcome, condition: str, attempts: int
+    ) -> None:
         """Send the invocation record of "Retaining records of asynchronous invocations" to a destination."""
         if not target:
             return
-        context: dict[str, Any] = {"statusCode": 200, "executedVersion": "$LATEST"}
+        context: dict[str, Any] = {"statusCode": 200, "executedVersion": outcome.version}
         if outcome.error:
             context["functionError"] = "Unhandled"
         record = {
@@ -268,25 +302,29 @@ class EventQueue:
             "responseContext": context,
             "responsePayload": outcome.payload,
         }
-        self._send(target, json.dumps(record), {})
+        if not self._send(self._with_role_of(event, policy), target, json.dumps(record), {}):
+            self._measure(event.function, DestinationDeliveryFailures=1)
 
-    def _send(self, target: str, body: str, attributes: dict[str, Any]) -> None:
+    def _send(self, client: Callable[[str], Any], target: str, body: str, attributes: dict[str, Any]) -> bool:
+        """Whether ``body`` was delivered."""
         service, name = target.split(":")[2], target.rpartition(":")[2]
         try:
             if service == "sqs":
-                sqs = self._client("sqs")
-                url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-                sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=attributes)
+                url = self._client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+                client("sqs").send_message(QueueUrl=url, MessageBody=body, MessageAttributes=attributes)
             elif service == "sns":
-                self._client("sns").publish(TopicArn=target, Message=body, MessageAttributes=attributes)
+                client("sns").publish(TopicArn=target, Message=body, MessageAttributes=attributes)
             elif service == "lambda":
-                self.submit(target, json.loads(body))
+                client("lambda").invoke(FunctionName=target, InvocationType="Event", Payload=body)
             else:
                 logger.error("%s is not a destination that the local cloud knows (sqs, sns, lambda)", target)
+                return False
             self._save()
         except Exception:
             # Lambda, too, drops the event then and counts it in the metric DeadLetterErrors.
             logger.exception("cannot deliver to %s: the event is lost, as on AWS", target)
+            return False
+        return True
 
     def _strike_off(self, event: _Event) -> None:
         with self._lock, self._store.transaction() as db:

@@ -6,12 +6,16 @@ import asyncio
 import contextlib
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from localcloud.lambda_events import EventQueue, Outcome, Policy
+from localcloud.ministack.lambdas.execution import Execution
+from localcloud.ministack.lambdas.invoke import Invoke
+from localcloud.ministack.lambdas.worker import Surroundings
+from localcloud.process import lambda_worker
 
 
 @contextlib.contextmanager
@@ -26,6 +30,7 @@ class Functions:
     """MiniStack's Lambda."""
 
     def __init__(self, modules: Mapping[str, ModuleType]) -> None:
+        self._modules = modules
         self._runtime: Any = modules["lambda_runtime"]
         self._functions: Any = modules["lambda_svc"]
         self._sns: Any = modules["sns"]
@@ -35,7 +40,7 @@ class Functions:
         """End every worker."""
         await asyncio.get_running_loop().run_in_executor(None, self._runtime.reset)
 
-    def surround(self, interpreter: str, prelude: str, credentials: Mapping[str, str]) -> None:
+    def surround(self, interpreter: str, prelude: str, credentials: Callable[[dict[str, Any]], dict[str, str]]) -> None:
         """Give Lambda workers the surroundings of a Lambda function.
 
         Parameters
@@ -44,22 +49,36 @@ class Functions:
             The Python that runs them.
         prelude : str
             Code to run before the worker's own script.
-        credentials : mapping
-            This cloud's access key, which functions get.
+        credentials : callable
+            Gets a function's configuration, and gives the variables with its role's credentials.
         """
-        original = self._runtime._detect_runtime_binary
-
-        def detect(runtime: str) -> tuple[str, str]:
-            binary, script = original(runtime)
-            return (interpreter, prelude + script) if runtime.startswith("python") else (binary, script)
-
-        self._runtime._detect_runtime_binary = detect
-        given = {name: credentials[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
         for module in (self._runtime, self._functions):
-            module.execution_credentials = lambda config: dict(given)
+            module.execution_credentials = credentials
+        self._execution = Execution(
+            self._modules,
+            Surroundings(
+                interpreter=interpreter,
+                script=f"{prelude}{Path(lambda_worker.__file__).read_text()}main()\n",
+                credentials=lambda config: self._runtime.execution_credentials(config),
+                layer=self._functions._resolve_layer_zip,
+            ),
+        )
+        Invoke(self._modules, self._execution, lambda *event: self._submit(*event))
 
-    def deliver_through(self, events: EventQueue) -> None:
-        """Have every asynchronous invocation (SNS, S3, ``InvocationType: Event``) go through ``events``."""
+    def measure(self, function_arn: str, **values: float) -> None:
+        """Record metrics of ``AWS/Lambda`` for a function."""
+        with scope_of(self._responses, function_arn):
+            self._execution.put(function_arn.split(":")[6], **values)
+
+    def deliver_through(self, events: EventQueue, may_invoke: Callable[[str, str, str], bool]) -> None:
+        """Have every asynchronous invocation (SNS, S3, ``InvocationType: Event``) go through ``events``.
+
+        Parameters
+        ----------
+        events : EventQueue
+        may_invoke : callable
+            ``may_invoke("sns.amazonaws.com", function ARN, topic ARN)``: whether the function's policy says so.
+        """
 
         def from_sns(endpoint: str, envelope: str, topic: str, subscription: str, *_: object) -> None:
             record = {
@@ -68,21 +87,19 @@ class Functions:
                 "EventSource": "aws:sns",
                 "Sns": json.loads(envelope),
             }
-            events.submit(endpoint, {"Records": [record]})
+            if may_invoke("sns.amazonaws.com", endpoint, topic):
+                events.submit(endpoint, {"Records": [record]})
+            else:
+                events.undeliverable(endpoint, {"Records": [record]})
 
         def from_invoke(function: dict[str, Any], event: Any) -> None:
             events.submit(function["config"]["FunctionArn"], event)
 
-        counted = self._functions._emit_lambda_metrics
-
-        def count(name: str, duration_ms: float, error: bool, throttle: bool) -> None:
-            if duration_ms > 0 or error or throttle:  # MiniStack counts an event when it accepts it, too
-                counted(name, duration_ms, error, throttle)
-
         self._sns._deliver_to_lambda = from_sns
         self._sns._threading = _Threading(from_sns)
         self._functions.invoke_async_with_retry = from_invoke
-        self._functions._emit_lambda_metrics = count
+        self._functions._emit_lambda_metrics = lambda *_, **__: None  # Execution counts
+        self._submit = events.submit
 
     def policy(self, function_arn: str) -> Policy | None:
         """What the function says about asynchronous invocations; None when it does not exist."""
@@ -99,27 +116,24 @@ class Functions:
             dead_letter=(config.get("DeadLetterConfig") or {}).get("TargetArn") or "",
             on_success=(destinations.get("OnSuccess") or {}).get("Destination") or "",
             on_failure=(destinations.get("OnFailure") or {}).get("Destination") or "",
+            role=config.get("Role") or "",
         )
 
-    def invoke(self, function_arn: str, event: Any) -> Outcome:
+    def invoke(self, function_arn: str, event: Any, request_id: str) -> Outcome:
         """Run a function once and wait for it."""
-        started = time.monotonic()
         with scope_of(self._responses, function_arn):
-            record, config, _ = self._functions._get_func_record_for_ref(function_arn)
+            record, config, name = self._functions._get_func_record_for_ref(function_arn)
             if record is None or config is None:
                 return Outcome(error=f"{function_arn} does not exist")
-            runnable = self._functions._execution_record_for_config(record, config)
-            result = self._functions._execute_function_with_config_scope(runnable, event)
-            milliseconds = (time.monotonic() - started) * 1000
-            throttled = bool(result.get("throttle"))
-            self._functions._emit_lambda_metrics(
-                config["FunctionName"], milliseconds, bool(result.get("error")), throttled
-            )
+            reserved = self._functions._functions[name].get("concurrency")
+            runnable = {**record, "config": {**config, "FunctionArn": function_arn}, "concurrency": reserved}
+            result = self._execution.execute(runnable, event, request_id)
         body = result.get("body")
         message = ""
         if result.get("error"):  # an exception may have no message, and is an error all the same
             message = str(body.get("errorMessage") if isinstance(body, dict) else body) or "Unhandled"
-        return Outcome(payload=body, error=message, throttled=throttled)
+        version = str(config.get("Version", "$LATEST"))
+        return Outcome(payload=body, error=message, throttled=bool(result.get("throttle")), version=version)
 
 
 class _Threading:

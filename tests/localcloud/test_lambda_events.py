@@ -27,7 +27,7 @@ class Outside:
         self.sent: list[dict[str, Any]] = []
         self.saved = 0
 
-    def invoke(self, arn: str, event: Any) -> Outcome:
+    def invoke(self, arn: str, event: Any, request_id: str) -> Outcome:
         self.invoked.append(event)
         return self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
 
@@ -54,6 +54,8 @@ def event_queue(path: Path, outside: Outside, speed: float = 3600) -> EventQueue
         policy=lambda arn: outside.policy,
         invoke=outside.invoke,
         client=outside.client,
+        client_as=lambda service, *_: outside.client(service),
+        may=lambda *_: True,
         save=outside.save,
         concurrency=4,
     )
@@ -141,7 +143,7 @@ def test_events_of_a_killed_cloud_are_delivered_by_the_next(tmp_path: Path) -> N
     entered, never = threading.Event(), threading.Event()
 
     class Hanging(Outside):
-        def invoke(self, arn: str, event: Any) -> Outcome:
+        def invoke(self, arn: str, event: Any, request_id: str) -> Outcome:
             entered.set()
             never.wait(30)
             return Outcome()
@@ -166,7 +168,7 @@ def test_a_burst_runs_a_few_at_a_time_and_loses_none(tmp_path: Path, count: int)
     lock, running, peak = threading.Lock(), [0], [0]
 
     class Slow(Outside):
-        def invoke(self, arn: str, event: Any) -> Outcome:
+        def invoke(self, arn: str, event: Any, request_id: str) -> Outcome:
             with lock:
                 running[0] += 1
                 peak[0] = max(peak[0], running[0])

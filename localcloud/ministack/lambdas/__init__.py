@@ -1,0 +1,1 @@
+"""AWS Lambda of this cloud: execution environments, invocations and what the control plane refuses."""
