@@ -146,6 +146,7 @@ class Local:
     port: int = _key(between(1024, 65_535), 4566)
     speed: float = _key(between(1, 3600), 60)
     provision_seconds: float = _key(between(0, 3600), 120)
+    unverified: bool = _key(one_of(), False)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 from localcloud.process import control
 from localcloud.services import DEFAULT_REGION
@@ -31,6 +32,11 @@ def _parser() -> argparse.ArgumentParser:
         help="seconds on the cloud's clock until a new instance serves (default: %(default)g)",
     )
     start.add_argument("--region", default=DEFAULT_REGION, help="default: %(default)s")
+    start.add_argument(
+        "--unverified",
+        action="store_true",
+        help="let MiniStack answer operations that no conformance test verifies (docs/fidelity.md), as it sees fit",
+    )
     start.add_argument("--foreground", action="store_true", help="stay in this terminal; Ctrl-C stops it")
     stop = commands.add_parser("stop", help="end it and everything that it started; its state stays")
     status = commands.add_parser("status", help="show whether it runs, its speed and what it does")
@@ -48,7 +54,7 @@ def _say(text: str) -> None:
 
 
 def _start(options: argparse.Namespace) -> int:
-    settings = {name: getattr(options, name) for name in ("port", "speed", "provision_seconds", "region")}
+    settings = {name: getattr(options, name) for name in ("port", "speed", "provision_seconds", "region", "unverified")}
     if options.foreground:
         found = control.running(options.state_dir)
         if found is not None:
@@ -81,10 +87,19 @@ def _status(options: argparse.Namespace) -> int:
     _say(f"running at {status['endpoint_url']}, pid {status['pid']}, up {status['uptime_seconds']:.0f} s")
     _say(f"clock speed {status['speed']:g}: a CloudWatch minute takes {60 / status['speed']:g} s")
     _say(f"account {status['account']}, region {status['region']}, Lambda events waiting: {status['lambda_events']}")
+    _say(_unverified(status["unverified"]))
     for name, lines in status["services"].items():
         for line in lines:
             _say(f"{name}: {line}")
     return 0
+
+
+def _unverified(status: dict[str, Any]) -> str:
+    """What is said of operations that no conformance test verifies."""
+    if not status["answered"]:
+        return "operations that no conformance test verifies are refused (docs/fidelity.md)"
+    used = ", ".join(status["operations"]) or "none so far"
+    return f"operations that no conformance test verifies are answered by MiniStack; used: {used}"
 
 
 def _env(options: argparse.Namespace) -> int:

@@ -177,6 +177,7 @@ def find_local_cloud(chosen: settings.Settings, state: Path, start: bool) -> Loc
             provision_seconds=local.provision_seconds,
             region=chosen.workshop.region,
             build_variables=build_variables(),
+            unverified=local.unverified,
         )
     except Exception as error:
         raise TargetError(

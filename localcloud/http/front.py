@@ -15,7 +15,7 @@ import json
 import logging
 import re
 import urllib.parse
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import Executor
 from typing import Any
 
@@ -25,6 +25,7 @@ from localcloud.http.messages import CredentialScope, Request, Response, basic_c
 from localcloud.http.protocol import JsonProtocol, RestJsonProtocol, protocol_for
 from localcloud.http.rest_xml import RestXmlProtocol
 from localcloud.http.shapes import ShapeError
+from localcloud.http.strict import Strict
 from localcloud.iam.git_access import git_call
 from localcloud.rules import Call, Rulebook
 from localcloud.services import ACCOUNT, DEFAULT_REGION, Application, Receive, Scope, Send, Service, ServiceError
@@ -32,6 +33,8 @@ from localcloud.services import ACCOUNT, DEFAULT_REGION, Application, Receive, S
 logger = logging.getLogger(__name__)
 
 STATUS_PATH = "/_localcloud/status"
+_REQUEST_ID = b"x-localcloud-requestid"
+"""The id of a request to MiniStack, where it is ours that counts."""
 # A request for one of our services is small: the largest is InvokeEndpointAsync's body (128 kB) and, in the JSON
 # services, a CodeCommit file (6 MB, base64).
 _MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -52,8 +55,10 @@ class Front:
         ready: Callable[[], bool],
         after_ministack: Callable[[Request, CredentialScope | None], None],
         rules: Rulebook,
+        strict: Strict,
         within: Callable[[str], contextlib.AbstractContextManager[None]],
         authorize: Callable[[Call], None],
+        unsigned: Mapping[str, Application] | None = None,
     ) -> None:
         """Join gate, services and MiniStack.
 
@@ -72,10 +77,14 @@ class Front:
             Called after MiniStack has answered a request: its state may have changed.
         rules : Rulebook
             What is refused or answered in MiniStack's place.
+        strict : Strict
+            Which operations MiniStack may be asked for.
         within : callable
             ``within(region)`` makes MiniStack's account and region those of a request.
         authorize : callable
             Raises :class:`ServiceError` when IAM does not let the caller make a call.
+        unsigned : mapping, optional
+            Applications by the prefix of their paths, which the gate lets in without a signature.
         """
         self._gate = gate
         self._ministack = ministack
@@ -84,8 +93,10 @@ class Front:
         self._ready = ready
         self._after_ministack = after_ministack
         self._rules = rules
+        self._strict = strict
         self._within = within
         self._authorize = authorize
+        self._unsigned = unsigned or {}
         self._services: list[tuple[JsonProtocol | RestJsonProtocol, Service]] = []
         self._mounts: dict[str, Application] = {}
 
@@ -142,6 +153,10 @@ class Front:
             status = await asyncio.get_running_loop().run_in_executor(self._pool, self._status)
             await _send(send, _json_response(200, status))
             return
+        for prefix, application in self._unsigned.items():
+            if request.decoded_path.startswith(prefix):
+                await application(scope, receive, send)
+                return
         mounted = self.mount(request.decoded_path)
         if mounted is not None:
             refusal = self._git_refusal(request)
@@ -173,6 +188,12 @@ class Front:
         signed = credential_scope(head)
         service = wire.service_of(signed.service) if signed else None
         protocol = wire.find(service, head) if service else None
+        if signed is not None and protocol is None:
+            try:
+                self._strict.check_service(signed.service, (*wire.OFFERED, *(each.name for _, each in self._services)))
+            except ServiceError as error:
+                await _send(send, refused(head, error.code, error.message, error.status))
+                return
         if signed is not None and service is not None and protocol is not None:
             request = head
             if not _is_object(protocol, head):
@@ -200,6 +221,7 @@ class Front:
         operation = "?"
         try:
             operation, parameters = protocol.parse(request)
+            self._strict.check(service, operation)
             call = _call(service, operation, parameters, signed)
             self._authorize(call)
             with self._within(call.region):
@@ -362,6 +384,10 @@ def _without_cors(send: Send) -> Send:
     async def send_without(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             headers = [pair for pair in message["headers"] if not pair[0].lower().startswith(b"access-control-")]
+            ours = next((value for name, value in headers if name.lower() == _REQUEST_ID), None)
+            if ours is not None:  # an invocation's log names it: MiniStack would answer another one
+                kept = [pair for pair in headers if pair[0].lower() not in (b"x-amzn-requestid", _REQUEST_ID)]
+                headers = [*kept, (b"x-amzn-requestid", ours)]
             message = {**message, "headers": headers}
         await send(message)
 

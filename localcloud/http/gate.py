@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable
 from xml.sax.saxutils import escape
 
+import cbor2
+
 from localcloud.http.messages import (
     CredentialScope,
     Request,
@@ -28,6 +30,8 @@ LIVENESS_PATH = "/_localcloud/health"
 _LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 # However many slashes and dots stand before it, and whatever its letters' case.
 _EMULATORS_OWN = re.compile(r"[/.]*/_(ministack|localstack|aws)(/|$)", re.IGNORECASE)
+_XML = ("s3", "route53", "cloudfront")
+"""Services, by their name in signatures, whose errors are XML although their requests are not forms."""
 _REPOSITORY = re.compile(r"(/v1/repos/[^/]+)(/.*)?")
 
 
@@ -80,7 +84,7 @@ class Gate:
             host = request.headers.get("host", "")
             return refused(request, "AccessDenied", f"The local cloud is not {host!r}; it answers to 127.0.0.1 only.")
         path = request.decoded_path
-        if path == LIVENESS_PATH or self._callback(path):
+        if path == LIVENESS_PATH or (self._callback(path) and request.method == "PUT"):
             return None
         if self._mounted(path):
             return self._challenge(request)
@@ -94,7 +98,7 @@ class Gate:
     def waits_for_body(self, request: Request) -> bool:
         """Whether it takes the body to check the signature; then :meth:`body_refusal` must be asked, too."""
         path = request.decoded_path
-        if path == LIVENESS_PATH or self._callback(path) or self._mounted(path):
+        if path == LIVENESS_PATH or (self._callback(path) and request.method == "PUT") or self._mounted(path):
             return False
         return payload_hash(request) is None
 
@@ -166,14 +170,21 @@ def _is_local(host: str) -> bool:
 def refused(request: Request, code: str, message: str, status: int = 403) -> Response:
     """An error in the protocol that the client speaks, so that it shows the message and not a parser's complaint."""
     scope = credential_scope(request)
-    if scope is not None and scope.service == "s3":
+    if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
+        headers = {"content-type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
+        return Response(status, headers, cbor2.dumps({"__type": code, "message": message}))
+    if scope is not None and scope.service == "ec2":
+        body = f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
+        return Response(status, {"content-type": "text/xml"}, f"<Response><Errors>{body}</Errors></Response>".encode())
+    if scope is not None and scope.service == "s3" and not request.path.startswith("/v20180820/"):
         body = f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
         return Response(status, {"content-type": "application/xml"}, body.encode())
-    if "x-www-form-urlencoded" in request.headers.get("content-type", "") or "Action" in request.query:
+    form = "x-www-form-urlencoded" in request.headers.get("content-type", "") or "Action" in request.query
+    if form or (scope is not None and scope.service in _XML):
         body = (
             f"<ErrorResponse><Error><Type>Sender</Type><Code>{escape(code)}</Code>"
             f"<Message>{escape(message)}</Message></Error></ErrorResponse>"
         )
         return Response(status, {"content-type": "text/xml"}, body.encode())
-    body = json.dumps({"__type": code, "message": message})
+    body = json.dumps({"__type": code, "message": message})  # also of rest-json, which looks at the header
     return Response(status, {"content-type": "application/json", "x-amzn-errortype": code}, body.encode())

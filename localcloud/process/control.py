@@ -81,6 +81,7 @@ def start(
     region: str = DEFAULT_REGION,
     build_variables: Mapping[str, str] | None = None,
     service_modules: Sequence[str] | None = None,
+    unverified: bool = False,
 ) -> Running:
     """Start a local cloud in the background and wait until it answers.
 
@@ -100,6 +101,8 @@ def start(
         those keep their caches. Without them builds run with the ``PATH`` that this process has.
     service_modules : sequence of str, optional
         Only these of ``localcloud.registry``; MiniStack's services are always there.
+    unverified : bool
+        Let MiniStack answer operations that no conformance test verifies, which are refused otherwise.
 
     Raises
     ------
@@ -110,7 +113,9 @@ def start(
     existing = running(state)
     if existing is not None:
         return existing
-    command = server_command(state, port=port, speed=speed, provision_seconds=provision_seconds, region=region)
+    command = server_command(
+        state, port=port, speed=speed, provision_seconds=provision_seconds, region=region, unverified=unverified
+    )
     if build_variables:
         command += ["--build-variables", json.dumps(dict(build_variables))]
     if service_modules is not None:
@@ -147,7 +152,9 @@ def _spawn(command: list[str], state: Path) -> tuple[subprocess.Popen[bytes], Pa
     return process, log, offset
 
 
-def server_command(state: Path, *, port: int, speed: float, provision_seconds: float, region: str) -> list[str]:
+def server_command(
+    state: Path, *, port: int, speed: float, provision_seconds: float, region: str, unverified: bool = False
+) -> list[str]:
     """The command line of the server process; the parameters are those of :func:`start`.
 
     Raises
@@ -168,6 +175,7 @@ def server_command(state: Path, *, port: int, speed: float, provision_seconds: f
         *(sys.executable, "-I", "-m", "localcloud.process.server"),
         *("--state-dir", str(state), "--port", str(port), "--speed", f"{speed:g}"),
         *("--provision-seconds", f"{provision_seconds:g}", "--region", region),
+        *(["--unverified"] if unverified else []),
     ]
 
 

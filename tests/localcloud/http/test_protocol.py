@@ -24,6 +24,7 @@ from hypercorn.config import Config as ServerConfig
 from localcloud.http.constraints import compiled_pattern
 from localcloud.http.front import Front
 from localcloud.http.gate import Gate
+from localcloud.http.strict import Strict
 from localcloud.rules import Rulebook
 from localcloud.services import ServiceError
 
@@ -64,6 +65,7 @@ class Fronted:
             ready=lambda: True,
             after_ministack=lambda request, scope: None,
             rules=Rulebook(),
+            strict=Strict({}, unverified=True),
             within=lambda region: contextlib.nullcontext(),
             authorize=lambda call: None,
         )
