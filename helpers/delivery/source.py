@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from contract.errors import NotDeployedError, SourceError
 from contract.settings import ROOT
+from helpers.delivery import repository
 from helpers.target.explain import code_of, explained
 from helpers.target.handle import Handle
 
@@ -59,7 +60,8 @@ class _Git:
         return True
 
     def __call__(self, *arguments: str, index: str | None = None, identity: bool = False) -> str:
-        environment = {**self._environment, "GIT_TERMINAL_PROMPT": "0"}
+        # LC_ALL: some of Git's sentences are looked at.
+        environment = {**self._environment, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         if index:
             environment["GIT_INDEX_FILE"] = index
         if identity:
@@ -68,8 +70,8 @@ class _Git:
             environment = {**who, **environment}
         try:
             done = subprocess.run(
-                ["git", *arguments], cwd=self._folder, env=environment, capture_output=True, text=True,
-                errors="replace", timeout=PUSH_SECONDS, check=False,
+                ["git", "-c", "core.quotePath=false", *arguments], cwd=self._folder, env=environment,
+                capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=PUSH_SECONDS, check=False,
             )  # fmt: skip
         except FileNotFoundError:
             raise SourceError("git is not installed, or not in your PATH: install it and try again.") from None
@@ -86,19 +88,13 @@ def uncommitted(folder: Path = ROOT) -> tuple[str, ...]:
     Raises
     ------
     SourceError
-        The folder is not a Git repository with a commit.
+        The folder is not a Git repository with a commit; the message says what is wrong with it.
     """
     return _uncommitted(_Git(folder, os.environ), folder)
 
 
 def _uncommitted(git: _Git, folder: Path) -> tuple[str, ...]:
-    try:
-        git("rev-parse", "--verify", "HEAD")
-    except SourceError as error:
-        raise SourceError(
-            f"{folder} is not a Git repository with a commit, so there is nothing to push. Clone the workshop, or run "
-            f"there: git init -b main && git add -A && git commit -m start. Git said: {error}"
-        ) from None
+    repository.require_commit(git, folder)
     return tuple(line for line in git("status", "--porcelain", "--untracked-files=all").splitlines() if line)
 
 
@@ -118,13 +114,15 @@ def push(connection: Handle, folder: Path = ROOT, *, include_uncommitted: bool =
     Raises
     ------
     SourceError
-        There are uncommitted changes, Git refuses, or somebody else has pushed meanwhile.
+        There are uncommitted changes, another repository is in the folder, Git refuses, or somebody else has pushed
+        meanwhile.
     NotDeployedError
         The repository stack is not there.
     """
     branch, url = connection.settings.pipeline.branch, clone_url(connection)
     git = _Git(folder, connection.child_environment())
     changes = _uncommitted(git, folder)
+    repository.require_no_nested(git, folder, "HEAD", changes)
     if changes and not include_uncommitted:
         raise SourceError(
             f"{len(changes)} changes in {folder} are not committed and would be missing from the push: "
@@ -132,6 +130,7 @@ def push(connection: Handle, folder: Path = ROOT, *, include_uncommitted: bool =
             "push(…, include_uncommitted=True)."
         )
     commit = _snapshot(git, changes) if changes else git("rev-parse", "HEAD")
+    repository.require_no_nested(git, folder, commit, ())  # such as one that is in the index only
     remote = _Remote(git, url, branch)
     there = remote.tip()
     if there is not None and git("rev-parse", f"{commit}^{{tree}}") == remote.tree(there):

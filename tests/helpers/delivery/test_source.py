@@ -156,6 +156,15 @@ def test_what_somebody_else_has_pushed_is_not_overwritten(connection, folder):
     assert tip(connection) == theirs
 
 
+@pytest.mark.parametrize("include", [True, False])
+def test_a_repository_inside_the_folder_is_refused(connection, folder, include):
+    git(folder, "clone", "-q", str(folder), "vendor")
+    with pytest.raises(SourceError, match=r"holds other Git repositories: vendor/\."):
+        push(connection, folder, include_uncommitted=include)
+    with pytest.raises(connection.client("codecommit").exceptions.BranchDoesNotExistException):
+        tip(connection)
+
+
 def test_a_folder_without_a_commit_says_what_to_do(connection, tmp_path):
     with pytest.raises(SourceError, match="git init -b main && git add -A"):
         push(connection, tmp_path)
