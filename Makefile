@@ -8,7 +8,7 @@ SHELL := /bin/bash
 # Modules that were compiled once stay compiled: the SageMaker SDK alone takes two seconds more without.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo demo-pipeline lab notebooks test test-all test-studio lint synth studio local environment sbom bench train score clean
+.PHONY: help setup demo demo-pipeline lab notebooks test test-all test-studio lint synth studio local environment fidelity sbom bench train score clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ local: setup ## start the local cloud and show how to reach it
 	@$(BIN)/python -c "from helpers import connect; connect()"
 	@$(BIN)/python -m localcloud status
 	@$(BIN)/python -m localcloud env
+
+fidelity: setup ## write docs/fidelity.md and localcloud/verified.json: what the conformance tests prove
+	@$(BIN)/python scripts/fidelity.py
 
 sbom: setup ## what an installation consists of, as CycloneDX: build/sbom.cdx.json
 	@$(BIN)/python scripts/sbom.py
