@@ -1,4 +1,4 @@
-"""An endpoint that sleeps at zero, wakes by the step policy, grows by target tracking, and goes back to sleep.
+"""An endpoint that sleeps at zero, wakes by either policy, grows by target tracking, and goes back to sleep.
 
 SageMaker Developer Guide, "Autoscale an asynchronous endpoint", with the two policies that it gives.
 """
@@ -26,8 +26,8 @@ def eventually(check: Callable[[], Any], timeout: float, what: str) -> Any:
         time.sleep(0.1)
 
 
-def put_policies(world: World, endpoint: str, *, target: float, maximum: int) -> str:
-    """Both policies and the alarm of the step policy; returns the resource id."""
+def put_policies(world: World, endpoint: str, *, target: float, maximum: int, step: bool = True) -> str:
+    """Target tracking and, unless told otherwise, the step policy with its alarm; returns the resource id."""
     scaling, resource = world.client("application-autoscaling"), f"endpoint/{endpoint}/variant/AllTraffic"
     scaling.register_scalable_target(**NAMESPACE, ResourceId=resource, MinCapacity=0, MaxCapacity=maximum)
     scaling.put_scaling_policy(
@@ -47,7 +47,14 @@ def put_policies(world: World, endpoint: str, *, target: float, maximum: int) ->
             },
         },
     )
-    step = scaling.put_scaling_policy(
+    if step:
+        put_step_policy(world, endpoint, resource)
+    return resource
+
+
+def put_step_policy(world: World, endpoint: str, resource: str) -> None:
+    """The optional policy that starts an instance as soon as something waits."""
+    step = world.client("application-autoscaling").put_scaling_policy(
         **NAMESPACE,
         ResourceId=resource,
         PolicyName="WakeFromZero",
@@ -71,7 +78,6 @@ def put_policies(world: World, endpoint: str, *, target: float, maximum: int) ->
         ComparisonOperator="GreaterThanOrEqualToThreshold",
         AlarmActions=[step["PolicyARN"]],
     )
-    return resource
 
 
 def count(world: World, endpoint: str) -> int:
@@ -122,3 +128,35 @@ def test_from_one_to_zero_to_many_and_back(world: World) -> None:
     assert not [alarm for alarm in left if alarm["AlarmName"].startswith(f"TargetTracking-{resource}")]
     with pytest.raises(ClientError, match="No scalable target found for service namespace: sagemaker"):
         scaling.deregister_scalable_target(**NAMESPACE, ResourceId=resource)
+
+
+def test_without_the_step_policy_requests_wait_until_they_exceed_the_target(world: World) -> None:
+    """SageMaker Developer Guide, "Autoscale an asynchronous endpoint": without the optional policy, the endpoint starts
+    to scale up from zero only after the number of requests in the queue exceeds the target value."""
+    world.create_endpoint("patient")
+    world.settled("patient")
+    resource = put_policies(world, "patient", target=2, maximum=3, step=False)
+    eventually(lambda: count(world, "patient") == 0, 30, "sleeping at zero instances")
+    answers = [world.invoke("patient", {"n": n}) for n in range(2)]
+    scaling, cloudwatch = world.client("application-autoscaling"), world.client("cloudwatch")
+
+    def activities() -> list[dict[str, Any]]:
+        rows = scaling.describe_scaling_activities(ServiceNamespace="sagemaker", ResourceId=resource)
+        return list(rows["ScalingActivities"])
+
+    def high() -> str:
+        (alarm,) = cloudwatch.describe_alarms(AlarmNamePrefix=f"TargetTracking-{resource}-AlarmHigh-")["MetricAlarms"]
+        return str(alarm["StateValue"])
+
+    before = len(activities())
+    eventually(lambda: high() == "OK", 10, "measurements at zero instances")
+    time.sleep(2)  # twenty minutes of the cloud
+    assert (count(world, "patient"), len(activities()), high()) == (0, before, "OK")
+    answers.append(world.invoke("patient", {"n": 2}))
+    for answer in answers:
+        assert world.notice(answer["InferenceId"], timeout=30)["invocationStatus"] == "Completed"
+    woken = activities()[-1 - before]
+    assert woken["Description"] == "Setting desired instance count to 2."  # three requests, two for each
+    assert "-AlarmHigh-" in woken["Cause"]
+    assert woken["Cause"].endswith("in state ALARM triggered policy FollowBacklog")
+    world.client("sagemaker").delete_endpoint(EndpointName="patient")

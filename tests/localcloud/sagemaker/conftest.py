@@ -153,6 +153,9 @@ class World:
         self.error = sns.create_topic(Name="error")["TopicArn"]
         self.inbox = sqs.create_queue(QueueName="inbox")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=self.inbox, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        send = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [{**send, "Resource": arn}]})
+        sqs.set_queue_attributes(QueueUrl=self.inbox, Attributes={"Policy": policy})
         for topic in (self.success, self.error):
             sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
         self._messages: list[dict[str, Any]] = []
