@@ -79,7 +79,7 @@ def test_every_answer_is_read_as_it_was_meant(service: str, kind: str) -> None:
 def test_an_answer_with_a_member_that_the_model_lacks_does_not_leave_the_cloud(service: str, kind: str) -> None:
     for model in operations(service):
         if model.output_shape is not None and not model.has_event_stream_output:
-            with pytest.raises(protocol.ShapeError, match="Nope|requires"):
+            with pytest.raises(protocol.ShapeError, match=r"Nope|requires"):
                 speaking(service, kind).response(model.name, {"Nope": 1})
 
 
