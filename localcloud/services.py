@@ -16,6 +16,7 @@ from localcloud.clock import Clock
 
 if TYPE_CHECKING:
     from localcloud.iam.authorizer import Authorizer
+    from localcloud.iam.container_credentials import ContainerCredentials
     from localcloud.iam.roles import Roles
 
 
@@ -86,8 +87,9 @@ class Cloud:
         ``put_event(source, detail_type, detail, resources)`` sends an event to EventBridge's default bus, as AWS's own
         services do (``aws.codecommit``). Safe from any thread but the event loop's; returns when every matching rule's
         targets have been given it.
-    roles, authorizer
-        Sessions of roles, and what IAM says; None where a service is used without the rest of the cloud.
+    roles, containers, authorizer
+        Sessions of roles, how a container gets them, and what IAM says; None where a service is used without the rest
+        of the cloud.
     """
 
     account: str
@@ -103,6 +105,7 @@ class Cloud:
     event_targets: dict[str, EventTarget] = dataclasses.field(default_factory=dict)
     put_event: Callable[[str, str, dict[str, Any], list[str]], None] = lambda *event: None
     roles: Roles | None = None
+    containers: ContainerCredentials | None = None
     authorizer: Authorizer | None = None
 
     @property
@@ -125,23 +128,50 @@ class Cloud:
         """
         return self.client(service) if self.roles is None else self.roles.client(service, role, session, principal)
 
-    def environment_as(self, role: str, session: str, principal: str) -> dict[str, str]:
-        """:attr:`environment` with temporary credentials of a role; parameters and errors are :meth:`client_as`'s.
+    def client_through(self, service: str, role: str, via: str, session: str, principal: str) -> Any:
+        """:meth:`client_as` for a role that is assumed with the rights of another one, ``via``, not by a service."""
+        if self.roles is None:
+            return self.client(service)
+        return self.roles.client_through(service, role, via, session, principal)
 
-        Raises
-        ------
-        ServiceError
-            AccessDenied.
-        """
+    def environment_as(self, role: str, session: str, principal: str, seconds: float = 3600.0) -> dict[str, str]:
+        """:attr:`environment` with temporary credentials of a role; parameters and errors are :meth:`acting_as`'s."""
         if self.roles is None:
             return dict(self.environment)
-        credentials = self.roles.assume(role, session, principal)
+        credentials = self.roles.assume(role, session, principal, seconds)
         return {
             **self.environment,
             "AWS_ACCESS_KEY_ID": credentials.access_key,
             "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
             "AWS_SESSION_TOKEN": credentials.token,
         }
+
+    def acting_as(self, role: str, session: str, principal: str, seconds: float = 3600.0) -> Cloud:
+        """The cloud as whoever acts with a role sees it: every client, and the environment, are the role's.
+
+        Parameters
+        ----------
+        role, session, principal : str
+            See :meth:`client_as`.
+        seconds : float
+            How long the credentials in the environment are good for, on the wall.
+
+        Raises
+        ------
+        ServiceError
+            AccessDenied, when the role does not exist or does not trust ``principal``.
+        """
+        if self.roles is None:
+            return self
+        return dataclasses.replace(
+            self,
+            client=lambda service: self.client_as(service, role, session, principal),
+            environment=self.environment_as(role, session, principal, seconds),
+        )
+
+    def container_credentials(self, role: str, session: str, principal: str) -> dict[str, str]:
+        """Environment variables with which a container fetches its role's credentials; see :meth:`client_as`."""
+        return {} if self.containers is None else self.containers.variables(role, session, principal)
 
     def can_assume(self, role: str, principal: str) -> bool:
         """Whether the role exists and lets ``principal`` (``sagemaker.amazonaws.com``) assume it."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from localcloud.codebuild.files.sources import TYPES, is_inline
 from localcloud.codebuild.listing import invalid, missing, page, sorted_by, tagged
+from localcloud.codebuild.permissions import PRINCIPAL
 from localcloud.services import Cloud, Operation, ServiceError
 from localcloud.store import Store
 
@@ -63,6 +64,9 @@ class Projects:
 
     def _put(self, parameters: dict[str, Any], created: float) -> dict[str, Any]:
         check(parameters)
+        if not self._cloud.can_assume(parameters["serviceRole"], PRINCIPAL):
+            role = parameters["serviceRole"]
+            raise invalid(f"CodeBuild is not authorized to perform: sts:AssumeRole on {role}")
         # Of a project only: StartBuild gets the artifacts of a pipeline, whose names may have hyphens.
         for key, name in (("secondarySources", "sourceIdentifier"), ("secondaryArtifacts", "artifactIdentifier")):
             for definition in parameters.get(key, []):

@@ -6,6 +6,7 @@ CodePipeline User Guide, "Start a pipeline with a source change": polling is on 
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localcloud.codepipeline.actions import codecommit, s3
 from localcloud.codepipeline.executions.engine import Engine, source_actions
 from localcloud.codepipeline.executions.records import ENDED
+from localcloud.codepipeline.roles import acting_as_pipeline
 from localcloud.services import Cloud, ServiceError
 
 logger = logging.getLogger(__name__)
@@ -84,7 +86,12 @@ class Polling:
         return found
 
     def _look(self, name: str, stage: str, action: dict[str, Any]) -> None:
-        revision = REVISION[action["actionTypeId"]["provider"]](self._cloud.client, action["configuration"])
+        with self._engine.lock:
+            known = self._engine.records.pipeline(name)
+        if known is None:
+            return
+        looking = functools.partial(acting_as_pipeline, self._cloud, known["Declaration"])
+        revision = REVISION[action["actionTypeId"]["provider"]](looking, action["configuration"])
         key = f"{stage}/{action['name']}"
         with self._engine.lock:
             row = self._engine.records.pipeline(name)

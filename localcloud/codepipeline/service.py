@@ -12,6 +12,7 @@ from localcloud.codepipeline.executions import controls
 from localcloud.codepipeline.executions.engine import Engine, source_actions
 from localcloud.codepipeline.executions.records import Execution, Records
 from localcloud.codepipeline.polling import Polling
+from localcloud.codepipeline.roles import check_role
 from localcloud.codepipeline.tags import Tags
 from localcloud.codepipeline.variables import values_of
 from localcloud.services import Cloud, Operation, ResourceType, ServiceError, dispatch
@@ -121,6 +122,7 @@ class CodePipeline:
         """
         pipeline = copy.deepcopy(pipeline) | {"version": 1}
         structure.check(pipeline, self._cloud.region)
+        check_role(self._cloud, pipeline)
         with self._engine.lock:
             if self._records.pipeline(pipeline["name"]) is not None:
                 message = (
@@ -145,6 +147,7 @@ class CodePipeline:
         """UpdatePipeline; a definition that differs cancels what is in progress."""
         pipeline = copy.deepcopy(pipeline)
         structure.check(pipeline, self._cloud.region)
+        check_role(self._cloud, pipeline)
         with self._engine.lock:
             row = self.row(pipeline["name"])
             before = row["Declaration"]

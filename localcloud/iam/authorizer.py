@@ -6,8 +6,8 @@ IAM User Guide, "Policy evaluation logic" and "Troubleshoot access denied error 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 from localcloud.iam.checks import Check, checks_of
 from localcloud.iam.decisions import Decision, DecisionLog
@@ -111,6 +111,33 @@ class Authorizer:
         self._log.note(Decision(verdict, service, check, by_resource=True), source_arn)
         return allowed
 
+    def event_may(self, target: Mapping[str, Any], rule_arn: str) -> bool:
+        """Whether EventBridge may deliver to the target of a rule.
+
+        EventBridge User Guide, "Using resource-based policies" (Lambda, SNS, SQS), and "Using identity-based policies"
+        for what is reached with the target's role.
+
+        Parameters
+        ----------
+        target : mapping
+            As PutTargets takes it.
+        rule_arn : str
+        """
+        arn = str(target.get("Arn", ""))
+        service = arn.split(":")[2] if arn.count(":") > 4 else ""
+        action = _DELIVERIES.get(service)
+        if action is None:
+            return True
+        role = target.get("RoleArn")
+        if service != "codepipeline" and not role:
+            return self.service_may("events.amazonaws.com", action, arn, rule_arn)
+        if not role or not self.trusts(str(role), "events.amazonaws.com"):
+            return False
+        check = Check(action, arn)
+        decision = self._evaluator.decide_for_role(str(role), "events", check, arn.split(":")[3])
+        self._log.note(decision, rule_arn)
+        return decision.allowed
+
     def exists(self, role_arn: str) -> bool:
         """Whether there is a role with this ARN."""
         return self._evaluator.role(role_arn) is not None
@@ -120,6 +147,13 @@ class Authorizer:
         return self._evaluator.trusts(role_arn, service)
 
 
+_DELIVERIES = {
+    "codepipeline": "codepipeline:StartPipelineExecution",
+    "lambda": "lambda:InvokeFunction",
+    "sns": "sns:Publish",
+    "sqs": "sqs:SendMessage",
+}
+"""What EventBridge does to a target."""
 _CODES = {
     "cloudformation": "AccessDenied",
     "cloudwatch": "AccessDenied",

@@ -61,8 +61,8 @@ def _codecommit(place: _Place, p: Parameters) -> list[str]:
 
 def _codebuild(place: _Place, p: Parameters) -> list[str]:
     operation = place.operation
-    if "Report" in operation:
-        group = _first(p, "reportGroupArn", "arn", "name")
+    if "Report" in operation or operation in ("BatchPutTestCases", "DescribeTestCases"):
+        group = _first(p, "reportGroupArn", "reportArn", "arn", "name")
         groups = [group, *p.get("reportGroupArns", []), *p.get("reportArns", [])]
         return [_report_group(place, each) for each in groups if each]
     if operation in ("ListBuilds", "ListProjects"):
@@ -73,9 +73,9 @@ def _codebuild(place: _Place, p: Parameters) -> list[str]:
 
 
 def _report_group(place: _Place, name: str) -> str:
-    if not name.startswith("arn:"):
-        return place.arn("codebuild", f"report-group/{name}")
-    return name.replace(":report/", ":report-group/").partition("/")[0] + "/" + name.partition("/")[2].partition(":")[0]
+    """Also the group of a report, ``arn:…:report/<group>:<id>``."""
+    kind, _, rest = name.rpartition("/")
+    return place.arn("codebuild", f"report-group/{rest.partition(':')[0] if kind.endswith(':report') else rest}")
 
 
 def _last(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -40,12 +40,25 @@ class Events:
         with self._responses.request_scope(*scope):
             self._bus._put_events({"Entries": [entry]}, allow_aws_source=True)
 
-    def deliver_to(self, targets: Mapping[str, EventTarget]) -> None:
-        """Hand events whose rule's target begins with a key of ``targets`` to its value, on a thread of its own."""
+    def deliver_to(
+        self, targets: Mapping[str, EventTarget], may_deliver: Callable[[dict[str, Any], str], bool]
+    ) -> None:
+        """Hand events whose rule's target begins with a key of ``targets`` to its value, on a thread of its own.
+
+        Parameters
+        ----------
+        targets : mapping
+        may_deliver : callable
+            Gets a target and the ARN of its rule, and says whether IAM lets EventBridge deliver (EventBridge User
+            Guide, "Using resource-based policies" and "Using identity-based policies").
+        """
         original = self._bus._invoke_target
 
         def invoke(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], view: Any = None) -> None:
             arn = str(target.get("Arn", ""))
+            if not may_deliver(target, str(rule.get("Arn", ""))):
+                logger.warning("rule %s may not reach its target %s: the event is lost", rule.get("Name"), arn)
+                return
             callback = next((value for prefix, value in targets.items() if arn.startswith(prefix)), None)
             if callback is None:
                 original(target, event, rule, view)

@@ -14,7 +14,6 @@ from localcloud.iam.checks import Check
 from localcloud.iam.decisions import Decision
 from localcloud.services import ACCOUNT, DEFAULT_REGION, ServiceError
 
-SESSION_SECONDS = 3600
 _POLICIES = {"lambda": "lambda", "s3": "s3", "sns": "sns", "sqs": "sqs"}
 """Services whose resources have a policy of their own, by the prefix of their actions."""
 _MENDING = frozenset({"s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"})
@@ -39,6 +38,7 @@ class Permissions:
         self._evaluator: Any = modules["iam_evaluator"]
         self._iam: Any = modules["iam"]
         self._sts: Any = modules["sts"]
+        self._tagging: Any = modules["tagging"]
         self._responses: Any = modules["responses"]
 
     # Who ---------------------------------------------------------------------------------------------------------
@@ -108,9 +108,7 @@ class Permissions:
         context: dict[str, Any] = {"aws:tagkeys": None}
         context.update({name.lower(): value for name, value in check.context.items()})
         if principal.policies and self._evaluator._names_condition_key(principal.policies, "aws:resourcetag/"):
-            from ministack.services.tagging import resource_tags
-
-            for name, value in (resource_tags(check.resource) or {}).items():
+            for name, value in (self._tagging.resource_tags(check.resource) or {}).items():
                 context.setdefault(f"aws:resourcetag/{name}".lower(), value)
         return self._evaluator.EvalContext(
             principal_arn=principal.arn,
@@ -198,7 +196,7 @@ class Permissions:
         parsed: dict[str, Any] = json.loads(document) if isinstance(document, str) else document
         return parsed
 
-    def session(self, role_arn: str, name: str, seconds: float = SESSION_SECONDS) -> Session:
+    def session(self, role_arn: str, name: str, seconds: float) -> Session:
         """New credentials of a role; whether the caller may have them is not looked at here."""
         role = role_arn.rpartition("/")[2]
         record = self.role(role_arn) or {}

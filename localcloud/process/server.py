@@ -14,13 +14,14 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
 from localcloud.clock import Clock
 from localcloud.http.messages import CredentialScope, Request
+from localcloud.http.strict import Strict
 from localcloud.process import janitor, tied
 from localcloud.process.credentials import load_or_create
 from localcloud.process.environment import HOST_VARIABLES, inherited, project_folders
@@ -41,6 +42,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--provision-seconds", type=float, required=True)
     parser.add_argument("--region", required=True)
     parser.add_argument("--build-variables", default="{}", help="a JSON object: the environment of CodeBuild's image")
+    parser.add_argument("--unverified", action="store_true", help="pass on what no conformance test verifies")
     parser.add_argument("--service-modules", help="names, separated by commas; default: all of localcloud.registry")
     return parser.parse_args(arguments)
 
@@ -53,6 +55,7 @@ class Server:
         self.state: Path = options.state_dir.resolve()
         self.clock = Clock(options.speed)
         self.started = time.time()
+        self.strict = Strict.of_this_cloud(unverified=options.unverified)
         self.ready = False
         self.services: list[Service] = []
         self._stop = asyncio.Event()
@@ -118,6 +121,7 @@ class Server:
         from localcloud.http.front import Front
         from localcloud.http.gate import Gate
         from localcloud.iam.authorizer import Authorizer
+        from localcloud.iam.container_credentials import PREFIX, ContainerCredentials
         from localcloud.iam.decisions import DecisionLog
         from localcloud.iam.roles import Roles
         from localcloud.lambda_events import EventQueue
@@ -128,6 +132,8 @@ class Server:
         client = clients(self.options.region)
         permissions = self.ministack.permissions
         self.authorizer = Authorizer(permissions, DecisionLog(self.state / "iam-decisions.jsonl"), self.options.region)
+        roles = Roles(permissions, self.options.region)
+        containers = ContainerCredentials(roles, self.endpoint_url)
         self.cloud: Cloud = Cloud(
             account=ACCOUNT,
             region=self.options.region,
@@ -142,24 +148,35 @@ class Server:
                 "build_variables": json.loads(self.options.build_variables),
             },
             put_event=self._put_event,
-            roles=Roles(permissions, self.options.region),
+            roles=roles,
+            containers=containers,
             authorizer=self.authorizer,
         )
-        self.ministack.events.deliver_to(self.cloud.event_targets)
+        self.ministack.queues.clock = self.clock
+        self.ministack.fanout.may = self.authorizer.service_may
+        self.ministack.events.deliver_to(self.cloud.event_targets, self.authorizer.event_may)
         self.lambda_events = EventQueue(
             self.state / "lambda-events.sqlite3",
             self.clock,
             policy=self.ministack.functions.policy,
             invoke=self.ministack.functions.invoke,
             client=client,
+            client_as=self.cloud.client_as,
+            may=self.authorizer.service_may,
             save=self._save_now,
             concurrency=max(2, min(8, os.cpu_count() or 2)),
+            measure=self.ministack.functions.measure,
         )
-        self.ministack.functions.deliver_through(self.lambda_events)
+        self.ministack.functions.deliver_through(
+            self.lambda_events,
+            lambda service, function, source: self.authorizer.service_may(
+                service, "lambda:InvokeFunction", function, source
+            ),
+        )
         hidden = ",".join(self.private)  # but not the janitor's mark: what a function starts must be found, too
         arguments = f"{str(runtime_folder(self.work))!r}, {project_folders()!r}, {hidden!r}"
         prelude = f"{Path(tied.__file__).read_text()}\nbecome_lambda_worker({arguments})\n"
-        self.ministack.functions.surround(sys.executable, prelude, self.environment)
+        self.ministack.functions.surround(sys.executable, prelude, self._credentials_of_function)
         self.keeper = StateKeeper(
             self.ministack, self.ministack.metrics, self.ministack.stacks.busy, self.state / "ministack"
         )
@@ -169,7 +186,7 @@ class Server:
                 self.credentials.access_key,
                 self.credentials.secret_key,
                 issued=self.ministack.issued,
-                callback=self.ministack.stacks.is_callback,
+                callback=lambda path: self.ministack.stacks.is_callback(path) or containers.serves(path),
                 mounted=lambda path: self.front.mount(path) is not None,
             ),
             ministack=self.ministack.app,
@@ -178,9 +195,20 @@ class Server:
             ready=lambda: self.ready,
             after_ministack=self._note_request,
             rules=self.ministack.rules,
+            strict=self.strict,
             within=self.ministack.within,
             authorize=self.authorizer.authorize,
+            unsigned={PREFIX: containers.app},
         )
+
+    def _credentials_of_function(self, config: Mapping[str, Any]) -> dict[str, str]:
+        """A function's credentials are those of its role (Lambda Developer Guide, "Lambda execution role")."""
+        role, name = str(config.get("Role", "")), str(config.get("FunctionName", ""))[:64]
+        if not self.cloud.can_assume(role, "lambda.amazonaws.com"):
+            raise PermissionError("The role defined for the function cannot be assumed by Lambda.")
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        environment = self.cloud.environment_as(role, name, "lambda.amazonaws.com")
+        return {each: environment[each] for each in names}
 
     def _save_now(self) -> None:
         """Save MiniStack's state and wait for it; for any thread but the event loop's."""
@@ -219,6 +247,7 @@ class Server:
             "account": ACCOUNT,
             "uptime_seconds": round(time.time() - self.started, 1),
             "lambda_events": self.lambda_events.pending(),
+            "unverified": {"answered": self.strict.unverified, "operations": list(self.strict.passed_on)},
             "services": services,
         }
 

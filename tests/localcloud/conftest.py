@@ -51,22 +51,51 @@ class CloudUnderTest:
             self._clients[service] = made
         return made
 
+    def role(self, name: str, *services: str) -> str:
+        """The ARN of a role that may do everything and that ``services`` may assume; made unless it is there."""
+        iam = self.client("iam")
+        trust = {"Effect": "Allow", "Principal": {"Service": list(services)}, "Action": "sts:AssumeRole"}
+        document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+        try:
+            iam.create_role(
+                RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+            )
+            iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=json.dumps(document))
+        except iam.exceptions.EntityAlreadyExistsException:
+            pass
+        return f"arn:aws:iam::000000000000:role/{name}"
+
     def create_function(self, name: str, source: str, **settings: Any) -> str:
         """Create a Python function; its ARN."""
         return self.client("lambda").create_function(
             FunctionName=name,
             Runtime="python3.12",
-            Role="arn:aws:iam::000000000000:role/test",
+            Role=self.role("test", "lambda.amazonaws.com"),
             Handler="index.handler",
             Code={"ZipFile": zipped(source)},
             **settings,
         )["FunctionArn"]
 
     def queue(self, name: str) -> tuple[str, str]:
-        """Create a queue; its URL and ARN."""
-        sqs = self.client("sqs")
-        url = sqs.create_queue(QueueName=name)["QueueUrl"]
-        return url, f"arn:aws:sqs:us-east-1:000000000000:{name}"
+        """Create a queue to which AWS's services may send; its URL and ARN."""
+        arn = f"arn:aws:sqs:us-east-1:000000000000:{name}"
+        services = [f"{service}.amazonaws.com" for service in ("events", "sns", "s3")]
+        send = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sqs:SendMessage", "Resource": arn}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [send]})
+        url = self.client("sqs").create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"]
+        return url, arn
+
+    def subscribe_function(self, topic: str, function: str) -> str:
+        """Subscribe a function to a topic, which may invoke it; the subscription's ARN."""
+        self.client("lambda").add_permission(
+            FunctionName=function,
+            StatementId="topic",
+            Action="lambda:InvokeFunction",
+            Principal="sns.amazonaws.com",
+            SourceArn=topic,
+        )
+        subscribed = self.client("sns").subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)
+        return str(subscribed["SubscriptionArn"])
 
     def receive(self, url: str, seconds: float = 20.0) -> Any:
         """The next message of a queue."""

@@ -22,9 +22,10 @@ from localcloud.codebuild.files.artifacts import Uploader
 from localcloud.codebuild.files.cache import Cache
 from localcloud.codebuild.files.places import Places, Storage, remove_tree
 from localcloud.codebuild.files.sources import Sources, write_git_helper
+from localcloud.codebuild.permissions import Permissions
 from localcloud.codebuild.reports.operations import Reports
 from localcloud.codebuild.stop import Stop
-from localcloud.services import Cloud
+from localcloud.services import Cloud, ServiceError
 
 logger = logging.getLogger(__name__)
 
@@ -59,15 +60,16 @@ class BuildRun:
     """
 
     def __init__(self, cloud: Cloud, record: Record, plan: Mapping[str, Any], reports: Reports, stop: Stop) -> None:
+        self._everything = cloud
         self._cloud = cloud
+        self._permissions = Permissions(cloud, record.document)
         self._record = record
         self._plan = plan
         self._reports = reports
         self._stop = stop
         self._places = Places(cloud.work / "codebuild" / record.id.partition(":")[2])
         self._storage = Storage(cloud, stop)
-        logs = record.document["logs"]
-        self._log = BuildLog(cloud, (logs["groupName"], logs["streamName"]) if "groupName" in logs else None)
+        self._log = BuildLog(cloud, None)
         self._succeeding = True
 
     def run(self) -> None:
@@ -90,14 +92,31 @@ class BuildRun:
             timer.cancel()
         self._log.close()
         self._record.complete(status)
-        announce(self._cloud, self._record.document)
+        announce(self._everything, self._record.document)
+
+    def _act_with_role(self) -> None:
+        """Everything from here on is done with the service role of the project, commands and log included."""
+        minutes = self._record.document["timeoutInMinutes"]
+        try:
+            self._cloud = self._permissions.acting(minutes * MINUTE)
+        except ServiceError as error:
+            raise PhaseFailed("ACCESS_DENIED", f"CodeBuild is not authorized to perform: {error.message}") from error
+        logs = self._record.document["logs"]
+        if "groupName" in logs:
+            self._permissions.check_log(logs["groupName"], logs["streamName"])
+            self._log = BuildLog(self._cloud, (logs["groupName"], logs["streamName"]))
+        self._storage = Storage(self._cloud, self._stop)
+
+    def _provision(self) -> None:
+        self._act_with_role()
+        self._log.container("Running on the local cloud, with the tools of this machine")
+        self._places.make()
 
     def _phases(self) -> str:
-        self._log.container("Running on the local cloud, with the tools of this machine")
         started: _Started | None = None
         try:
-            self._step("PROVISIONING", self._places.make)
-            started = self._prepare()
+            if self._step("PROVISIONING", self._provision):
+                started = self._prepare()
             if started is not None:
                 self._build(started)
             self._step("FINALIZING", lambda: self._export(started) if started else None)
@@ -156,7 +175,8 @@ class BuildRun:
     def _download(self) -> _Started:
         places, plan, record = self._places, self._plan, self._record
         basis = variables.base(self._cloud, str(places.home), str(places.temporary))
-        self._log.hide(self._cloud.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
+        keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        self._log.hide(self._cloud.environment[name] for name in keys if name in self._cloud.environment)
         sources = Sources(self._cloud, self._storage, places, lambda *call: self._git(basis, *call))
         version = sources.fetch(plan["source"], plan.get("sourceVersion"), places.source, "primary source")
         if version and not record.document.get("resolvedSourceVersion"):
@@ -248,7 +268,16 @@ class BuildRun:
     # UPLOAD_ARTIFACTS and FINALIZING -----------------------------------------------------------------------------
 
     def _upload(self, started: _Started) -> None:
-        arns = self._reports.make(self._record.document, started.spec, self._places.source, self._log.container)
+        try:
+            arns = self._reports.make(
+                self._record.document,
+                started.spec,
+                self._places.source,
+                self._log.container,
+                lambda operation, **parameters: self._permissions.require("codebuild", operation, **parameters),
+            )
+        except ServiceError as error:
+            raise PhaseFailed("CLIENT_ERROR", error.message) from error
         if arns:
             self._record.update(reportArns=arns)
         uploader = Uploader(

@@ -45,7 +45,14 @@ class Reports:
 
     # A build's step ----------------------------------------------------------------------------------------------
 
-    def make(self, build: Mapping[str, Any], spec: Buildspec, source: Path, say: Callable[[str], None]) -> list[str]:
+    def make(
+        self,
+        build: Mapping[str, Any],
+        spec: Buildspec,
+        source: Path,
+        say: Callable[[str], None],
+        require: Callable[..., None] = lambda operation, **parameters: None,
+    ) -> list[str]:
         """Make the reports of a build and return their ARNs. Failing tests fail the report, not the build.
 
         Parameters
@@ -57,10 +64,15 @@ class Reports:
             The folder of the primary source.
         say : callable
             Gets each line for the log.
+        require : callable
+            ``require("CreateReport", reportGroupArn=…)`` raises :class:`ServiceError` when the project's role may not
+            (User Guide, "Test report permissions").
         """
         arns = []
         for name, wanted in spec.reports.items():
-            group = self._group_for(build["projectName"], name)
+            group = self._group_for(build["projectName"], name, require)
+            for operation in ("CreateReport", "BatchPutTestCases", "UpdateReport"):
+                require(operation, reportGroupArn=group["arn"])
             report = self._new(build, group)
             cases, problems = _read(source, wanted)
             for problem in problems:
@@ -70,13 +82,14 @@ class Reports:
             arns.append(report["arn"])
         return arns
 
-    def _group_for(self, project: str, name: str) -> dict[str, Any]:
+    def _group_for(self, project: str, name: str, require: Callable[..., None]) -> dict[str, Any]:
         if name.startswith("arn:"):
             return self._group(name)
         # User Guide, "Report group naming": a name makes the group <project>-<name>.
         full = f"{project}-{name}"
         arn = self._cloud.arn("codebuild", f"report-group/{full}")
         if self._store.get(GROUP, arn) is None:
+            require("CreateReportGroup", reportGroupArn=arn)
             self._create_group({"name": full, "type": "TEST", "exportConfig": {"exportConfigType": "NO_EXPORT"}})
         return self._group(arn)
 

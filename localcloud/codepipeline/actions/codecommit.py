@@ -63,6 +63,8 @@ def run_codecommit_source(job: Job) -> Outcome:
             raise _not_found(repository, branch) from error
         raise
     commit_id = str(commit["commitId"])
+    for operation in ("UploadArchive", "GetUploadArchiveStatus"):  # CodeCommit's permissions for CodePipeline
+        job.require("codecommit", operation, repositoryName=repository)
     target = job.outputs[0]
     job.store.put(target, _archive(job, repository, commit_id))
     message = str(commit.get("message", ""))

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from localcloud.codepipeline.artifacts import Artifact, ArtifactStore
+from localcloud.codepipeline.roles import PRINCIPAL, session_name
+from localcloud.rules import Call
 from localcloud.services import Cloud
 
 
@@ -45,6 +47,8 @@ class Job:
     token, started, timeout_minutes, resumed
         For approvals: what PutApprovalResult must show, since when (epoch) and how long the action waits, and whether
         it waited already when the cloud ended.
+    role, action_role : str
+        ARNs of the pipeline's role, and of the action's own (empty without).
     """
 
     cloud: Cloud
@@ -63,10 +67,22 @@ class Job:
     started: float = 0.0
     timeout_minutes: int | None = None
     resumed: bool = False
+    role: str = ""
+    action_role: str = ""
 
     def client(self, service: str) -> Any:
-        """A boto3 client."""
-        return self.cloud.client(service)
+        """A boto3 client with the rights of the action's role if it has one, else of the pipeline's."""
+        name = session_name(self.pipeline)
+        if self.action_role:
+            return self.cloud.client_through(service, self.action_role, self.role, name, PRINCIPAL)
+        return self.cloud.client_as(service, self.role, name, PRINCIPAL)
+
+    def require(self, service: str, operation: str, **parameters: Any) -> None:
+        """Ask whether the role may make a call that the action makes without HTTP; raises :class:`ServiceError`."""
+        if self.cloud.authorizer is not None:
+            call = Call(service, operation, parameters, self.cloud.account, self.cloud.region)
+            role = self.action_role or self.role
+            self.cloud.authorizer.require_of_role(role, session_name(self.pipeline), call)
 
     def input(self, name: str) -> Artifact:
         """The input artifact ``name``; raises :class:`ActionError` when the action has none of that name."""

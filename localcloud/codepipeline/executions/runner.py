@@ -16,8 +16,9 @@ from localcloud.codepipeline.actions import PROVIDERS
 from localcloud.codepipeline.actions.job import ActionError, Job, Outcome, UnwantedError
 from localcloud.codepipeline.artifacts import Artifact, ArtifactError, ArtifactStore
 from localcloud.codepipeline.executions.records import Action, Execution, Records
+from localcloud.codepipeline.roles import acting_as_pipeline
 from localcloud.codepipeline.variables import UnresolvedVariableError, resolve
-from localcloud.services import Cloud
+from localcloud.services import Cloud, ServiceError
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ LONGEST_MESSAGE = 5000
 def artifact_store(cloud: Cloud, declaration: dict[str, Any]) -> ArtifactStore:
     """The artifact store of a pipeline."""
     store = declaration.get("artifactStore") or declaration["artifactStores"][cloud.region]
-    return ArtifactStore(cloud.client("s3"), declaration["name"], store)
+    return ArtifactStore(acting_as_pipeline(cloud, declaration, "s3"), declaration["name"], store)
 
 
 class Runner:
@@ -135,6 +136,8 @@ class Runner:
             started=action["Start"],
             timeout_minutes=declared.get("timeoutInMinutes"),
             resumed=resumed,
+            role=execution["Declaration"]["roleArn"],
+            action_role=declared.get("roleArn") or "",
         )
 
     def _run(self, job: Job, execution: Execution, action: Action) -> None:
@@ -145,12 +148,20 @@ class Runner:
             return
         except ActionError as error:
             changes = _failed(error.code, error.message, action["External"])
+        except ServiceError as error:
+            changes = _failed("PermissionError", error.message, action["External"])
         except (ArtifactError, ClientError, BotoCoreError) as error:
-            changes = _failed("JobFailed", str(error), action["External"])
+            changes = _failed(_code(error), str(error), action["External"])
         except Exception as error:  # the boundary of this thread: a fault of ours must not leave the action in progress
             logger.exception("%s of %s failed", job.action, job.pipeline)
             changes = _failed("JobFailed", f"local cloud's fault: {error!r}", action["External"])
         self._finished(execution["Id"], action["Id"], changes)
+
+
+def _code(error: Exception) -> str:
+    """What ``errorDetails`` calls a failure: a denial is a PermissionError."""
+    denied = isinstance(error, ClientError) and "AccessDenied" in error.response["Error"].get("Code", "")
+    return "PermissionError" if denied else "JobFailed"
 
 
 def _succeeded(outcome: Outcome, reported: dict[str, str]) -> dict[str, Any]:

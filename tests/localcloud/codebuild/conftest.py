@@ -44,6 +44,7 @@ class Bench(CloudUnderTest):
         super().__init__(running)
         self.codebuild = self.client("codebuild")
         self.s3 = self.client("s3")
+        self.role("build", "codebuild.amazonaws.com")
         if BUCKET not in [bucket["Name"] for bucket in self.s3.list_buckets()["Buckets"]]:
             self.s3.create_bucket(Bucket=BUCKET)
 

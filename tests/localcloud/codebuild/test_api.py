@@ -152,10 +152,10 @@ def test_a_completed_builds_log_is_whole(bench: Bench) -> None:
 
 def test_events_tell_of_start_and_end(bench: Bench) -> None:
     sqs, events = bench.client("sqs"), bench.client("events")
-    url = sqs.create_queue(QueueName="build-events")["QueueUrl"]
+    url, arn = bench.queue("build-events")
     pattern = {"source": ["aws.codebuild"], "detail-type": ["CodeBuild Build State Change"]}
     events.put_rule(Name="builds", EventPattern=json.dumps(pattern))
-    events.put_targets(Rule="builds", Targets=[{"Id": "q", "Arn": "arn:aws:sqs:us-east-1:000000000000:build-events"}])
+    events.put_targets(Rule="builds", Targets=[{"Id": "q", "Arn": arn}])
     good = bench.run("version: 0.2\nenv: {exported-variables: [CI]}\nphases: {build: {commands: [ls]}}\n")
     bad = bench.run("version: 0.2\nphases: {build: {commands: [exit 9]}}\n")
     seen: list[dict[str, Any]] = []

@@ -65,6 +65,8 @@ class World(CloudUnderTest):
     def __init__(self, running: localcloud.Running) -> None:
         super().__init__(running)
         self.pipelines = self.client("codepipeline")
+        services = ("codepipeline", "codebuild", "cloudformation", "events")
+        self.role("pipeline", *(f"{service}.amazonaws.com" for service in services))
         s3 = self.client("s3")
         for bucket in ("sources", "artifacts"):
             s3.create_bucket(Bucket=bucket)

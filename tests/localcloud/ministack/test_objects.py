@@ -335,7 +335,7 @@ def test_other_services_read_large_objects(cloud: CloudUnderTest, s3: Any) -> No
     functions.create_function(
         FunctionName="large",
         Runtime="python3.12",
-        Role="arn:aws:iam::000000000000:role/test",
+        Role=cloud.role("test", "lambda.amazonaws.com"),
         Handler="index.handler",
         Code={"S3Bucket": "large", "S3Key": "bundle.zip"},
     )

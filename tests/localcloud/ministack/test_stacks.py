@@ -90,6 +90,15 @@ def function_template(bucket: str, retries: int | None = None) -> dict[str, Any]
                 "LoggingConfig": {"LogGroup": "/test/function"},
             },
         },
+        "Permission": {
+            "Type": "AWS::Lambda::Permission",
+            "Properties": {
+                "FunctionName": {"Ref": "Function"},
+                "Action": "lambda:InvokeFunction",
+                "Principal": "sns.amazonaws.com",
+                "SourceArn": {"Ref": "Topic"},
+            },
+        },
         "Subscription": {
             "Type": "AWS::SNS::Subscription",
             "Properties": {
@@ -138,6 +147,7 @@ def handler(event, context):
 def code(cloud: CloudUnderTest) -> str:
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket="code-bucket")
+    cloud.role("r", "lambda.amazonaws.com")
     s3.put_object(Bucket="code-bucket", Key="code.zip", Body=zipped(FAILING))
     return "code-bucket"
 

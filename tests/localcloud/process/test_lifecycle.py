@@ -133,7 +133,7 @@ def test_state_survives_a_kill(state_dir: Path) -> None:
     s3.put_bucket_versioning(Bucket="kept-bucket", VersioningConfiguration={"Status": "Enabled"})
     topic = sns.create_topic(Name="kept")["TopicArn"]
     function = cloud.create_function("kept", "def handler(event, context):\n    return 'still here'\n")
-    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)
+    cloud.subscribe_function(topic, function)
     url, _ = cloud.queue("kept")
     cloud.client("cloudwatch").put_metric_alarm(
         AlarmName="kept",
@@ -176,7 +176,7 @@ def test_a_notification_that_waits_for_its_retry_survives_a_kill(state_dir: Path
     function = cloud.create_function(
         "failing", "def handler(event, context):\n    raise ValueError('no')\n", DeadLetterConfig={"TargetArn": dead}
     )
-    cloud.client("sns").subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)
+    cloud.subscribe_function(topic, function)
     wait_until(lambda: saved(state_dir, "sns", "failing"))
     cloud.client("sns").publish(TopicArn=topic, Message="once")
     os.kill(cloud.running.pid, signal.SIGKILL)

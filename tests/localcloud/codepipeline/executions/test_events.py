@@ -15,12 +15,11 @@ pytestmark = pytest.mark.cloud
 
 def listener(world: World, name: str) -> str:
     """A queue that gets every event of the pipeline ``name``."""
-    events, sqs = world.client("events"), world.client("sqs")
-    url = str(sqs.create_queue(QueueName=name)["QueueUrl"])
+    events = world.client("events")
+    url, arn = world.queue(name)
     pattern = {"source": ["aws.codepipeline"], "detail": {"pipeline": [name]}}
     events.put_rule(Name=f"{name}-heard", EventPattern=json.dumps(pattern))
-    target = {"Id": "queue", "Arn": f"arn:aws:sqs:us-east-1:000000000000:{name}"}
-    events.put_targets(Rule=f"{name}-heard", Targets=[target])
+    events.put_targets(Rule=f"{name}-heard", Targets=[{"Id": "queue", "Arn": arn}])
     return url
 
 

@@ -274,8 +274,8 @@ def test_an_approval_is_announced_to_its_topic(world: World) -> None:
     sns, sqs = world.client("sns"), world.client("sqs")
     name = world.name()
     topic = sns.create_topic(Name=name)["TopicArn"]
-    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:us-east-1:000000000000:{name}")
+    queue, arn = world.queue(name)
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     execution = world.create(
         name, [world.source(name, FILES)], [approval(NotificationArn=topic, CustomData="look at it")]
     )
