@@ -10,11 +10,11 @@ from contract.names import VARIANT
 
 
 class BacklogScaling(Construct):
-    """The two policies that an asynchronous endpoint needs to sleep at zero instances and wake again.
+    """The two policies with which an asynchronous endpoint sleeps at zero instances and wakes for the first request.
 
-    Target tracking follows the backlog of each instance. At zero instances that metric has no data, so the policy
-    would leave the endpoint there: a step policy adds the first instance as soon as something waits.
-    https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html
+    Target tracking follows the backlog of each instance. Alone it would start the first instance only after the backlog
+    exceeds its target, so that a few requests could wait for hours: a step policy, which AWS calls optional, adds one as
+    soon as anything waits. https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html
 
     Both metrics are published with the dimension ``EndpointName`` alone. Adding the variant gives an alarm without
     data, which never fires.
