@@ -126,7 +126,7 @@ def violations(shape: Shape, value: Any, path: str = "") -> Iterator[str]:
     elif isinstance(shape, MapShape):
         for key, item in value.items():
             yield from violations(shape.key, key, f"{path}.{key}.key")
-            yield from violations(shape.value, item, f"{path}.{key}.value")
+            yield from violations(shape.value, item, f"{path}.{key}.member")
 
 
 def validation_message(shape: Shape, value: Any) -> str | None:

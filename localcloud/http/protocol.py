@@ -19,6 +19,7 @@ from botocore.model import ListShape, OperationModel, ServiceModel, Shape, Struc
 
 from localcloud.http.constraints import validation_message
 from localcloud.http.messages import Request, Response, credential_scope
+from localcloud.http.refusals import sns_refusal, sqs_refusal
 from localcloud.http.shapes import ShapeError, from_json, from_text, to_json
 from localcloud.services import ServiceError
 
@@ -65,19 +66,31 @@ _CODES = {
     "logs": "InvalidParameterException",
     "s3": "InvalidArgument",
     "sagemaker-runtime": "ValidationError",
-    "sns": "InvalidParameter",
-    "sqs": "InvalidParameterValue",
     "sts": "ValidationError",
 }
 """What a service calls parameters that its model does not allow; the others say ``ValidationException``."""
+_REFUSALS = {"sns": sns_refusal, "sqs": sqs_refusal}
+"""Services that say it in words of their own."""
+
+
+_RUNTIME = re.compile(r"1 validation error detected: Value '(.*)' at 'runtime' (failed to satisfy constraint: .*)")
 
 
 def checked(model: OperationModel, parameters: dict[str, Any]) -> dict[str, Any]:
     """``parameters``; raises :class:`ServiceError` when the service model does not allow them."""
-    if model.input_shape is not None:
+    service = model.service_model.service_name
+    if model.input_shape is not None and service in _REFUSALS:
+        refusal = _REFUSALS[service](model.input_shape, parameters)
+        if refusal is not None:
+            raise refusal
+    elif model.input_shape is not None:
         message = validation_message(model.input_shape, parameters)
         if message:
-            raise ServiceError(_CODES.get(model.service_model.service_name, "ValidationException"), message)
+            runtime = _RUNTIME.fullmatch(message) if model.service_model.service_name == "lambda" else None
+            if runtime:  # Lambda checks this one itself
+                words = f"Value {runtime[1]} at 'runtime' {runtime[2]} or be a valid ARN"
+                raise ServiceError("InvalidParameterValueException", words)
+            raise ServiceError(_CODES.get(service, "ValidationException"), message)
     return parameters
 
 
