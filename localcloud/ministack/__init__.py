@@ -14,12 +14,23 @@ from typing import Any
 
 from localcloud.http.gate import IssuedKey
 from localcloud.http.signatures import SignatureError
+from localcloud.iam.checks import Check
+from localcloud.ministack import cloudwatch
 from localcloud.ministack.events import Events
 from localcloud.ministack.functions import Functions
 from localcloud.ministack.internals import VERSION, IncompatibleMiniStackError, check, environment
+from localcloud.ministack.lambdas.control import Control
+from localcloud.ministack.logs import Logs
 from localcloud.ministack.metrics import Metrics
 from localcloud.ministack.objects import Objects
 from localcloud.ministack.permissions import Permissions
+from localcloud.ministack.role_checks import RoleChecks
+from localcloud.ministack.sns.fanout import Fanout
+from localcloud.ministack.sns.subscriptions import Subscriptions
+from localcloud.ministack.sns.topics import Topics
+from localcloud.ministack.sqs.messages import Messages
+from localcloud.ministack.sqs.move_tasks import MoveTasks
+from localcloud.ministack.sqs.queues import Queues
 from localcloud.ministack.stacks import Stacks
 from localcloud.rules import Rulebook
 from localcloud.services import ACCOUNT
@@ -38,6 +49,8 @@ class MiniStack:
     functions : Functions
     metrics : Metrics
     permissions : Permissions
+    queues : Queues
+    fanout : Fanout
     rules : Rulebook
         What is refused or answered before MiniStack sees it.
     """
@@ -45,11 +58,22 @@ class MiniStack:
     def __init__(self) -> None:
         modules = check()
         self.rules = Rulebook()
-        self.stacks = Stacks(modules)
+        self.stacks = Stacks(modules, self.rules)
         self.events = Events(modules)
         self.functions = Functions(modules)
         self.metrics = Metrics(modules)
         self.permissions = Permissions(modules)
+        RoleChecks(self.permissions, self.rules)
+        Control(modules, self.rules, self.permissions.trusts)
+        Logs(modules, self.rules, self.metrics.measure)
+        cloudwatch.take_over(modules, self.rules, self.metrics, self.events, self._may)
+        self.queues = Queues(modules, self.rules)
+        messages = Messages(modules, self.rules, self.queues)
+        MoveTasks(self.rules, self.queues, messages)
+        self.fanout = Fanout(modules, messages)
+        Subscriptions(
+            modules, self.rules, Topics(modules, self.rules, self.fanout), self.fanout, self.permissions.identity
+        )
         self.app = Objects(modules).app
         self._app: Any = modules["app"]
         self._persistence: Any = modules["persistence"]
@@ -59,6 +83,10 @@ class MiniStack:
         self._access_keys: Any = modules["iam"]
         self._inbox: asyncio.Queue[dict[str, str]] = asyncio.Queue()
         self._lifespan: asyncio.Task[None] | None = None
+
+    def _may(self, service: str, action: str, resource: str, source: str) -> bool:
+        """Whether the policy of ``resource`` lets an AWS service act on behalf of ``source``."""
+        return self.permissions.service_may(service, Check(action, resource), source_arn=source)
 
     async def start(self) -> None:
         """Let MiniStack start and load its state. Its end is not announced to it: :class:`StateKeeper` saves better."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from localcloud.cloudwatch.alarms import Decision, UnsupportedAlarmError, check_supported
+from localcloud.cloudwatch.alarms import Decision
 from localcloud.ministack.functions import scope_of
 
 
@@ -20,6 +20,7 @@ class Metrics:
         self._queues: Any = modules["sqs"]
         self._responses: Any = modules["responses"]
         self._persistence: Any = modules["persistence"]
+        self._active_queues: set[tuple[str, str, str]] = set()
         self._take_over_alarms()
 
     def state_without_measurements(self) -> dict[str, Any]:
@@ -52,19 +53,40 @@ class Metrics:
         cloudwatch._evaluate_alarm = lambda alarm: None
         cloudwatch._evaluate_all_alarms = lambda: None
         cloudwatch._evict_old_metrics = lambda: None
-        put = cloudwatch._put_metric_alarm
 
-        def put_metric_alarm(params: Any, body: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Any:
-            try:
-                if is_cbor or is_json:
-                    check_supported(body)
-                elif any(name.startswith("Metrics.member.") for name in params):  # the old query protocol
-                    check_supported({"Metrics": True})
-            except UnsupportedAlarmError as error:
-                return cloudwatch._error("ValidationError", str(error), 400, use_json=is_json, use_cbor=is_cbor)
-            return put(params, body, is_cbor, is_json)
+    def points(self, namespace: str, name: str, dimensions: Mapping[str, str], unit: str | None = None) -> list[Any]:
+        """The stored points of a metric, oldest first but for late ones.
 
-        cloudwatch._put_metric_alarm = put_metric_alarm
+        Parameters
+        ----------
+        namespace, name : str
+        dimensions : mapping
+            All of them: a metric is its dimensions, too.
+        unit : str, optional
+            Only those of this unit.
+        """
+        stored = self._alarms._metrics.get((namespace, name, self._alarms._dims_key(dict(dimensions)))) or []
+        return [point for point in list(stored) if unit in (None, point.get("Unit") or "None")]
+
+    def statistic(self, points: list[Any], name: str) -> float | None:
+        """A statistic (``Sum``, ``p99``) of ``points``; None where there is none."""
+        statistics = self._alarms._calc_stats(points)
+        value = self._alarms._stat_value(statistics, name, points) if statistics else None
+        return None if value is None else float(value)
+
+    def measure(
+        self,
+        namespace: str,
+        name: str,
+        value: float,
+        *,
+        unit: str = "None",
+        dimensions: Mapping[str, str] | None = None,
+        timestamp: float | None = None,
+    ) -> None:
+        """Publish one measurement, in MiniStack's account and region."""
+        stamp = time.time() if timestamp is None else timestamp
+        self._alarms._store_datum(namespace, name, dict(dimensions or {}), stamp, unit, value, None, None, None)
 
     def alarms(self) -> list[dict[str, Any]]:
         """Every metric alarm: MiniStack's own records, alive."""
@@ -94,8 +116,8 @@ class Metrics:
         return None if value is None else (float(value), float(statistics["SampleCount"]))
 
     def set_alarm_state(self, alarm: dict[str, Any], decision: Decision) -> None:
-        """Move an alarm to another state: history, SNS actions, and the composite alarms above it."""
-        cloudwatch, old, now = self._alarms, alarm["StateValue"], int(time.time())
+        """Move an alarm to another state: history, event, actions, and the composite alarms above it."""
+        cloudwatch, old, now = self._alarms, alarm["StateValue"], time.time()
         alarm.update(
             StateValue=decision.state,
             StateReason=decision.reason,
@@ -104,8 +126,6 @@ class Metrics:
             StateTransitionedTimestamp=now,
         )
         with scope_of(self._responses, alarm["AlarmArn"]):
-            data = json.loads(decision.reason_data)
-            cloudwatch._record_history(alarm["AlarmName"], old, decision.state, decision.reason, reason_data=data)
             cloudwatch._dispatch_alarm_actions(alarm, old, decision.state, decision.reason)
             cloudwatch._evaluate_parent_alarms(alarm)
 
@@ -137,7 +157,11 @@ class Metrics:
             )
 
     def publish_queue_metrics(self) -> None:
-        """Measure the SQS queues that an alarm looks at: MiniStack publishes nothing for SQS."""
+        """Measure the SQS queues: MiniStack publishes nothing for SQS.
+
+        A queue that an alarm looks at is measured at every call. Of another one the measurements of a minute are
+        merged, and an empty one that was empty before is left out, as CloudWatch has nothing of inactive queues.
+        """
         watched = {
             (alarm["AlarmArn"].split(":")[4], alarm["AlarmArn"].split(":")[3], dimension["Value"])
             for alarm in self.alarms()
@@ -146,19 +170,50 @@ class Metrics:
             if dimension["Name"] == "QueueName"
         }
         now = time.time()
+        active = set()
         for (account, region, _), queue in list(self._queues._queues._data.items()):
             name = str(queue.get("name") or queue["attributes"]["QueueArn"].rpartition(":")[2])
-            if (account, region, name) not in watched:
-                continue
+            key = (account, region, name)
             messages = list(queue["messages"])
-            hidden = [m for m in messages if m["visible_at"] > now]
-            delayed = sum(not m.get("receive_count") for m in hidden)
-            values = {
-                "ApproximateNumberOfMessagesVisible": (len(messages) - len(hidden), "Count"),
-                "ApproximateNumberOfMessagesNotVisible": (len(hidden) - delayed, "Count"),
-                "ApproximateNumberOfMessagesDelayed": (delayed, "Count"),
-                "ApproximateAgeOfOldestMessage": (now - min((m["sent_at"] for m in messages), default=now), "Seconds"),
-            }
+            if messages:
+                active.add(key)
+            elif key not in watched and key not in self._active_queues:
+                continue
             with self._responses.request_scope(account, region):
-                for metric, (value, unit) in values.items():
-                    self._alarms.record_metric("AWS/SQS", metric, value, unit, {"QueueName": name})
+                for metric, (value, unit) in _queue_values(messages, now).items():
+                    if key in watched:
+                        self.measure("AWS/SQS", metric, value, unit=unit, dimensions={"QueueName": name})
+                    else:
+                        self._merge("AWS/SQS", metric, value, unit, {"QueueName": name}, now)
+        self._active_queues = active
+
+    def _merge(
+        self, namespace: str, name: str, value: float, unit: str, dimensions: dict[str, str], now: float
+    ) -> None:
+        """Add a measurement to the metric's last point when that is of the same minute. Points never change."""
+        points = self._alarms._metric_bucket((namespace, name, self._alarms._dims_key(dimensions)))
+        mine = {"SampleCount": 1.0, "Sum": value, "Minimum": value, "Maximum": value}
+        stamp = now // 60 * 60
+        if points and points[-1]["Timestamp"] == stamp and "_stat" in points[-1]:
+            last = points.pop()["_stat"]
+            mine = {
+                "SampleCount": last["SampleCount"] + 1,
+                "Sum": last["Sum"] + value,
+                "Minimum": min(last["Minimum"], value),
+                "Maximum": max(last["Maximum"], value),
+            }
+        average = mine["Sum"] / mine["SampleCount"]
+        points.append({"Timestamp": stamp, "Value": average, "Unit": unit, "Dimensions": dimensions, "_stat": mine})
+
+
+def _queue_values(messages: list[Any], now: float) -> dict[str, tuple[float, str]]:
+    """Value and unit (AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html)."""
+    hidden = [message for message in messages if message["visible_at"] > now]
+    delayed = sum(not message.get("receive_count") for message in hidden)
+    oldest = now - min((message["sent_at"] for message in messages), default=now)
+    return {
+        "ApproximateNumberOfMessagesVisible": (float(len(messages) - len(hidden)), "Count"),
+        "ApproximateNumberOfMessagesNotVisible": (float(len(hidden) - delayed), "Count"),
+        "ApproximateNumberOfMessagesDelayed": (float(delayed), "Count"),
+        "ApproximateAgeOfOldestMessage": (oldest, "Seconds"),
+    }
