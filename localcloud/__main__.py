@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="show whether it runs, its speed and what it does")
     reset = commands.add_parser("reset", help="stop it and remove its state")
     env = commands.add_parser("env", help='print what `eval "$(python -m localcloud env)"` sets')
+    env.add_argument("--role", metavar="ARN", help="a session of this role, for an hour; default: the administrator")
     for command in (status, env):
         command.add_argument("--json", action="store_true", help="as JSON")
     for command in (start, stop, status, reset, env):
@@ -108,12 +109,13 @@ def _env(options: argparse.Namespace) -> int:
         raise control.CloudError(
             f"no local cloud runs on {options.state_dir}: start it with `python -m localcloud start`"
         )
+    environment = cloud.environment_of_role(options.role) if options.role else cloud.environment
     if options.json:
-        _say(json.dumps(cloud.environment, indent=2))
+        _say(json.dumps(environment, indent=2))
         return 0
-    for name, value in cloud.environment.items():
+    for name, value in environment.items():
         _say(f"export {name}={shlex.quote(value)}")
-    _say("unset AWS_PROFILE AWS_SESSION_TOKEN")
+    _say("unset AWS_PROFILE" if options.role else "unset AWS_PROFILE AWS_SESSION_TOKEN")
     return 0
 
 

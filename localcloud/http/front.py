@@ -58,7 +58,7 @@ class Front:
         strict: Strict,
         within: Callable[[str], contextlib.AbstractContextManager[None]],
         authorize: Callable[[Call], None],
-        unsigned: Mapping[str, Application] | None = None,
+        applications: Mapping[str, Application] | None = None,
     ) -> None:
         """Join gate, services and MiniStack.
 
@@ -83,8 +83,8 @@ class Front:
             ``within(region)`` makes MiniStack's account and region those of a request.
         authorize : callable
             Raises :class:`ServiceError` when IAM does not let the caller make a call.
-        unsigned : mapping, optional
-            Applications by the prefix of their paths, which the gate lets in without a signature.
+        applications : mapping, optional
+            Other ASGI applications by the prefix of their paths.
         """
         self._gate = gate
         self._ministack = ministack
@@ -96,7 +96,7 @@ class Front:
         self._strict = strict
         self._within = within
         self._authorize = authorize
-        self._unsigned = unsigned or {}
+        self._applications = applications or {}
         self._services: list[tuple[JsonProtocol | RestJsonProtocol, Service]] = []
         self._mounts: dict[str, Application] = {}
 
@@ -153,7 +153,7 @@ class Front:
             status = await asyncio.get_running_loop().run_in_executor(self._pool, self._status)
             await _send(send, _json_response(200, status))
             return
-        for prefix, application in self._unsigned.items():
+        for prefix, application in self._applications.items():
             if request.decoded_path.startswith(prefix):
                 await application(scope, receive, send)
                 return

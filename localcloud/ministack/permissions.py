@@ -14,7 +14,7 @@ from localcloud.iam.checks import Check
 from localcloud.iam.decisions import Decision
 from localcloud.services import ACCOUNT, DEFAULT_REGION, ServiceError
 
-_POLICIES = {"lambda": "lambda", "s3": "s3", "sns": "sns", "sqs": "sqs"}
+_POLICIES = {"lambda": "lambda", "s3": "s3", "sns": "sns", "sqs": "sqs", "sts": "sts"}
 """Services whose resources have a policy of their own, by the prefix of their actions."""
 _MENDING = frozenset({"s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"})
 """What a bucket's policy cannot take from the account's root (Amazon S3 User Guide, "Bucket policies")."""
@@ -40,6 +40,27 @@ class Permissions:
         self._sts: Any = modules["sts"]
         self._tagging: Any = modules["tagging"]
         self._responses: Any = modules["responses"]
+        self._keep_services_apart()
+
+    def _keep_services_apart(self) -> None:
+        """A role that trusts a service trusts nobody else, and a role's trust policy is its resource-based policy.
+
+        IAM User Guide, "IAM roles: Trust policy", and "Policy evaluation logic": within an account a trust policy that
+        names the caller is enough; one that names the account leaves it to the caller's policies.
+        """
+        matches = self._evaluator._principal_matches
+
+        def without_services(principal: Any, caller_arn: str) -> Any:
+            named = {"AWS": principal.get("AWS", [])} if isinstance(principal, dict) else principal
+            return matches(named, caller_arn)
+
+        def trust_policy(role_arn: str) -> tuple[Any, str] | None:
+            role = self.role(role_arn)
+            return None if role is None else (self._document(role), ACCOUNT)
+
+        self._evaluator._principal_matches = without_services
+        self._sts.trust_policy_for_arn = trust_policy
+        self._evaluator._RESOURCE_POLICY_LOOKUPS["sts"] = ("sts", "trust_policy_for_arn")
 
     # Who ---------------------------------------------------------------------------------------------------------
 

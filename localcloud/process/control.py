@@ -67,6 +67,17 @@ class Running:
         """End the cloud and everything that it started; its state stays."""
         stop(self.state_dir)
 
+    def environment_of_role(self, role: str) -> dict[str, str]:
+        """:attr:`environment` with a session of ``role`` (an ARN), whoever it trusts: to see what the role may do.
+
+        Raises
+        ------
+        CloudError
+            When there is no such role.
+        """
+        path = f"/_localcloud/role-sessions/{urllib.parse.quote(role, safe='/:')}"
+        return {**self.environment, **_ask(self.endpoint_url, path, self.environment)}
+
     def status(self) -> dict[str, Any]:
         """What the cloud says of itself: speed, uptime, and a few lines for each service."""
         return _ask(self.endpoint_url, "/_localcloud/status", self.environment)

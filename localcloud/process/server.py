@@ -120,8 +120,8 @@ class Server:
         from localcloud.cloudwatch.alarm_watch import AlarmWatch
         from localcloud.http.front import Front
         from localcloud.http.gate import Gate
+        from localcloud.iam import container_credentials, role_sessions
         from localcloud.iam.authorizer import Authorizer
-        from localcloud.iam.container_credentials import PREFIX, ContainerCredentials
         from localcloud.iam.decisions import DecisionLog
         from localcloud.iam.roles import Roles
         from localcloud.lambda_events import EventQueue
@@ -133,7 +133,7 @@ class Server:
         permissions = self.ministack.permissions
         self.authorizer = Authorizer(permissions, DecisionLog(self.state / "iam-decisions.jsonl"), self.options.region)
         roles = Roles(permissions, self.options.region)
-        containers = ContainerCredentials(roles, self.endpoint_url)
+        containers = container_credentials.ContainerCredentials(roles, self.endpoint_url)
         self.cloud: Cloud = Cloud(
             account=ACCOUNT,
             region=self.options.region,
@@ -198,7 +198,10 @@ class Server:
             strict=self.strict,
             within=self.ministack.within,
             authorize=self.authorizer.authorize,
-            unsigned={PREFIX: containers.app},
+            applications={
+                container_credentials.PREFIX: containers.app,
+                role_sessions.PREFIX: role_sessions.RoleSessions(permissions).app,
+            },
         )
 
     def _credentials_of_function(self, config: Mapping[str, Any]) -> dict[str, str]:
