@@ -7,6 +7,7 @@ to 1000 objects instead of several calls for each job.
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -317,6 +318,17 @@ LATE = {
 """What a state means when time is up."""
 
 
+def _said(body: bytes) -> str:
+    """The model's words in a failure object: plain text, or the ``message`` of a model server's JSON."""
+    text = body.decode("utf-8", "replace")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    message = found.get("message") if isinstance(found, dict) else None
+    return (message if isinstance(message, str) else text).strip()
+
+
 def failure_of(connection: Handle, job: Watched, status: dict[str, Any] | None) -> JobFailed:
     """The error for a failed job: the notification's reason, and what the model said when that was stored.
 
@@ -331,7 +343,7 @@ def failure_of(connection: Handle, job: Watched, status: dict[str, Any] | None) 
     """
     reason = str((status or {}).get("failureReason") or "")
     stored = connection.store.read(job.failure_key) if job.failure_key else None
-    said = stored.body.decode("utf-8", "replace").strip()[:2000] if stored else ""
+    said = _said(stored.body)[:2000] if stored else ""
     whole = "; the model said: ".join(part for part in (reason, said) if part) or "no reason was given"
     where = f" ({connection.store.uri(job.failure_key)})" if stored else ""
     group = names.endpoint_log_group(connection.names.endpoint)

@@ -133,7 +133,7 @@ class Handler:
         if "transform_fn" in self._functions and others:  # the toolkit's words
             raise HandlerError(
                 "Cannot use transform_fn implementation in conjunction with input_fn, predict_fn, and/or output_fn "
-                f"implementation: code/{program} has {', '.join(others)} beside it"
+                f"implementation: code/{program} has {', '.join(others)} as well"
             )
         if "model_fn" not in self._functions:
             raise HandlerError(f"code/{program} has no model_fn(model_dir)")

@@ -58,7 +58,7 @@ def failure_object(failure: Failure) -> bytes:
     AWS documents that the model's error is stored there, not its form. The inference toolkit answers with the message
     and a traceback in plain text, and the model server with JSON (``{"code": …, "type": …, "message": …}``). The
     SageMaker SDK v2 reads the object with the predictor's deserializer before it raises ``AsyncInferenceModelError``
-    (aws/sagemaker-python-sdk, ``async_inference_response.py``); of plain text nothing but ``JSONDecodeError`` comes
+    (aws/sagemaker-python-sdk, class ``AsyncInferenceResponse``); of plain text nothing but ``JSONDecodeError`` comes
     out. So here text is put into the server's form, and JSON of the model is stored as it is.
     """
     text = failure.body.decode("utf-8", "replace")

@@ -2,12 +2,12 @@
 
 Which server it is depends on the image. PyTorch images (and those built on them, such as Stability AI's) run
 TorchServe, which reads ``TS_…``; Hugging Face and MXNet images run Multi Model Server, which reads ``MMS_…``
-(pytorch/serve and awslabs/multi-model-server, ``docs/configuration.md``). Neither reads the other's variables.
+(pytorch/serve and awslabs/multi-model-server, pages "Advanced configuration"). Neither reads the other's variables.
 
 ``SAGEMAKER_MODEL_SERVER_TIMEOUT`` counts for Multi Model Server alone (aws/sagemaker-inference-toolkit,
-``model_server.py``; 60 seconds unless set). With TorchServe it has no effect: the toolkit's
+function ``_generate_mms_config_properties``; 60 seconds unless set). With TorchServe it has no effect: the toolkit's
 ``etc/default-ts.properties`` ends without a newline, so that the setting becomes part of the line before
-(aws/sagemaker-pytorch-inference-toolkit 2.0.25, ``torchserve.py``; tried with pytorch-inference 2.6.0).
+(aws/sagemaker-pytorch-inference-toolkit 2.0.25; tried with pytorch-inference 2.6.0).
 """
 
 from __future__ import annotations

@@ -10,11 +10,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from localcloud.sagemaker.deployment import PRINCIPAL, SESSION
 from localcloud.sagemaker.model_server import IMAGE, served
 from localcloud.sagemaker.shared import bucket_and_key, invalid, not_offered
 from localcloud.services import Cloud
-
-PRINCIPAL = "sagemaker.amazonaws.com"
 
 
 def check_image(image: str) -> None:
@@ -45,32 +44,11 @@ def check_role(cloud: Cloud, arn: str) -> None:
     arn : str
         Its form has been checked.
     """
-    refusal = invalid(
-        f"Could not assume role {arn}. Please ensure that the role exists and allows principal '{PRINCIPAL}' to assume "
-        "the role."
-    )
-    try:
-        role = cloud.client("iam").get_role(RoleName=arn.rsplit("/", 1)[1])["Role"]
-    except ClientError as error:
-        if error.response["Error"].get("Code") != "NoSuchEntity":
-            raise
-        raise refusal from error
-    if role["Arn"] != arn or not _trusts(role["AssumeRolePolicyDocument"]):
-        raise refusal
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _trusts(document: Mapping[str, Any]) -> bool:
-    for statement in _listed(document.get("Statement", [])):
-        principal = statement.get("Principal", {})
-        services = ["*"] if principal == "*" else _listed(principal.get("Service", []))
-        actions = {action.lower() for action in _listed(statement.get("Action", []))}
-        if statement.get("Effect") == "Allow" and {PRINCIPAL, "*"} & set(services):
-            return bool(actions & {"sts:assumerole", "sts:*", "*"})
-    return False
+    if not cloud.can_assume(arn, PRINCIPAL):
+        raise invalid(
+            f"Could not assume role {arn}. Please ensure that the role exists and allows principal '{PRINCIPAL}' to "
+            "assume the role."
+        )
 
 
 def check_model_data(cloud: Cloud, container: Mapping[str, Any], role: str | None) -> None:
@@ -102,7 +80,8 @@ def check_model_data(cloud: Cloud, container: Mapping[str, Any], role: str | Non
     if role is None:
         raise no_access
     try:
-        found = _is_there(cloud.client("s3"), uri, prefix=bool(source) and source["S3DataType"] == "S3Prefix")
+        s3 = cloud.client_as("s3", role, SESSION, PRINCIPAL)
+        found = _is_there(s3, uri, prefix=bool(source) and source["S3DataType"] == "S3Prefix")
     except ClientError as error:
         if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
             found = False

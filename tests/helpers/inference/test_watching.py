@@ -74,6 +74,14 @@ def test_a_failure_tells_the_reason_and_what_the_model_said(backend):
         job.wait(0)
 
 
+def test_a_model_server_s_json_is_told_as_its_message(backend):
+    job = backend.connection.generate("a")
+    backend.put(job.failure_key, b'{"code": 400, "message": "width = 12\\nTraceback"}')
+    backend.fail(job, reason="ClientError")
+    with pytest.raises(JobFailed, match=r"the model said: width = 12\nTraceback"):
+        job.wait(1)
+
+
 def test_a_failure_without_a_body_or_a_reason(backend):
     job = backend.connection.generate("a")
     backend.fail(job, reason="")
