@@ -8,13 +8,19 @@ from typing import Any
 
 from localcloud.cloudwatch.alarms import check_supported
 from localcloud.ministack.change_sets import count_outputs
+from localcloud.ministack.cloudformation.answers import Answers
+from localcloud.ministack.cloudformation.events import StackEvents
+from localcloud.ministack.cloudformation.operations import Operations
+from localcloud.ministack.cloudformation.requests import Requests
+from localcloud.ministack.cloudformation.resources import Resources
+from localcloud.rules import Rulebook
 from localcloud.services import ResourceType, ServiceError
 
 
 class Stacks:
     """MiniStack's CloudFormation."""
 
-    def __init__(self, modules: Mapping[str, ModuleType]) -> None:
+    def __init__(self, modules: Mapping[str, ModuleType], rules: Rulebook) -> None:
         self._provisioners: Any = modules["provisioners"]
         self._worker: Any = modules["stacks"]
         self._stacks: Any = modules["cloudformation"]
@@ -29,6 +35,10 @@ class Stacks:
         self._provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["delete"] = self._delete_bucket
         count_outputs(modules)
         self._update_failed_updates(modules["handlers"])
+        events = StackEvents(modules)
+        Resources(modules, rules, events)
+        operations = Operations(modules, events)
+        Answers(modules, rules, Requests(modules, rules, operations))
 
     def is_callback(self, path: str) -> bool:
         """Whether ``path`` is a ResponseURL on which CloudFormation waits: unsigned, with a secret in it, as on AWS."""
