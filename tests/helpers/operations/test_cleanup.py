@@ -55,6 +55,12 @@ def tags():
     return [{"Key": "workshop", "Value": NAME}]
 
 
+def execution_role(client):
+    trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    return client("iam").create_role(RoleName="someone-s", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+
+
 def stack(connection, name, **resources):
     client = connection.client("cloudformation")
     client.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
@@ -140,9 +146,9 @@ def test_a_stack_that_cannot_be_deleted_shows_its_reason_and_what_to_do(connecti
             Statistic="Sum", ComparisonOperator="GreaterThanThreshold"),
          lambda c: c("cloudwatch").delete_alarms(AlarmNames=["tidy-app-a"])),
         ("SageMaker models", lambda c: c("sagemaker").create_model(
-            ModelName="ImageModelX", Tags=tags(), ExecutionRoleArn="arn:aws:iam::000000000000:role/x",
+            ModelName="ImageModelX", Tags=tags(), ExecutionRoleArn=execution_role(c),
             PrimaryContainer={"Image": "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0"}),
-         lambda c: c("sagemaker").delete_model(ModelName="ImageModelX")),
+         lambda c: (c("sagemaker").delete_model(ModelName="ImageModelX"), c("iam").delete_role(RoleName="someone-s"))),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
