@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.clock import Clock, iso_timestamp
+from localcloud.sns.envelopes import queue_form
 from localcloud.store import Store
 
 logger = logging.getLogger(__name__)
@@ -248,7 +249,7 @@ class EventQueue:
         policy = json.loads(attributes.get("RedrivePolicy") or "{}")
         queue = policy.get("deadLetterTargetArn")
         if queue and self._may("sns.amazonaws.com", "sqs:SendMessage", queue, records[0]["Sns"]["TopicArn"]):
-            self._send(self._client, queue, json.dumps(records[0]["Sns"]), {})
+            self._send(self._client, queue, queue_form(records[0]["Sns"]), {})
 
     def _again_or_give_up(
         self, event: _Event, policy: Policy, outcome: Outcome, attempts: int, throttles: int, delay: float
