@@ -61,6 +61,7 @@ INTERNALS = {
         "_add_event",
         "_delete_resource",
         "_deploy_stack_async",
+        "_property_recreation",
         "_provision_resource",
         "_resolve_stack_outputs",
         "_roll_back_operation",

@@ -15,7 +15,10 @@ from botocore.exceptions import ClientError
 
 import localcloud
 from tests.conformance.behaviours import behaviours
+from tests.conformance.hosting import hosting
 from tests.localcloud.conftest import wait_until, zipped
+
+__all__ = ["Account", "account", "aws", "hosting"]
 
 SPEED = 240
 
@@ -101,7 +104,7 @@ class Account:
         logs = {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}
         arn = function.create_function(
             FunctionName=name,
-            Handler="index.handler",
+            Handler=settings.pop("Handler", "index.handler"),
             Code={"ZipFile": zipped(source)},
             Role=settings.pop("Role", None) or self.role("lambda.amazonaws.com", logs),
             Runtime=settings.pop("Runtime", "python3.12"),
