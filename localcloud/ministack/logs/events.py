@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from localcloud.cloudwatch.patterns import parse
-from localcloud.ministack.logs.store import LogStore, missing_stream, read_token, write_token
+from localcloud.ministack.logs.store import LogStore, missing_stream, read_token, sequence_token, write_token
 from localcloud.rules import Call, Rulebook
 from localcloud.services import ServiceError
 
@@ -49,7 +49,7 @@ class LogEvents:
         accepted = events[max(too_old, expired) : too_new]
         request = {name: call.parameters[name] for name in ("logGroupName", "logStreamName")}
         _, _, body = self._store.module._put_log_events({**request, "logEvents": accepted})
-        answer = {"nextSequenceToken": json.loads(body)["nextSequenceToken"]}
+        answer = {"nextSequenceToken": sequence_token(json.loads(body)["nextSequenceToken"])}
         return {**answer, "rejectedLogEventsInfo": rejected} if rejected else answer
 
     def _get(self, call: Call) -> dict[str, Any]:

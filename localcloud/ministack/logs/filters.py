@@ -73,7 +73,7 @@ class LogFilters:
         if "logGroupName" in asked:
             self._store.existing(call)
         filters = [
-            {**each, "applyOnTransformedLogs": False}
+            _described(each)
             for each in sorted(self._store.metric_filters(), key=lambda each: str(each["filterName"]))
             if asked.get("logGroupName", each["logGroupName"]) == each["logGroupName"]
             and each["filterName"].startswith(asked.get("filterNamePrefix", ""))
@@ -197,6 +197,14 @@ class LogFilters:
         }
         data = base64.b64encode(gzip.compress(json.dumps(payload).encode())).decode()
         self._functions.invoke_async_with_retry(record, {"awslogs": {"data": data}})
+
+
+def _described(metric_filter: Mapping[str, Any]) -> dict[str, Any]:
+    transformations = [
+        {name: float(value) if name == "defaultValue" else value for name, value in each.items()}
+        for each in metric_filter["metricTransformations"]
+    ]
+    return {**metric_filter, "metricTransformations": transformations, "applyOnTransformedLogs": False}
 
 
 def _pattern(owner: Mapping[str, Any]) -> Pattern | None:

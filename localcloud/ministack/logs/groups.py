@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localcloud.ministack.logs.store import LogStore, page
+from localcloud.ministack.logs.store import LogStore, page, sequence_token
 from localcloud.rules import Call, Rulebook
 from localcloud.services import ServiceError
 
@@ -13,6 +13,7 @@ _NEED_A_GROUP = (
     "PutMetricFilter", "DeleteMetricFilter", "DescribeSubscriptionFilters", "DeleteSubscriptionFilter",
     "TagLogGroup", "UntagLogGroup", "ListTagsLogGroup",
 )  # fmt: skip
+_NOT_BY_PATTERN = ("storedBytes", "deletionProtectionEnabled")
 _NEED_A_STREAM = ("DeleteLogStream", "PutLogEvents", "GetLogEvents")
 
 
@@ -28,6 +29,7 @@ class LogGroups:
         rules.add("logs", "CreateLogGroup", self._new_group)
         rules.add("logs", "CreateLogStream", self._new_stream)
         rules.add("logs", "DescribeLogGroups", self._describe_groups)
+        rules.add("logs", "ListLogGroups", self._list_groups)
         rules.add("logs", "DescribeLogStreams", self._describe_streams)
 
     def _new_group(self, call: Call) -> None:
@@ -71,8 +73,27 @@ class LogGroups:
             == (group.get("logGroupClass") or "STANDARD")
         ]
         answer = page([{"name": name, "group": group} for name, group in groups], asked, "logGroups")
-        answer["logGroups"] = [self._described(each["name"], each["group"]) for each in answer["logGroups"]]
-        return answer
+        described = [self._described(each["name"], each["group"]) for each in answer["logGroups"]]
+        if part:  # recorded in LocalStack's test_describe_log_groups_with_pattern
+            described = [
+                {member: value for member, value in each.items() if member not in _NOT_BY_PATTERN} for each in described
+            ]
+        return {**answer, "logGroups": described}
+
+    def _list_groups(self, call: Call) -> dict[str, Any]:
+        """AmazonCloudWatchLogs/latest/APIReference/API_ListLogGroups.html: the pattern is a regular expression."""
+        asked = call.parameters
+        for name in ("accountIdentifiers", "dataSources", "fieldIndexNames", "logGroupTags", "includeLinkedAccounts"):
+            if asked.get(name):
+                raise ServiceError("InvalidParameterException", f"{name} is not offered by the local cloud")
+        pattern = asked.get("logGroupNamePattern", "")
+        groups = [
+            {"logGroupName": name, "logGroupArn": self._store.arn(name), "logGroupClass": kind}
+            for name, group in sorted(self._store.groups().items())
+            if (kind := group.get("logGroupClass") or "STANDARD") == asked.get("logGroupClass", kind)
+            and any(name.startswith(part[1:]) if part.startswith("^") else part in name for part in pattern.split("|"))
+        ]
+        return page(groups, asked, "logGroups")
 
     def _describe_streams(self, call: Call) -> dict[str, Any]:
         asked = call.parameters
@@ -99,5 +120,5 @@ class LogGroups:
             if stream.get(member) is not None:
                 described[member] = stream[member]
         if "lastIngestionTime" in described:
-            described["uploadSequenceToken"] = stream["uploadSequenceToken"]
+            described["uploadSequenceToken"] = sequence_token(stream["uploadSequenceToken"])
         return described

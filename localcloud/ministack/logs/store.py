@@ -95,6 +95,11 @@ def missing_stream() -> ServiceError:
     return ServiceError("ResourceNotFoundException", "The specified log stream does not exist.")
 
 
+def sequence_token(number: str) -> str:
+    """A sequence token as AWS writes it: 56 digits, which nobody needs any more."""
+    return f"49{int(number):054d}"
+
+
 def write_token(position: Any) -> str:
     """A ``nextToken`` for ``position``, which :func:`read_token` gives back."""
     return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
