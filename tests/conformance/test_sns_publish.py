@@ -27,9 +27,7 @@ def test_target(aws: Account) -> None:
     assert aws.client("sns").publish(TargetArn=topic(aws), Message="hello")["MessageId"]
 
 
-@behaviour(
-    "sns", "Publish", "An empty message is refused", RECORDED("TestSNSPublishCrud::test_empty_sns_message")
-)
+@behaviour("sns", "Publish", "An empty message is refused", RECORDED("TestSNSPublishCrud::test_empty_sns_message"))
 def test_empty_message(aws: Account) -> None:
     with aws.refused("InvalidParameter", "Invalid parameter: Empty message", status=400):
         aws.client("sns").publish(TopicArn=topic(aws), Message="")
@@ -167,7 +165,9 @@ def test_unknown_endpoint(aws: Account) -> None:
         aws.client("sns").publish(TargetArn=arn, Message="x")
 
 
-@behaviour("sns", "Publish", "A malformed phone number is refused", RECORDED("TestSNSSMS::test_publish_wrong_phone_format"))
+@behaviour(
+    "sns", "Publish", "A malformed phone number is refused", RECORDED("TestSNSSMS::test_publish_wrong_phone_format")
+)
 def test_bad_phone(aws: Account) -> None:
     with aws.refused("InvalidParameter", "PhoneNumber Reason: +1a234 is not valid to publish to"):
         aws.client("sns").publish(PhoneNumber="+1a234", Message="x")
