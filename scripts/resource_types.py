@@ -51,7 +51,15 @@ TYPES = [
     "AWS::SQS::QueuePolicy",
     "AWS::SSM::Parameter",
 ]
-_SECTIONS = ("definitions", "properties", "primaryIdentifier", "readOnlyProperties", "required")
+_SECTIONS = (
+    "conditionalCreateOnlyProperties",
+    "createOnlyProperties",
+    "definitions",
+    "properties",
+    "primaryIdentifier",
+    "readOnlyProperties",
+    "required",
+)
 _KEYWORDS = frozenset(
     [
         "$ref",

@@ -73,11 +73,7 @@ class Answers:
                 answer[name] = found[name]
         if found.get("Parameters"):
             answer["Parameters"] = [
-                {
-                    "ParameterKey": each["ParameterKey"],
-                    "ParameterValue": "****" if each["ParameterKey"] in secret else each["ParameterValue"],
-                }
-                for each in found["Parameters"]
+                _value({**each, "NoEcho": each["ParameterKey"] in secret}, found) for each in found["Parameters"]
             ]
         if "Tags" in answer:
             answer["Tags"] = [{"Key": tag["Key"], "Value": tag["Value"]} for tag in answer["Tags"]]
@@ -119,7 +115,10 @@ class Answers:
         template = self._requests.template(call.parameters)
         if template is None:
             return None
-        self._engine.validate_template_support(template, {})
+        try:
+            self._engine.validate_template_support(template, {})
+        except ValueError as error:
+            raise refuse(str(error)) from None
         parameters = [_declared(name, each, summary=False) for name, each in _parameters(template)]
         return {"Parameters": parameters, **self._common(template)}
 
@@ -200,9 +199,10 @@ def _change(change: Mapping[str, Any]) -> Answer:
         "PolicyAction",
     )
     kept = {name: resource[name] for name in known if resource.get(name)}
+    details = sorted(resource.get("Details", []), key=lambda each: each.get("ChangeSource") == "DirectModification")
     return {
         "Type": "Resource",
-        "ResourceChange": {**kept, "Scope": resource.get("Scope", []), "Details": resource.get("Details", [])},
+        "ResourceChange": {**kept, "Scope": resource.get("Scope", []), "Details": details},
     }
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import dataclasses
+import datetime
 import json
 from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
@@ -66,7 +67,7 @@ class StackEvents:
         operation = _operation.get()
         if operation is None or operation.stack_id != stack_id:
             return
-        operation.properties[logical_id] = json.dumps(properties, default=str, separators=(",", ":"))
+        operation.properties[logical_id] = _written(properties)
         self._flush(operation, logical_id)
 
     def add(
@@ -130,6 +131,8 @@ class StackEvents:
                 for name in ("ResourceStatus", "Timestamp"):
                     resource[name] = before.get(name, resource[name])
             return
+        if status.endswith("_FAILED") and logical_id in (stack.get("_resources") or {}):
+            stack["_resources"][logical_id].update(ResourceStatus=status, ResourceStatusReason=reason)
         if reason == REPLACED:
             operation.waiting.pop(logical_id, None)
         self._flush(operation, logical_id)
@@ -144,6 +147,7 @@ class StackEvents:
         stack_id, _, logical_id, resource_type, status = event[:5]
         self._record(*event)
         stored = self._cloudformation._stack_events[stack_id][-1]
+        stored["Timestamp"] = _later(stored["Timestamp"], self._cloudformation._stack_events[stack_id][-2:-1])
         stack = self._stack(stack_id)
         if resource_type == _STACK and event[6] == stack_id:
             if status in ("DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS") and stack:
@@ -153,7 +157,7 @@ class StackEvents:
             known = operation.properties.get(logical_id) if operation is not None else None
             resource = (stack.get("_resources") or {}).get(logical_id)
             if known is None and resource is not None:
-                known = json.dumps(resource.get("Properties") or {}, default=str, separators=(",", ":"))
+                known = _written(resource.get("Properties") or {})
             stored["ResourceProperties"] = known or "{}"
         for topic in stack.get("NotificationARNs") or ():
             self._topics.publish_internal(topic, _notification(stored), "AWS CloudFormation Notification")
@@ -161,6 +165,27 @@ class StackEvents:
     def _stack(self, stack_id: str) -> dict[str, Any]:
         stacks = self._cloudformation._stacks.values()
         return next((stack for stack in list(stacks) if stack.get("StackId") == stack_id), {})
+
+
+def _written(properties: Any) -> str:
+    """``properties`` as events give them: without the tags that CloudFormation adds."""
+    shown = dict(properties)
+    tags = shown.get("Tags")
+    if isinstance(tags, list):
+        shown["Tags"] = [tag for tag in tags if not str(tag.get("Key", "")).startswith("aws:")]
+    elif isinstance(tags, Mapping):
+        shown["Tags"] = {key: value for key, value in tags.items() if not str(key).startswith("aws:")}
+    if "Tags" in shown and not shown["Tags"]:
+        del shown["Tags"]
+    return json.dumps(shown, default=str, separators=(",", ":"))
+
+
+def _later(stamp: str, before: list[dict[str, Any]]) -> str:
+    """``stamp``, or the millisecond after the last event's: their order must be readable from their times."""
+    if not before or stamp > before[0]["Timestamp"]:
+        return stamp
+    last = datetime.datetime.fromisoformat(before[0]["Timestamp"]) + datetime.timedelta(milliseconds=1)
+    return last.strftime("%Y-%m-%dT%H:%M:%S.") + f"{last.microsecond // 1000:03d}Z"
 
 
 def _notification(event: Mapping[str, Any]) -> str:

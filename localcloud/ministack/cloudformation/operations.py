@@ -13,6 +13,7 @@ from typing import Any
 
 from localcloud.ministack.cloudformation.events import Operation, StackEvents
 from localcloud.ministack.cloudformation.policies import denial
+from localcloud.ministack.cloudformation.schemas import recreation
 
 Parameters = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
@@ -29,11 +30,16 @@ class Operations:
         self._handlers: Any = modules["handlers"]
         self._change_sets: Any = modules["changesets"]
         self._worker: Any = modules["stacks"]
-        self._handlers._capabilities_enforced = lambda: True
         self._deploy: Callable[..., Any] = self._worker._deploy_stack_async
         self._outputs: Callable[..., Any] = self._worker._resolve_stack_outputs
         self._roll_back: Callable[..., Any] = self._worker._roll_back_operation
         self._delete: Callable[..., Any] = self._worker._delete_resource
+        self._install()
+
+    def _install(self) -> None:
+        self._handlers._capabilities_enforced = lambda: True
+        known = self._worker._property_recreation
+        self._worker._property_recreation = lambda kind, name: recreation(kind, name) or known(kind, name)
         self._handlers._deploy_stack_async = self._change_sets._deploy_stack_async = self.deploy
         self._worker._resolve_stack_outputs = self.outputs
         self._worker._roll_back_operation = self._handlers._roll_back_operation = self.roll_back
@@ -126,10 +132,12 @@ class Operations:
 
     def update_stack(self, original: Callable[[Parameters], Response], parameters: Parameters) -> Response:
         """UpdateStack remembers its settings, and the policy that holds for this update alone."""
-        response = original(parameters)
         stack = self._handlers._resolve_stack(self._handlers._p(parameters, "StackName"))
+        acknowledged = list((stack or {}).get("Capabilities") or ())
+        response = original(parameters)
         if response[0] == 200 and stack is not None:
             self._remember(stack, parameters)
+            stack["Capabilities"] = stack["Capabilities"] or acknowledged
             stack.pop("ChangeSetId", None)
             during = self._handlers._p(parameters, "StackPolicyDuringUpdateBody")
             if during:
@@ -155,6 +163,7 @@ class Operations:
         given = self._handlers._p
         name, change_sets = given(parameters, "StackName"), self._cloudformation._change_sets
         before = set(change_sets)
+        self._forget_executed(name, given(parameters, "ChangeSetName"))
         creating = given(parameters, "ChangeSetType") == "CREATE"
         scope = self._taking_over(name, self._change_sets) if creating else contextlib.nullcontext()
         with scope:
@@ -165,11 +174,18 @@ class Operations:
             nested = given(parameters, "IncludeNestedStacks").lower() == "true"
             change_sets[key]["IncludeNestedStacks"] = nested
         if creating and response[0] == 200 and stack is not None:
-            stack["StackStatusReason"] = "User Initiated"
+            stack.update(StackStatusReason="User Initiated", Tags=[])
             stack.pop("LastUpdatedTime", None)
             told = self._cloudformation._stack_events[stack["StackId"]]
             told[0]["ResourceStatusReason"] = "User Initiated"
         return response
+
+    def _forget_executed(self, stack_name: str, name: str) -> None:
+        """The name of a change set is free again when the change set has been executed."""
+        key, found = self._change_sets._find_change_set(name, stack_name)
+        stack = self._cloudformation._stacks.get(stack_name)
+        if found is not None and stack is not None and found["ExecutionStatus"].startswith("EXECUTE_"):
+            stack.setdefault("_gone_change_sets", {})[key] = self._cloudformation._change_sets.pop(key)
 
     def execute_change_set(self, original: Callable[[Parameters], Response], parameters: Parameters) -> Response:
         """ExecuteChangeSet leaves its mark on the stack."""

@@ -27,7 +27,7 @@ _MEMBERS = frozenset(
         "Type",
     ]
 )
-_PLAIN = ("String", "Number", "List<Number>", "CommaDelimitedList")
+_PLAIN = ("String", "Number", "List<Number>", "List<String>", "CommaDelimitedList")
 _OF_AWS = re.compile(r"(List<)?AWS::[A-Za-z0-9]+::[A-Za-z0-9:]+(<.+>)?>?")
 Given = list[dict[str, Any]]
 

@@ -6,6 +6,7 @@ LocalStack recorded them (tests/aws/services/cloudformation/api/*.snapshot.json)
 
 from __future__ import annotations
 
+import re
 import urllib.parse
 from collections.abc import Mapping
 from types import ModuleType
@@ -47,7 +48,7 @@ class Requests:
         self._helpers: Any = modules["helpers"]
         self._existing = Existing(modules)
         self._operations = operations
-        self._helpers._resolve_document = self._document_for_ministack
+        self._install()
         for operation, check in (
             ("CreateStack", self._create_stack),
             ("UpdateStack", self._update_stack),
@@ -67,6 +68,9 @@ class Requests:
             ("ListStackResources", self._list_stack_resources),
         ):
             rules.add("cloudformation", operation, check)
+
+    def _install(self) -> None:
+        self._helpers._resolve_document = self._document_for_ministack
 
     # --- what is there ---
 
@@ -223,7 +227,7 @@ class Requests:
         template_parameters.check_definitions(template)
         try:
             whole = self._engine._apply_transforms(template, members, dict(previous))
-        except Exception:  # MiniStack answers with what is wrong about a transform
+        except Exception:  # noqa: BLE001 - MiniStack answers with what is wrong about a transform
             return
         if not isinstance(whole, dict) or not isinstance(whole.get("Resources"), dict):
             return
@@ -234,7 +238,7 @@ class Requests:
         try:
             values = self._engine._resolve_parameters(whole, members, dict(previous))
             conditions = self._engine._evaluate_conditions(whole, values)
-        except Exception:  # MiniStack answers with what is wrong about them
+        except Exception:  # noqa: BLE001 - MiniStack answers with what is wrong about them
             return
         templates.check_references(whole, conditions)
 
@@ -356,8 +360,6 @@ def dict_of(record: Any) -> dict[str, Any]:
 
 def check_stack_name(name: str) -> None:
     """Raise :class:`ServiceError` unless a stack may be called ``name``."""
-    import re
-
     problems = []
     if len(name) > 128 and not name.startswith("arn:"):
         problems.append("Member must have length less than or equal to 128")

@@ -40,6 +40,9 @@ class Resources:
         self._cloudformation: Any = modules["cloudformation"]
         self._create: Callable[..., Created] = self._provisioners._provision_resource
         self._update: Callable[..., Created] = self._provisioners._update_resource
+        self._install()
+
+    def _install(self) -> None:
         self._provisioners._provision_resource = self.create
         self._provisioners._update_resource = self.update
         self._worker._provision_resource = self.create_named
@@ -48,6 +51,8 @@ class Resources:
     def create_named(self, type_name: str, logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
         """Create a resource; when the template leaves its name open, it gets one that no other had before."""
         self._provisioners._NAME_SEED.set(secrets.token_hex(4))
+        stack_id = (self._cloudformation._stacks.get(stack_name) or {}).get("StackId", "")
+        self._events.changes(stack_id, logical_id, properties)
         if type_name == "AWS::SSM::Parameter" and not properties.get("Name"):
             letters = string.ascii_letters + string.digits
             suffix = "".join(secrets.choice(letters) for _ in range(12))
@@ -59,7 +64,6 @@ class Resources:
         if _updating.get():
             return self._create(type_name, logical_id, properties, stack_name)
         stack_id = (self._cloudformation._stacks.get(stack_name) or {}).get("StackId", "")
-        self._events.changes(stack_id, logical_id, properties)
         self._check(type_name, logical_id, properties, stack_name)
         self._refuse_existing(type_name, properties, stack_name)
         created = self._create(type_name, logical_id, properties, stack_name)
@@ -141,4 +145,5 @@ def handler_message(type_name: str, error: ServiceError) -> str:
 
 
 def _framed(message: str, code: str) -> str:
-    return f'Resource handler returned message: "{message}" (RequestToken: {secrets.token_hex(16)}, HandlerErrorCode: {code})'
+    token = secrets.token_hex(16)
+    return f'Resource handler returned message: "{message}" (RequestToken: {token}, HandlerErrorCode: {code})'

@@ -55,6 +55,17 @@ def identifier(type_name: str) -> tuple[str, ...]:
     return tuple(path.removeprefix("/properties/") for path in paths)
 
 
+def recreation(type_name: str, name: str) -> str | None:
+    """Whether a change of a property makes a new resource (``Always``); None for an unknown type."""
+    schema = resource_types().get(type_name)
+    if schema is None:
+        return None
+    path = f"/properties/{name}"
+    if path in schema.get("createOnlyProperties", ()):
+        return "Always"
+    return "Conditionally" if path in schema.get("conditionalCreateOnlyProperties", ()) else "Never"
+
+
 def _violations(schema: Schema, value: Any, path: str, root: Schema) -> Iterator[str]:
     while "$ref" in schema:
         schema = root["definitions"][schema["$ref"].rpartition("/")[2]]

@@ -1,6 +1,6 @@
 """Whether a template is one that CloudFormation takes: its form, and what its parts refer to.
 
-Wording: answers of AWS as LocalStack recorded them (tests/aws/services/cloudformation/api, test_validations.snapshot.json
+Wording: answers of AWS as LocalStack recorded them (test_validations.snapshot.json
 and its neighbours), the user guide's "Template anatomy" (AWSCloudFormation/latest/UserGuide/template-anatomy.html), and
 "Troubleshooting CloudFormation" (troubleshooting.html).
 """
@@ -100,7 +100,7 @@ def parsed(text: str, parse: Callable[[str], Any]) -> Template:
     try:
         template = parse(text)
     except json.JSONDecodeError as error:
-        where = f"(line {error.lineno}, column {error.colno})"
+        where = f"(line {error.lineno}, column {error.colno + 1})"
         raise refuse(f"Template format error: JSON not well-formed. {where}") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
