@@ -29,6 +29,7 @@ _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 _MALFORMED = "The XML you provided was not well-formed or did not validate against our published schema"
 _REFUSED = {
+    "x-amz-copy-source": ("InvalidArgument", "Invalid copy source object key"),
     "x-amz-storage-class": ("InvalidStorageClass", "The storage class you specified is not valid"),
     "x-amz-metadata-directive": ("InvalidArgument", "Unknown metadata directive."),
     "x-amz-tagging-directive": ("InvalidArgument", "Unknown tagging directive."),

@@ -16,8 +16,10 @@ from localcloud.http.gate import IssuedKey
 from localcloud.http.signatures import SignatureError
 from localcloud.iam.checks import Check
 from localcloud.ministack import cloudwatch
+from localcloud.ministack.event_rules import EventRules
 from localcloud.ministack.events import Events
 from localcloud.ministack.functions import Functions
+from localcloud.ministack.identities import Identities
 from localcloud.ministack.internals import VERSION, IncompatibleMiniStackError, check, environment
 from localcloud.ministack.lambdas.control import Control
 from localcloud.ministack.logs import Logs
@@ -46,6 +48,7 @@ class MiniStack:
     app : ASGI application
     stacks : Stacks
     events : Events
+    event_rules : EventRules
     functions : Functions
     metrics : Metrics
     permissions : Permissions
@@ -60,10 +63,12 @@ class MiniStack:
         self.rules = Rulebook()
         self.stacks = Stacks(modules, self.rules)
         self.events = Events(modules)
+        self.event_rules = EventRules(modules, self.rules)
         self.functions = Functions(modules)
         self.metrics = Metrics(modules)
         self.permissions = Permissions(modules)
         RoleChecks(self.permissions, self.rules)
+        Identities(modules, self.rules)
         Control(modules, self.rules, self.permissions.trusts)
         Logs(modules, self.rules, self.metrics.measure)
         cloudwatch.take_over(modules, self.rules, self.metrics, self.events, self._may)
@@ -74,7 +79,7 @@ class MiniStack:
         Subscriptions(
             modules, self.rules, Topics(modules, self.rules, self.fanout), self.fanout, self.permissions.identity
         )
-        self.app = Objects(modules).app
+        self.app = Objects(modules, self.rules).app
         self._app: Any = modules["app"]
         self._persistence: Any = modules["persistence"]
         self._responses: Any = modules["responses"]

@@ -27,7 +27,12 @@ from typing import Any
 
 from localcloud.ministack.bodies import CHUNK, FileBody, Holding, PartStandIn, as_base64, read_at
 from localcloud.ministack.multipart import LARGEST_UPLOAD, Answer, Multipart
+from localcloud.ministack.s3.answers import DEFAULT_TYPE, Answers
+from localcloud.ministack.s3.buckets import Buckets
+from localcloud.ministack.s3.durability import Durability
+from localcloud.ministack.s3.reads import Reads
 from localcloud.ministack.uploads import DisconnectedError, FramingError, Unframing, receive_into
+from localcloud.rules import Rulebook
 from localcloud.services import Receive, Scope, Send
 
 LARGE = 1024 * 1024
@@ -58,13 +63,16 @@ class Objects:
         MiniStack's, with the bodies of large objects kept out of it.
     """
 
-    def __init__(self, modules: Mapping[str, ModuleType]) -> None:
+    def __init__(self, modules: Mapping[str, ModuleType], rules: Rulebook) -> None:
+        Buckets(modules, rules)
         self._s3: Any = modules["s3"]
         self._app: Any = modules["app"]
         self._responses: Any = modules["responses"]
         # The run's own folder below the state, which the janitor removes: nothing of it outlives the cloud.
         self._holding = Holding(Path(tempfile.gettempdir()) / "objects")
         self._multipart = Multipart(modules, self._holding)
+        self._durability = Durability(modules, self._holding.place)
+        self._reads, self._answers = Reads(modules), Answers(modules)
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="objects")
         self._here = threading.local()
         self._ministack: Any = modules["app"].app
@@ -79,11 +87,13 @@ class Objects:
             "_read_body": self._read_body,
             "_version_body": self._version_body,
             "_version_entry_from_record": self._version_entry,
-            "_atomic_write": self._write,
             "_compute_s3_checksum": self._checksum,
             "_check_copy_source_preconditions": self._source_refusal,
             "md5_hash": _md5_hash,
             **self._multipart.replacements(),
+            **self._durability.replacements(),
+            **self._reads.replacements(),
+            **self._answers.replacements(),
         }
         for name, replacement in replacements.items():
             setattr(self._s3, name, functools.partial(replacement, getattr(self._s3, name)))
@@ -162,6 +172,8 @@ class Objects:
         _request.set(None)
         if request is not None and request.body is not None:
             body, request.body = request.body, None
+        if "content-type" not in headers and (method == "PUT" or "uploads" in query_params):
+            headers = {**headers, "content-type": DEFAULT_TYPE}
         try:
             completes = method == "POST" and "uploadId" in query_params
             preparation = self._multipart.prepared(query_params["uploadId"][0], body) if completes else nullcontext()
@@ -174,14 +186,18 @@ class Objects:
             content = self._streamed(content) if request is not None else content.read()
         return status, answer_headers, content
 
-    def _dispatch(self, original: Any, *arguments: Any) -> Answer:
+    def _dispatch(
+        self, original: Any, method: str, bucket: str, key: str, headers: Any, body: Any, query: Any
+    ) -> Answer:
         """Hand out files instead of ``bytes`` in here, on this thread alone: MiniStack starts others for events."""
+        answered: Callable[[], Answer] = functools.partial(original, method, bucket, key, headers, body, query)
         self._here.files = True
         try:
-            answer: Answer = original(*arguments)
+            if method in ("GET", "HEAD"):
+                return answered()
+            return self._durability.carried_out(answered, bucket, key, query)
         finally:
             self._here.files = False
-        return answer
 
     def _streamed(self, body: FileBody) -> Any:
         file = body.open()  # now: another request may replace the object before the first byte is sent
@@ -233,12 +249,6 @@ class Objects:
         """The list of versions refers to the disk; its entry for a large object holds no body."""
         in_file = isinstance(data, FileBody) or isinstance(record.get("body"), FileBody)
         return original(record, version_id, None if in_file else data)
-
-    def _write(self, original: Any, path: str, data: Any, *, text: bool = False) -> None:
-        if isinstance(data, FileBody):
-            self._holding.place(data, Path(path))
-        else:
-            original(path, data, text=text)
 
     def _checksum(self, original: Any, algorithm: str, body: Any) -> Any:
         if not isinstance(body, FileBody):
