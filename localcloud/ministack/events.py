@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
+from localcloud.clock import iso_timestamp
 from localcloud.services import EventTarget
 
 logger = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ def _as_delivered(event: Mapping[str, Any]) -> dict[str, Any]:
         "detail-type": event.get("DetailType"),
         "source": event.get("Source"),
         "account": event.get("Account"),
-        "time": event.get("Time"),
+        "time": iso_timestamp(float(event.get("Time") or 0), precision="seconds"),
         "region": event.get("Region"),
         "resources": event.get("Resources", []),
         "detail": json.loads(detail) if isinstance(detail, str) else detail,

@@ -53,6 +53,7 @@ INTERNALS = {
         "_NAME_SEED",
         "_RESOURCE_HANDLERS",
         "_REPLACING_PROPERTIES",
+        "_STACK_TAG_PROPERTY",
         "_provision_resource",
         "_replacing_change",
         "_update_resource",
@@ -67,6 +68,7 @@ INTERNALS = {
         "_roll_back_operation",
         "_runs_on_worker_thread",
         "_update_resource",
+        "_with_stack_tags",
     ),
     "ministack.services.cloudformation.changesets": (
         "_add_event",

@@ -154,6 +154,7 @@ class Server:
         )
         self.ministack.queues.clock = self.clock
         self.ministack.fanout.may = self.authorizer.service_may
+        self.ministack.event_rules.run_on(self.clock)
         self.ministack.events.deliver_to(self.cloud.event_targets, self.authorizer.event_may)
         self.lambda_events = EventQueue(
             self.state / "lambda-events.sqlite3",
