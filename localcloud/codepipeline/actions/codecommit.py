@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import io
 import os
 import re
+import stat
 import subprocess
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -97,18 +100,38 @@ def _url(job: Job, repository: str) -> str:
 
 
 def _archive(job: Job, repository: str, commit_id: str) -> bytes:
-    """A zip file of the commit's tree, with executable bits and symbolic links."""
+    """A zip file of the commit's tree, with executable bits; see :func:`without_links`."""
     with tempfile.TemporaryDirectory(prefix="codepipeline-source-", dir=job.cloud.work) as folder:
         _git(job, folder, "init", "--quiet", "--bare")
         attributes = Path(folder) / "info" / "attributes"
         attributes.parent.mkdir(exist_ok=True)
         attributes.write_text(_PLAIN_ATTRIBUTES)
         _git(job, folder, "fetch", "--quiet", "--no-tags", _url(job, repository), "+refs/heads/*:refs/heads/*")
-        return _git(job, folder, "archive", "--format=zip", commit_id)
+        return without_links(_git(job, folder, "archive", "--format=zip", commit_id))
+
+
+def without_links(archive: bytes) -> bytes:
+    """``archive`` with a text file, which holds the target's path, in the place of each symbolic link.
+
+    CodePipeline does not keep links: CDK API Reference, ``CodeCommitSourceOptions.codeBuildCloneOutput``, and
+    https://github.com/aws/aws-cdk/issues/14520
+    """
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as given:
+        if not any(stat.S_ISLNK(entry.external_attr >> 16) for entry in given.infolist()):
+            return archive
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+            for entry in given.infolist():
+                content = given.read(entry)
+                if stat.S_ISLNK(entry.external_attr >> 16):
+                    entry.external_attr = (stat.S_IFREG | 0o644) << 16
+                made.writestr(entry, content)
+    return out.getvalue()
 
 
 def _git(job: Job, folder: str, *arguments: str) -> bytes:
-    user = f"{job.cloud.environment['AWS_ACCESS_KEY_ID']}:codepipeline"
+    keys = job.cloud.environment  # the cloud's own: whether the role may fetch was asked before
+    user = f"{keys['AWS_ACCESS_KEY_ID']}:{keys['AWS_SECRET_ACCESS_KEY']}"
     credentials = base64.b64encode(user.encode()).decode()
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
