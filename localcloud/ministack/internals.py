@@ -136,6 +136,14 @@ INTERNALS = {
         "_metric_filters",
         "_put_log_events",
         "_queries",
+    "ministack.services.iam": (
+        "_access_keys",
+        "_groups",
+        "_instance_profiles",
+        "_lookup_policy",
+        "_policies",
+        "_roles",
+        "_users",
     ),
     "ministack.services.eventbridge": (
         "_SCHEDULER_TICK_INTERVAL",
