@@ -83,14 +83,15 @@ def _bounds(shape: Shape, value: Any) -> Iterator[str]:
             yield f"Member must have value less than or equal to {high}"
 
 
-_LENIENT = frozenset({"MetricNamespace"})
-"""Shapes whose pattern AWS does not enforce: logs takes the namespace ``A:B`` (LocalStack's recorded answers)."""
+_LENIENT = frozenset({"MetricNamespace", "StandardUnit"})
+"""Shapes whose pattern or values AWS does not check: logs takes the namespace ``A:B`` (recorded by LocalStack), and
+CloudWatch has words of its own for a unit (``localcloud.rules.cloudwatch``)."""
 
 
 def _leaf(shape: Shape, value: Any, path: str) -> Iterator[str]:
     problems = list(_bounds(shape, value))
     if shape.type_name == "string":
-        enum = getattr(shape, "enum", None)
+        enum = None if shape.name in _LENIENT else getattr(shape, "enum", None)
         if enum and value not in enum:
             problems.append(f"Member must satisfy enum value set: [{', '.join(enum)}]")
         pattern = None if shape.name in _LENIENT else shape.metadata.get("pattern")

@@ -15,6 +15,7 @@ import json
 import logging
 import re
 import urllib.parse
+import zlib
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import Executor
 from typing import Any
@@ -202,7 +203,7 @@ class Front:
                     error = ServiceError("RequestEntityTooLarge", "the request is too large", 413)
                     await _send(send, protocol.error(error))
                     return
-                request, receive = dataclasses.replace(head, body=body), _replayed(body, receive)
+                request, receive = dataclasses.replace(head, body=_inflated(head, body)), _replayed(body, receive)
             answer = await self._by_the_rules(service, protocol, request, signed)
             if answer is not None:
                 await _send(send, answer)
@@ -340,6 +341,16 @@ def _hashed(receive: Receive, stated: str) -> Receive:
         return message
 
     return check
+
+
+def _inflated(head: Request, body: bytes) -> bytes:
+    """``body`` without the compression that SDKs apply to large requests (Smithy's ``requestCompression``)."""
+    if head.headers.get("content-encoding", "").lower() != "gzip":
+        return body
+    try:
+        return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(body, _MAX_EMULATED_BYTES)
+    except zlib.error:
+        return body
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -44,6 +44,8 @@ def parse_timestamp(value: Any, where: str) -> datetime.datetime:
 
 def _number(shape: Shape, value: Any, where: str) -> int | float:
     wanted_integer = shape.type_name in ("integer", "long")
+    if value in ("NaN", "Infinity", "-Infinity") and not wanted_integer:  # as JSON writes what it has no number for
+        return float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         kind = "STRING_VALUE" if isinstance(value, str) else type(value).__name__
         target = {"integer": "an Integer", "long": "a Long"}.get(shape.type_name, "a Double")

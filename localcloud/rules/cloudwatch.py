@@ -166,6 +166,19 @@ def _metric_statistic(where: str, found: Mapping[str, Any]) -> None:
             raise _unvalidated(f"The parameter {where}.MetricStat.Metric.{name} is required.")
 
 
+@rule("cloudwatch", "GetMetricStatistics", "PutMetricAlarm", "DescribeAlarmsForMetric", "GetMetricData")
+def unit(call: Call) -> None:
+    """A unit must be one of CloudWatch's (AmazonCloudWatch/latest/APIReference/API_MetricDatum.html)."""
+    given = [call.parameters.get("Unit", "None")]
+    given += [query.get("MetricStat", {}).get("Unit", "None") for query in call.parameters.get("MetricDataQueries", ())]
+    for name in given:
+        if name not in UNITS:
+            raise _unvalidated(
+                f"1 validation error detected: Value '{name}' at 'unit' failed to satisfy constraint: "
+                f"Member must satisfy enum value set: [{', '.join(UNITS)}]"
+            )
+
+
 @rule("cloudwatch", "PutDashboard")
 def dashboard(call: Call) -> None:
     """A dashboard's name and body.

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from localcloud.cloudwatch.patterns import InvalidPatternError, parse
+from localcloud.cloudwatch.statistics import UNITS
 from localcloud.rules import Call, rule
 from localcloud.services import ServiceError
 
@@ -92,6 +93,8 @@ def metric_transformation(call: Call) -> None:
             raise invalid(f"{name} is not offered by the local cloud")
     pattern = parse(call.parameters["filterPattern"])
     for transformation in call.parameters["metricTransformations"]:
+        if transformation.get("unit", "None") not in UNITS:
+            raise invalid(f"The unit {transformation['unit']} must be one of {', '.join(UNITS)}.")
         value = transformation["metricValue"]
         if not _is_number(value) and not (value.startswith("$") and pattern.has(value)):
             raise invalid(f"Invalid metric transformation: '{value}' is not a valid metric value.")
