@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localcloud.sns import filter_policies
+from localcloud.sns.json_errors import complaint
 from localcloud.sns.messages import invalid
 from localcloud.sns.names import is_queue_arn
 
@@ -192,8 +193,8 @@ def checked_subscription_attribute(
 def _check_redrive_policy(value: str, where: str, *, fifo: bool) -> None:
     try:
         policy = json.loads(value)
-    except ValueError as error:
-        raise invalid(f"{where}RedrivePolicy: failed to parse JSON. {error}") from None
+    except json.JSONDecodeError as error:
+        raise invalid(f"{where}RedrivePolicy: failed to parse JSON. {complaint(value, error)}") from None
     target = policy.get("deadLetterTargetArn") if isinstance(policy, dict) else None
     if not isinstance(target, str) or not is_queue_arn(target):
         raise invalid(f"{where}RedrivePolicy: deadLetterTargetArn is an invalid arn")

@@ -11,6 +11,8 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from localcloud.sns.json_errors import complaint
+
 MAX_KEYS = 5
 MAX_COMBINATIONS = 150
 MAX_BYTES = 262_144
@@ -43,8 +45,8 @@ def check(text: str, scope: str) -> None:
         raise FilterPolicyError("FilterPolicy: Filter policy is too large")
     try:
         policy = json.loads(text)
-    except ValueError as error:
-        raise FilterPolicyError(f"FilterPolicy: failed to parse JSON. {error}") from None
+    except json.JSONDecodeError as error:
+        raise FilterPolicyError(f"FilterPolicy: failed to parse JSON. {complaint(text, error)}") from None
     if not isinstance(policy, dict):
         raise FilterPolicyError("FilterPolicy: Filter is not an object")
     _check_object(policy)

@@ -34,6 +34,7 @@ class Messages:
 
     def __init__(self, modules: Mapping[str, ModuleType], rules: Rulebook, queues: Queues) -> None:
         self._sqs: Any = modules["sqs"]
+        self._responses: Any = modules["responses"]
         self._queues = queues
         operations: dict[str, Callable[[Call], Answer]] = {
             "SendMessage": self.send,
@@ -134,7 +135,8 @@ class Messages:
         try:
             check_message({**request, "MessageAttributes": {}})
             self._check_for(queue, {"MessageBody": body, **request, "MessageAttributes": {}})
-            self._sqs._act_send_message(request, queue["url"])
+            with self._responses.request_scope(arn.split(":")[4], arn.split(":")[3]):
+                self._sqs._act_send_message(request, queue["url"])
         except ServiceError as error:
             raise Undeliverable(f"{arn}: {error.message}") from error
         except self._sqs._Err as error:
