@@ -88,12 +88,16 @@ _LENIENT = frozenset({"MetricNamespace", "StandardUnit"})
 CloudWatch has words of its own for a unit (``localcloud.rules.cloudwatch``)."""
 
 
+_ORDERS = {"StateValue": ("INSUFFICIENT_DATA", "ALARM", "OK")}
+"""The order in which AWS lists the values, where it is not the model's (recorded by LocalStack)."""
+
+
 def _leaf(shape: Shape, value: Any, path: str) -> Iterator[str]:
     problems = list(_bounds(shape, value))
     if shape.type_name == "string":
         enum = None if shape.name in _LENIENT else getattr(shape, "enum", None)
         if enum and value not in enum:
-            problems.append(f"Member must satisfy enum value set: [{', '.join(enum)}]")
+            problems.append(f"Member must satisfy enum value set: [{', '.join(_ORDERS.get(shape.name, enum))}]")
         pattern = None if shape.name in _LENIENT else shape.metadata.get("pattern")
         matcher = compiled_pattern(pattern) if pattern and not problems else None
         if matcher is not None and not matcher.fullmatch(value):
