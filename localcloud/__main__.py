@@ -13,6 +13,16 @@ from typing import Any
 from localcloud.process import control
 from localcloud.services import DEFAULT_REGION
 
+GIT_HELPER = (
+    '!f() { echo "username=$AWS_ACCESS_KEY_ID${AWS_SESSION_TOKEN:+%$AWS_SESSION_TOKEN}"; '
+    'echo "password=$AWS_SECRET_ACCESS_KEY"; }; f'
+)
+"""A credential helper for Git, since ``aws codecommit credential-helper`` answers for AWS's own hosts alone."""
+_HINTS = (
+    'AWS CLI 1: `aws sqs` goes to AWS whatever AWS_ENDPOINT_URL says; add --endpoint-url "$AWS_ENDPOINT_URL"',
+    f"Git with CodeCommit: git -c credential.helper={shlex.quote(GIT_HELPER)} clone $AWS_ENDPOINT_URL/v1/repos/NAME",
+)
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m localcloud", description="AWS on a laptop, at 127.0.0.1 only.")
@@ -116,6 +126,8 @@ def _env(options: argparse.Namespace) -> int:
     for name, value in environment.items():
         _say(f"export {name}={shlex.quote(value)}")
     _say("unset AWS_PROFILE" if options.role else "unset AWS_PROFILE AWS_SESSION_TOKEN")
+    for line in _HINTS:
+        _say(f"# {line}")
     return 0
 
 
