@@ -136,6 +136,7 @@ INTERNALS = {
         "_metric_filters",
         "_put_log_events",
         "_queries",
+    ),
     "ministack.services.iam": (
         "_access_keys",
         "_groups",
@@ -160,7 +161,6 @@ INTERNALS = {
         "_rules",
         "_targets",
     ),
-    "ministack.services.iam": ("_access_keys", "_instance_profiles", "_policies", "_roles", "_users"),
     "ministack.services.lambda_svc": (
         "_acquire_execution_slot",
         "_effective_func_record_for_qualifier",
