@@ -243,12 +243,21 @@ INTERNALS = {
     "ministack.services.sqs": (
         "_Err",
         "_act_send_message",
+        "_collect_msgs",
         "_queue_by_arn",
         "_queue_name_to_url",
         "_queues",
         "esm_wake",
     ),
-    "ministack.services.ssm": ("_lookup_parameter", "resolve_parameter_value"),
+    "ministack.services.ssm": (
+        "_PUBLIC_AMI_PARAMETERS",
+        "_lookup_parameter",
+        "_parameter_history",
+        "_parameter_tag_arn",
+        "_parameters",
+        "_tags",
+        "resolve_parameter_value",
+    ),
     "ministack.services.sts": ("_sessions", "register_session"),
     "ministack.services.tagging": ("resource_tags",),
 }
