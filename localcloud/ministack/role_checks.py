@@ -14,6 +14,7 @@ class RoleChecks:
         self._permissions = permissions
         for operation in ("CreateFunction", "UpdateFunctionConfiguration"):
             rules.add("lambda", operation, self._of_function)
+        rules.add("sts", "AssumeRole", self._duration)
 
     def check_function(self, role: str) -> None:
         """Lambda Developer Guide, "Lambda execution role": it must trust ``lambda.amazonaws.com``.
@@ -26,6 +27,20 @@ class RoleChecks:
         if not self._permissions.trusts(role, "lambda.amazonaws.com"):
             message = "The role defined for the function cannot be assumed by Lambda."
             raise ServiceError("InvalidParameterValueException", message)
+
+    def _duration(self, call: Call) -> None:
+        """STS API reference, AssumeRole, DurationSeconds."""
+        seconds, role = call.parameters.get("DurationSeconds"), self._permissions.role(call.parameters["RoleArn"])
+        if seconds is None or role is None:
+            return
+        if seconds > 3600 and ":assumed-role/" in self._permissions.identity(call.access_key):
+            message = (
+                "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"
+            )
+            raise ServiceError("ValidationError", message)
+        if seconds > int(role.get("MaxSessionDuration") or 3600):
+            message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+            raise ServiceError("ValidationError", message)
 
     def _of_function(self, call: Call) -> None:
         if call.parameters.get("Role"):
