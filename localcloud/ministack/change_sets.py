@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
+from localcloud.ministack.cloudformation.template import references
+
 _EMPTY = "didn't contain changes"
 
 
@@ -46,3 +48,26 @@ def _outputs_differ(stack: Mapping[str, Any], change_set: Mapping[str, Any]) -> 
     changed = [name for name, value in new.items() if old.get(name, {}).get("Value") != value.get("Value")]
     text = json.dumps(outputs, default=str)
     return any(f'"Ref": "{name}"' in text or f"${{{name}}}" in text for name in changed)
+
+
+def count_metadata(change_set: dict[str, Any], stack: Mapping[str, Any]) -> None:
+    """Let ``change_set`` tell of the metadata of resources that change with a parameter.
+
+    MiniStack compares metadata as it is written, not what it comes to.
+    """
+    old, new = stack.get("_resolved_params") or {}, change_set["_resolved_params"]
+    changed = {name for name, value in new.items() if old.get(name, {}).get("Value") != value.get("Value")}
+    for change in change_set["Changes"]:
+        resource = change["ResourceChange"]
+        definition = change_set["_template"]["Resources"].get(resource["LogicalResourceId"], {})
+        used = [name for how, name, _ in references(definition.get("Metadata")) if how == "Ref" and name in changed]
+        if resource["Action"] != "Modify" or not used or "Metadata" in resource["Scope"]:
+            continue
+        resource["Scope"].insert(0, "Metadata")
+        target = {"Attribute": "Metadata", "RequiresRecreation": "Never"}
+        causes = [
+            {"Target": target, "Evaluation": "Static", "ChangeSource": "ParameterReference", "CausingEntity": name}
+            for name in dict.fromkeys(used)
+        ]
+        direct = {"Target": target, "Evaluation": "Dynamic", "ChangeSource": "DirectModification"}
+        resource["Details"][:0] = [*causes, direct]

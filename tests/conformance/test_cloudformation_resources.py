@@ -164,7 +164,20 @@ NOT_THERE = [
     (
         "A bucket policy of a missing bucket",
         "AWS::S3::BucketPolicy",
-        {"Bucket": "no-such-bucket-anywhere", "PolicyDocument": {"Statement": []}},
+        {
+            "Bucket": "no-such-bucket-anywhere",
+            "PolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Deny",
+                        "Principal": "*",
+                        "Action": "s3:DeleteBucket",
+                        "Resource": "arn:aws:s3:::no-such-bucket-anywhere",
+                    }
+                ],
+            },
+        },
         "The specified bucket does not exist",
     ),
     (
@@ -279,7 +292,10 @@ def test_existing_others(aws: Account) -> None:
     aws.later(aws.client("cloudwatch").delete_alarms, AlarmNames=[alarm["AlarmName"]])
     fails(aws, one("AWS::CloudWatch::Alarm", **alarm), "already exists")
     role = aws.role()
-    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "x.amazonaws.com"}}]}
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "x.amazonaws.com"}}],
+    }
     document["Statement"][0]["Action"] = "sts:AssumeRole"  # type: ignore[index]  # it is a list of dictionaries
     named = one("AWS::IAM::Role", RoleName=role.rpartition("/")[2], AssumeRolePolicyDocument=document)
     fails(aws, named, "already exists", Capabilities=["CAPABILITY_NAMED_IAM"])

@@ -216,9 +216,7 @@ def with_parameter(**definition: Any) -> dict[str, Any]:
         ),
     ],
 )
-@behaviour(
-    "cloudformation", ("CreateStack", "CreateChangeSet"), "A template's parameter {what} is refused", PARAMETERS
-)
+@behaviour("cloudformation", ("CreateStack", "CreateChangeSet"), "A template's parameter {what} is refused", PARAMETERS)
 def test_parameters(aws: Account, what: str, template: dict[str, Any], value: str | None, says: str) -> None:
     given = [] if value is None else [{"ParameterKey": "P", "ParameterValue": value}]
     refused(aws, template, says, Parameters=given)

@@ -195,7 +195,48 @@ def _bucket(name: str, properties: Properties) -> list[Request]:
     if status:
         versioning = {"Bucket": bucket, "VersioningConfiguration": {"Status": status}}
         calls.append(("s3", "PutBucketVersioning", versioning))
+    rules = (properties.get("LifecycleConfiguration") or {}).get("Rules")
+    if rules:
+        lifecycle = {"Rules": [_lifecycle_rule(each) for each in rules]}
+        request = {"Bucket": bucket, "LifecycleConfiguration": lifecycle}
+        calls.append(("s3", "PutBucketLifecycleConfiguration", request))
     return calls
+
+
+def _lifecycle_rule(rule: Properties) -> dict[str, Any]:
+    """A rule of the template as the API has it: the same under other names."""
+    listed = list(rule.get("Transitions") or ()) + [rule["Transition"]] * ("Transition" in rule)
+    transitions = [
+        {{"TransitionInDays": "Days", "TransitionDate": "Date"}.get(key, key): each for key, each in item.items()}
+        for item in listed
+    ]
+    names = {"ExpirationInDays": "Days", "ExpirationDate": "Date", "ExpiredObjectDeleteMarker": None}
+    expiration = {new or name: rule[name] for name, new in names.items() if name in rule}
+    kept = {key: rule[key] for key in ("Status", "AbortIncompleteMultipartUpload") if key in rule}
+    return {
+        **kept,
+        **({"ID": rule["Id"]} if "Id" in rule else {}),
+        "Filter": {"Prefix": rule.get("Prefix", "")},
+        **({"Transitions": transitions} if transitions else {}),
+        **({"Expiration": expiration} if expiration else {}),
+        **_noncurrent(rule),
+    }
+
+
+def _noncurrent(rule: Properties) -> dict[str, Any]:
+    days = rule.get("NoncurrentVersionExpirationInDays")
+    found: dict[str, Any] = {}
+    if days is not None:
+        found["NoncurrentVersionExpiration"] = {"NoncurrentDays": days}
+    if "NoncurrentVersionExpiration" in rule:
+        found["NoncurrentVersionExpiration"] = rule["NoncurrentVersionExpiration"]
+    listed = list(rule.get("NoncurrentVersionTransitions") or ())
+    if listed:
+        found["NoncurrentVersionTransitions"] = [
+            {{"TransitionInDays": "NoncurrentDays"}.get(key, key): each for key, each in item.items()}
+            for item in listed
+        ]
+    return found
 
 
 def _bucket_policy(name: str, properties: Properties) -> list[Request]:

@@ -43,7 +43,7 @@ class Existing:
         }
         self._targets: dict[str, Callable[[Properties], None]] = {
             "AWS::IAM::InstanceProfile": self._check_roles,
-            "AWS::IAM::Policy": self._check_roles,
+            "AWS::IAM::Policy": self._check_holders,
             "AWS::IAM::Role": self._check_managed_policies,
             "AWS::Lambda::Alias": self._check_function,
             "AWS::Lambda::EventInvokeConfig": self._check_function,
@@ -158,6 +158,11 @@ class Existing:
         for role in properties.get("Roles") or ():
             if role not in self._iam._roles:
                 raise ServiceError("NoSuchEntity", f"The role with name {role} cannot be found.", 404)
+
+    def _check_holders(self, properties: Properties) -> None:
+        if not any(properties.get(kind) for kind in ("Groups", "Roles", "Users")):
+            raise ServiceError("ValidationError", "At least one of [Groups,Roles,Users] must be non-empty.")
+        self._check_roles(properties)
 
     def _check_managed_policies(self, properties: Properties) -> None:
         for arn in properties.get("ManagedPolicyArns") or ():

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
+from localcloud.ministack.change_sets import count_metadata
 from localcloud.ministack.cloudformation.events import Operation, StackEvents
 from localcloud.ministack.cloudformation.policies import denial
 from localcloud.ministack.cloudformation.schemas import recreation
@@ -34,6 +35,8 @@ class Operations:
         self._outputs: Callable[..., Any] = self._worker._resolve_stack_outputs
         self._roll_back: Callable[..., Any] = self._worker._roll_back_operation
         self._delete: Callable[..., Any] = self._worker._delete_resource
+        self._with_tags: Callable[..., dict[str, Any]] = self._worker._with_stack_tags
+        self._tag_properties: Mapping[str, tuple[str, str]] = modules["provisioners"]._STACK_TAG_PROPERTY
         self._install()
 
     def _install(self) -> None:
@@ -41,6 +44,7 @@ class Operations:
         known = self._worker._property_recreation
         self._worker._property_recreation = lambda kind, name: recreation(kind, name) or known(kind, name)
         self._handlers._deploy_stack_async = self._change_sets._deploy_stack_async = self.deploy
+        self._worker._with_stack_tags = self._tagged
         self._worker._resolve_stack_outputs = self.outputs
         self._worker._roll_back_operation = self._handlers._roll_back_operation = self.roll_back
         self._worker._delete_resource = self.delete_resource
@@ -55,6 +59,14 @@ class Operations:
             actions[name] = _around(around, actions[name])
         for name in ("DeleteChangeSet", "DescribeChangeSet", "ListChangeSets"):
             actions[name] = _around(self.addressed_by_name, actions[name])
+
+    def _tagged(self, type_name: str, properties: dict[str, Any], *rest: Any) -> dict[str, Any]:
+        """``properties`` with the stack's tags; MiniStack puts right what is not a list of tags, AWS refuses it."""
+        name, shape = self._tag_properties.get(type_name, ("", ""))
+        own = properties.get(name)
+        if own is not None and not isinstance(own, dict if shape == "map" else list):
+            return properties
+        return self._with_tags(type_name, properties, *rest)
 
     def addressed_by_name(self, original: Callable[[Parameters], Response], parameters: Parameters) -> Response:
         """Change sets are kept under the stack's name; callers may give its ARN."""
@@ -171,6 +183,8 @@ class Operations:
         stack = self._cloudformation._stacks.get(name)
         for key in set(change_sets) - before:
             self._remember(change_sets[key], parameters)
+            if not creating and stack is not None:
+                count_metadata(change_sets[key], stack)
             nested = given(parameters, "IncludeNestedStacks").lower() == "true"
             change_sets[key]["IncludeNestedStacks"] = nested
         if creating and response[0] == 200 and stack is not None:
