@@ -25,6 +25,7 @@ from localcloud.ministack.lambdas.control import Control
 from localcloud.ministack.logs import Logs
 from localcloud.ministack.metrics import Metrics
 from localcloud.ministack.objects import Objects
+from localcloud.ministack.parameters import Parameters
 from localcloud.ministack.permissions import Permissions
 from localcloud.ministack.role_checks import RoleChecks
 from localcloud.ministack.sns.fanout import Fanout
@@ -64,6 +65,7 @@ class MiniStack:
         self.stacks = Stacks(modules, self.rules)
         self.events = Events(modules)
         self.event_rules = EventRules(modules, self.rules)
+        Parameters(modules, self.rules)
         self.functions = Functions(modules)
         self.metrics = Metrics(modules)
         self.permissions = Permissions(modules)

@@ -27,7 +27,9 @@ class EventRules:
         self._bus: Any = modules["eventbridge"]
         for operation, check in {
             "CreateEventBus": self._check_new_bus,
+            "DeleteEventBus": self._check_deleted_bus,
             "DeleteRule": self._check_no_targets,
+            "DescribeEventBus": self._check_bus_name,
             "DescribeRule": self._check_rule,
             "DisableRule": self._check_rule,
             "EnableRule": self._check_rule,
@@ -65,6 +67,14 @@ class EventRules:
         self._bus._ensure_default_bus()
         if name in self._bus._event_buses:
             raise ServiceError("ResourceAlreadyExistsException", f"Event bus {name} already exists.")
+
+    def _check_deleted_bus(self, call: Call) -> None:
+        if call.parameters["Name"] == "default":
+            raise invalid("Cannot delete event bus default.")
+        self._check_bus_name(call)
+
+    def _check_bus_name(self, call: Call) -> None:
+        self._check_bus(Call("events", "", {"EventBusName": call.parameters.get("Name")}))
 
     def _check_bus(self, call: Call) -> None:
         self._bus_name(call)

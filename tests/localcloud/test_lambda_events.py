@@ -132,10 +132,11 @@ def test_a_throttled_event_is_not_counted_as_an_attempt(tmp_path: Path) -> None:
 def test_a_notification_for_a_function_that_is_gone_goes_to_the_subscriptions_queue(tmp_path: Path) -> None:
     """SNS Developer Guide, "Amazon SNS dead-letter queues"."""
     outside = Outside([Outcome()], None)
-    record = {"EventSource": "aws:sns", "EventSubscriptionArn": "arn:sub", "Sns": {"Message": "hello"}}
+    message = {"Message": "hello", "TopicArn": "arn:aws:sns:us-east-1:000000000000:t"}
+    record = {"EventSource": "aws:sns", "EventSubscriptionArn": "arn:sub", "Sns": message}
     run(tmp_path, outside, {"Records": [record]})
     assert outside.invoked == []
-    assert json.loads(outside.sent[0]["MessageBody"]) == {"Message": "hello"}
+    assert json.loads(outside.sent[0]["MessageBody"]) == message
 
 
 def test_events_of_a_killed_cloud_are_delivered_by_the_next(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from localcloud.ministack.lambdas import output
-from localcloud.ministack.lambdas.worker import Invocation, Result, Surroundings, Worker, resident
+from localcloud.ministack.lambdas.memory import resident
+from localcloud.ministack.lambdas.worker import Invocation, Result, Surroundings, Worker
 from localcloud.process import lambda_worker
 from tests.localcloud.conftest import zipped
 
