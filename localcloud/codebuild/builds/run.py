@@ -12,6 +12,7 @@ from typing import Any
 
 from localcloud.codebuild.builds import variables
 from localcloud.codebuild.builds.events import announce
+from localcloud.codebuild.builds.images import check_image
 from localcloud.codebuild.builds.log import BuildLog
 from localcloud.codebuild.builds.record import Record
 from localcloud.codebuild.builds.runtimes import note_runtimes
@@ -109,6 +110,7 @@ class BuildRun:
 
     def _provision(self) -> None:
         self._act_with_role()
+        check_image(self._plan["environment"]["image"])
         self._log.container("Running on the local cloud, with the tools of this machine")
         self._places.make()
 
