@@ -83,6 +83,7 @@ INTERNALS = {
         "_evaluate_conditions",
         "_parse_template",
         "_resolve_parameters",
+        "_resolve_refs",
         "declared_transforms",
         "validate_template_support",
     ),

@@ -23,6 +23,7 @@ from localcloud.sqs import attributes
 from localcloud.sqs.messages import check_message, invalid, missing, size, value_refused
 
 _HANDLE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_MAX_HANDLES = 100
 
 
 class Undeliverable(Exception):  # noqa: N818  # what a queue does to a message, and no fault of ours
@@ -36,6 +37,7 @@ class Messages:
         self._sqs: Any = modules["sqs"]
         self._responses: Any = modules["responses"]
         self._queues = queues
+        self._remember_handles()
         operations: dict[str, Callable[[Call], Answer]] = {
             "SendMessage": self.send,
             "SendMessageBatch": self.send_batch,
@@ -46,6 +48,22 @@ class Messages:
         }
         for name, operation in operations.items():
             rules.add("sqs", name, operation)
+
+    def _remember_handles(self) -> None:
+        """Keep every handle with which a message was received: each of them deletes it ("DeleteMessage").
+
+        MiniStack knows the last one. LocalStack's ``test_filter_policy``, recorded on AWS, deletes with an earlier one.
+        """
+        original = self._sqs._collect_msgs
+
+        def collect(queue: Record, number: int, timeout: int) -> list[Record]:
+            received: list[Record] = original(queue, number, timeout)
+            for message in received:
+                message.setdefault("handles", []).append(message["receipt_handle"])
+                del message["handles"][:-_MAX_HANDLES]
+            return received
+
+        self._sqs._collect_msgs = collect
 
     def send(self, call: Call) -> Answer:
         """SendMessage: what MiniStack lets pass."""
@@ -143,19 +161,20 @@ class Messages:
             raise Undeliverable(f"{arn}: {error.message}") from error
 
     def _with_handle(self, queue: Record, handle: str) -> Record | None:
-        """The message that was received with ``handle``; None when it has gone, or was received again since."""
+        """The message that was received with ``handle``; None when it has gone."""
         if not _HANDLE.fullmatch(handle):
             raise ServiceError(
                 "ReceiptHandleIsInvalid", f'The input receipt handle "{handle}" is not a valid receipt handle.', 404
             )
-        return next((each for each in queue["messages"] if each.get("receipt_handle") == handle), None)
+        return next((each for each in queue["messages"] if handle in each.get("handles", ())), None)
 
     def _delete(self, queue: Record, handle: str) -> None:
-        """Delete a message: again is no error, and neither is an old handle, which does nothing ("DeleteMessage")."""
+        """Delete a message: again is no error ("DeleteMessage")."""
         message = self._with_handle(queue, handle)
         if message is None:
             return
-        if queue["is_fifo"] and message["visible_at"] <= time.time():
+        expired = message["visible_at"] <= time.time() or message["receipt_handle"] != handle
+        if queue["is_fifo"] and expired:
             raise value_refused(handle, "ReceiptHandle", "The receipt handle has expired.")
         queue["messages"] = [each for each in queue["messages"] if each is not message]
 
@@ -214,6 +233,7 @@ class Messages:
                 "visible_at": now,
                 "receive_count": 0,
                 "first_receive_at": None,
+                "handles": [],
             }
         )
         self._sqs.esm_wake.set()
