@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 import localcloud
@@ -50,18 +53,30 @@ def put(cloud: CloudUnderTest, path: str, body: bytes, **headers: str) -> tuple[
     host = urllib.parse.urlparse(cloud.running.endpoint_url).netloc
     connection = http.client.HTTPConnection(host, timeout=20)
     connection.putrequest("PUT", path)
-    for name, value in (signature(cloud) | {"content-length": str(len(body))} | headers).items():
-        connection.putheader(name.replace("_", "-"), value)
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    for name, value in ({"content-length": str(len(body))} | given | signature(cloud, path, **given)).items():
+        connection.putheader(name, value)
     connection.endheaders()
     connection.send(body)
     answer = connection.getresponse()
     return answer.status, answer.read().decode()
 
 
-def signature(cloud: CloudUnderTest) -> dict[str, str]:
-    key = cloud.running.environment["AWS_ACCESS_KEY_ID"]
-    scope = f"{key}/20250101/us-east-1/s3/aws4_request"
-    return {"authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"}
+class Signer(S3SigV4Auth):
+    """Signs whatever ``x-amz-content-sha256`` says, of which clients of AWS choose the value themselves."""
+
+    def payload(self, request: AWSRequest) -> str:
+        return str(request.context["payload"])
+
+
+def signature(cloud: CloudUnderTest, path: str, **headers: str) -> dict[str, str]:
+    """The headers that sign a PUT."""
+    environment = cloud.running.environment
+    keys = Credentials(environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"])
+    request = AWSRequest("PUT", f"{cloud.running.endpoint_url}{path}")
+    request.context["payload"] = headers.get("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
+    Signer(keys, "s3", "us-east-1").add_auth(request)
+    return {name.lower(): value for name, value in request.headers.items()}
 
 
 def chunked(payload: bytes, *, trailer: str, sizes: tuple[int, ...] = (65_536, 1, MIB)) -> bytes:
@@ -168,7 +183,7 @@ def test_a_length_that_is_not_the_declared_is_refused(cloud: CloudUnderTest) -> 
 def test_a_client_that_goes_away_leaves_nothing(cloud: CloudUnderTest, s3: Any) -> None:
     host = urllib.parse.urlparse(cloud.running.endpoint_url).netloc
     connection = http.client.HTTPConnection(host, timeout=20)
-    connection.request("PUT", "/large/gone", headers=signature(cloud) | {"content-length": "100000000"})
+    connection.request("PUT", "/large/gone", headers=signature(cloud, "/large/gone") | {"content-length": "100000000"})
     connection.send(DATA)
     wait_until(lambda: held(cloud))
     s3.put_object(Bucket="large", Key="meanwhile", Body=b"answered")  # while the other waits for its body
