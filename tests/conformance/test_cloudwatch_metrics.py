@@ -195,6 +195,12 @@ def test_refused_number(aws: Account, count: int) -> None:
         put(aws, aws.name(), *({"Value": 1.0} for _ in range(count)))
 
 
+@behaviour("cloudwatch", "PutMetricData", "A namespace that begins with AWS/ is refused", API + "PutMetricData.html")
+def test_refused_namespace(aws: Account) -> None:
+    with aws.refused("InvalidParameterValue", "The value AWS/ for parameter Namespace is invalid."):
+        put(aws, "AWS/Mine", {"Value": 1.0})
+
+
 @behaviour("cloudwatch", "PutMetricData", "31 dimensions, and an empty one, are refused", API + "Dimension.html")
 def test_refused_dimensions(aws: Account) -> None:
     unchecked = aws.client("cloudwatch", config=Config(parameter_validation=False))

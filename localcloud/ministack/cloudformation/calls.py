@@ -21,7 +21,9 @@ Request = tuple[str, str, dict[str, Any]]
 """Service, operation, parameters."""
 
 
-def check(rules: Rulebook, type_name: str, name: str, properties: Properties) -> None:
+def check(
+    rules: Rulebook, type_name: str, name: str, properties: Properties, then: Callable[[Call], None] | None = None
+) -> None:
     """Raise :class:`ServiceError` when the service would refuse what creates or updates a resource.
 
     Parameters
@@ -32,6 +34,8 @@ def check(rules: Rulebook, type_name: str, name: str, properties: Properties) ->
         The name that it has or will get.
     properties : mapping
         With every intrinsic resolved.
+    then : callable, optional
+        Gets each call that the service would take.
     """
     for service, operation, parameters in requests(type_name, name, properties):
         shape = service_model(service).operation_model(operation).input_shape
@@ -41,7 +45,10 @@ def check(rules: Rulebook, type_name: str, name: str, properties: Properties) ->
         message = validation_message(shape, fitted)
         if message is not None:
             raise ServiceError("InvalidRequest", message)
-        rules.check(Call(service, operation, fitted))
+        call = Call(service, operation, fitted)
+        rules.check(call)
+        if then is not None:
+            then(call)
 
 
 def requests(type_name: str, name: str, properties: Properties) -> list[Request]:
@@ -205,7 +212,7 @@ def _bucket(name: str, properties: Properties) -> list[Request]:
 
 def _lifecycle_rule(rule: Properties) -> dict[str, Any]:
     """A rule of the template as the API has it: the same under other names."""
-    listed = list(rule.get("Transitions") or ()) + [rule["Transition"]] * ("Transition" in rule)
+    listed = [*(rule.get("Transitions") or ()), *([rule["Transition"]] if "Transition" in rule else [])]
     transitions = [
         {{"TransitionInDays": "Days", "TransitionDate": "Date"}.get(key, key): each for key, each in item.items()}
         for item in listed

@@ -14,12 +14,14 @@ import contextvars
 import dataclasses
 import datetime
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
 _STACK = "AWS::CloudFormation::Stack"
 _ROLLED_BACK = "Rollback requested by user."
+_MISSING_EXPORT = re.compile(r"^Export '(.*)' not found$")
 REPLACED = "Requested update requires the creation of a new physical resource; hence creating one."
 
 
@@ -82,6 +84,7 @@ class StackEvents:
         detailed_status: str = "",
     ) -> None:
         """Take an event from MiniStack: keep it, change it, or leave it out."""
+        reason = _MISSING_EXPORT.sub(r"No export named \1 found", reason)
         event = (stack_id, stack_name, logical_id, resource_type, status, reason, physical_id, detailed_status)
         operation = _operation.get()
         if operation is None or operation.stack_id != stack_id:

@@ -17,6 +17,7 @@ from typing import Any
 from localcloud.ministack.cloudformation import calls, schemas
 from localcloud.ministack.cloudformation.events import StackEvents
 from localcloud.ministack.cloudformation.existing import Existing
+from localcloud.ministack.cloudformation.permissions import StackPermissions
 from localcloud.ministack.cloudformation.policies import denial
 from localcloud.rules import Rulebook
 from localcloud.services import ServiceError
@@ -35,6 +36,7 @@ class Resources:
         self._rules = rules
         self._events = events
         self._existing = Existing(modules)
+        self.permissions = StackPermissions(modules, rules)
         self._worker: Any = modules["stacks"]
         self._provisioners: Any = modules["provisioners"]
         self._cloudformation: Any = modules["cloudformation"]
@@ -64,7 +66,7 @@ class Resources:
         if _updating.get():
             return self._create(type_name, logical_id, properties, stack_name)
         stack_id = (self._cloudformation._stacks.get(stack_name) or {}).get("StackId", "")
-        self._check(type_name, logical_id, properties, stack_name)
+        self._check(type_name, logical_id, properties, stack_name, new=True)
         self._refuse_existing(type_name, properties, stack_name)
         created = self._create(type_name, logical_id, properties, stack_name)
         if stack_id:
@@ -103,14 +105,22 @@ class Resources:
         finally:
             _updating.reset(token)
 
-    def _check(self, type_name: str, logical_id: str, properties: Properties, stack_name: str) -> None:
-        """Raise ValueError unless AWS would take ``properties``."""
+    def _check(
+        self, type_name: str, logical_id: str, properties: Properties, stack_name: str, *, new: bool = False
+    ) -> None:
+        """Raise ValueError unless AWS would take ``properties``, and IAM lets CloudFormation create them."""
         complaint = schemas.complaint(type_name, logical_id, properties)
         if complaint is not None:
             raise ValueError(complaint)
         name = f"{stack_name[:24]}-{logical_id[:24]}-0123456789AB"
         try:
-            calls.check(self._rules, type_name, name, properties)
+            if new:
+                self.permissions.check_ours(type_name, name, properties, stack_name)
+                calls.check(
+                    self._rules, type_name, name, properties, lambda call: self.permissions.check(call, stack_name)
+                )
+            else:
+                calls.check(self._rules, type_name, name, properties)
             self._existing.check_targets(type_name, properties)
         except ServiceError as error:
             raise ValueError(handler_message(type_name, error)) from error
@@ -141,6 +151,8 @@ def handler_message(type_name: str, error: ServiceError) -> str:
     service = _SERVICES.get(namespace, namespace.rpartition("::")[2])
     detail = f"{error.message} (Service: {service}, Status Code: {error.status}, Request ID: {secrets.token_hex(16)})"
     codes = {404: "NotFound", 409: "AlreadyExists"}
+    if error.code in ("AccessDenied", "AccessDeniedException", "AuthorizationError"):
+        return _framed(detail, "AccessDenied")
     return _framed(detail, codes.get(error.status, "InvalidRequest"))
 
 

@@ -74,7 +74,6 @@ _FUNCTIONS = frozenset(
         "RefAll",
         "ValueOf",
         "ValueOfAll",
-        "GetStackOutput",
     ]
 )
 PSEUDO = frozenset(
