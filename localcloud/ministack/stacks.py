@@ -9,6 +9,7 @@ from typing import Any
 from localcloud.cloudwatch.alarms import check_supported
 from localcloud.ministack.change_sets import count_outputs
 from localcloud.ministack.cloudformation.answers import Answers
+from localcloud.ministack.cloudformation.conditions import resolve_functions
 from localcloud.ministack.cloudformation.events import StackEvents
 from localcloud.ministack.cloudformation.operations import Operations
 from localcloud.ministack.cloudformation.requests import Requests
@@ -34,9 +35,10 @@ class Stacks:
 
         self._provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["delete"] = self._delete_bucket
         count_outputs(modules)
+        resolve_functions(modules)
         self._update_failed_updates(modules["handlers"])
         events = StackEvents(modules)
-        Resources(modules, rules, events)
+        self.permissions = Resources(modules, rules, events).permissions
         operations = Operations(modules, events)
         Answers(modules, rules, Requests(modules, rules, operations))
 

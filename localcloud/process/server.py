@@ -148,6 +148,7 @@ class Server:
                 "build_variables": json.loads(self.options.build_variables),
             },
             put_event=self._put_event,
+            put_measurements=self._put_measurements,
             roles=roles,
             containers=containers,
             authorizer=self.authorizer,
@@ -156,6 +157,8 @@ class Server:
         self.ministack.fanout.may = self.authorizer.service_may
         self.ministack.event_rules.run_on(self.clock)
         self.ministack.events.deliver_to(self.cloud.event_targets, self.authorizer.event_may)
+        self.ministack.stacks.permissions.by_caller = self.authorizer.authorize
+        self.ministack.stacks.permissions.by_role = self.authorizer.require_of_role
         self.lambda_events = EventQueue(
             self.state / "lambda-events.sqlite3",
             self.clock,
@@ -223,6 +226,16 @@ class Server:
 
         async def put() -> None:
             self.ministack.events.put((ACCOUNT, self.options.region), source, detail_type, detail, resources)
+
+        asyncio.run_coroutine_threadsafe(put(), self._loop).result(_STOP_SECONDS)
+
+    def _put_measurements(self, namespace: str, data: list[dict[str, Any]]) -> None:
+        """:attr:`Cloud.put_measurements`: measurements change on the event loop."""
+
+        async def put() -> None:
+            with self.ministack.within(self.options.region):
+                self.ministack.metrics.put(namespace, data)
+            self.keeper.touch(slow=True)
 
         asyncio.run_coroutine_threadsafe(put(), self._loop).result(_STOP_SECONDS)
 
