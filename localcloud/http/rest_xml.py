@@ -28,6 +28,11 @@ _IGNORED = ("x-id",)  # only there for people who read logs
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 _MALFORMED = "The XML you provided was not well-formed or did not validate against our published schema"
+_REFUSED_INSIDE = {
+    "at 'locationConstraint'": ("InvalidLocationConstraint", "The specified location-constraint is not valid"),
+    ".filterRules.": ("InvalidArgument", "filter rule name must be either prefix or suffix"),
+}
+"""What S3 says to a document's member that its schema does not allow, by what is in our words for it."""
 _REFUSED = {
     "x-amz-copy-source": ("InvalidArgument", "Invalid copy source object key"),
     "x-amz-storage-class": ("InvalidStorageClass", "The storage class you specified is not valid"),
@@ -256,8 +261,10 @@ def _check(shape: StructureShape, parameters: dict[str, Any]) -> None:
             continue
         if name not in parameters and name in shape.required_members:
             raise ServiceError("MissingRequestBodyError", "Request Body is empty")
-        if name in parameters and validation_message(shape.members[name], parameters[name]):
-            raise ServiceError("MalformedXML", _MALFORMED)
+        problem = validation_message(shape.members[name], parameters[name]) if name in parameters else None
+        if problem:
+            words = next((words for part, words in _REFUSED_INSIDE.items() if part in problem), None)
+            raise ServiceError(*(words or ("MalformedXML", _MALFORMED)))
     for name, value in parameters.items():
         member = shape.members[name]
         problem = next(violations(member, value, name), None) if _location(member) and value is not None else None

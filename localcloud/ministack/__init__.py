@@ -81,7 +81,7 @@ class MiniStack:
         Subscriptions(
             modules, self.rules, Topics(modules, self.rules, self.fanout), self.fanout, self.permissions.identity
         )
-        self.app = Objects(modules, self.rules).app
+        self.app = Objects(modules, self.rules, self._may).app
         self._app: Any = modules["app"]
         self._persistence: Any = modules["persistence"]
         self._responses: Any = modules["responses"]

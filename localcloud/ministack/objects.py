@@ -28,7 +28,7 @@ from typing import Any
 from localcloud.ministack.bodies import CHUNK, FileBody, Holding, PartStandIn, as_base64, read_at
 from localcloud.ministack.multipart import LARGEST_UPLOAD, Answer, Multipart
 from localcloud.ministack.s3.answers import DEFAULT_TYPE, Answers
-from localcloud.ministack.s3.buckets import Buckets
+from localcloud.ministack.s3.buckets import Buckets, May
 from localcloud.ministack.s3.durability import Durability
 from localcloud.ministack.s3.reads import Reads
 from localcloud.ministack.uploads import DisconnectedError, FramingError, Unframing, receive_into
@@ -63,8 +63,8 @@ class Objects:
         MiniStack's, with the bodies of large objects kept out of it.
     """
 
-    def __init__(self, modules: Mapping[str, ModuleType], rules: Rulebook) -> None:
-        Buckets(modules, rules)
+    def __init__(self, modules: Mapping[str, ModuleType], rules: Rulebook, may: May) -> None:
+        self._buckets = Buckets(modules, rules, may)
         self._s3: Any = modules["s3"]
         self._app: Any = modules["app"]
         self._responses: Any = modules["responses"]
@@ -91,6 +91,7 @@ class Objects:
             "_check_copy_source_preconditions": self._source_refusal,
             "md5_hash": _md5_hash,
             **self._multipart.replacements(),
+            **self._buckets.replacements(),
             **self._durability.replacements(),
             **self._reads.replacements(),
             **self._answers.replacements(),

@@ -104,7 +104,8 @@ def _check_tags(tags: list[dict[str, str]], most: int) -> None:
         raise ServiceError("InvalidTag", "Cannot provide multiple Tags with the same key")
     for tag in tags:
         if tag["Key"].startswith("aws:"):
-            raise ServiceError("InvalidTag", "System tags cannot be added/updated by requester")
+            ours = "System tags cannot be added/updated by requester"
+            raise ServiceError("InvalidTag", "Your TagKey cannot be prefixed with aws:" if most == MOST_TAGS else ours)
         if not 1 <= len(tag["Key"]) <= 128 or not _TAG.fullmatch(tag["Key"]):
             raise ServiceError("InvalidTag", "The TagKey you have provided is invalid")
         if len(tag["Value"]) > 256 or not _TAG.fullmatch(tag["Value"]):

@@ -11,6 +11,9 @@ DEFAULT_TYPE = "binary/octet-stream"
 _ENCRYPTION = "x-amz-server-side-encryption"
 _MOST_KEYS = 1000
 # As recorded on AWS (LocalStack, tests/aws/services/s3/test_s3.snapshot.json).
+_ARN = "Unable to validate destination configuration: destination ARN is not in the correct format"
+_DESTINATIONS = "Unable to validate the following destination configurations"
+_BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 _WORDS = {
     "InvalidDigest": "The Content-MD5 you specified was invalid.",
     "NoSuchUpload": (
@@ -35,6 +38,7 @@ class Answers:
             "_list_objects_v1": _list,
             "_list_objects_v2": _list,
             "_put_object": self._put,
+            "_put_public_access_block": self._block_public_access,
             "_upload_part": self._upload_part,
         }
 
@@ -46,6 +50,14 @@ class Answers:
             answer[1].update({f"x-amz-checksum-{name.lower()}": value for name, value in checksums.items()})
             if checksums:
                 answer[1]["x-amz-checksum-type"] = "FULL_OBJECT"
+        return answer
+
+    def _block_public_access(self, original: Any, bucket: str, body: bytes) -> Answer:
+        """What is not mentioned is off (S3 API Reference, PublicAccessBlockConfiguration)."""
+        found = {element.tag.rpartition("}")[2]: element.text for element in self._s3.fromstring(body)}
+        inside = "".join(f"<{name}>{(found.get(name) or 'false').lower()}</{name}>" for name in _BLOCKS)
+        document = f'<PublicAccessBlockConfiguration xmlns="{self._s3.S3_NS}">{inside}</PublicAccessBlockConfiguration>'
+        answer: Answer = original(bucket, document.encode())
         return answer
 
     def _upload_part(self, original: Any, bucket: str, key: str, body: Any, query: Any, headers: Any) -> Answer:
@@ -67,6 +79,10 @@ def _default_encryption(original: Any, bucket: str) -> dict[str, str]:
 
 
 def _error(original: Any, code: str, message: str, *arguments: Any, **options: Any) -> Answer:
+    if message == _ARN:
+        message = "The ARN could not be parsed"
+    elif message.startswith(_DESTINATIONS):
+        message = _DESTINATIONS
     answer: Answer = original(code, _WORDS.get(code, message), *arguments, **options)
     return answer
 
