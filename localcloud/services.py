@@ -87,6 +87,9 @@ class Cloud:
         ``put_event(source, detail_type, detail, resources)`` sends an event to EventBridge's default bus, as AWS's own
         services do (``aws.codecommit``). Safe from any thread but the event loop's; returns when every matching rule's
         targets have been given it.
+    put_measurements : callable
+        ``put_measurements(namespace, data)`` publishes what PutMetricData would, also in a namespace that is AWS's own
+        (``AWS/SageMaker``), where callers may publish nothing. Safe from any thread but the event loop's.
     roles, containers, authorizer
         Sessions of roles, how a container gets them, and what IAM says; None where a service is used without the rest
         of the cloud.
@@ -104,6 +107,7 @@ class Cloud:
     alarm_actions: dict[str, AlarmAction] = dataclasses.field(default_factory=dict)
     event_targets: dict[str, EventTarget] = dataclasses.field(default_factory=dict)
     put_event: Callable[[str, str, dict[str, Any], list[str]], None] = lambda *event: None
+    put_measurements: Callable[[str, list[dict[str, Any]]], None] = lambda *measurements: None
     roles: Roles | None = None
     containers: ContainerCredentials | None = None
     authorizer: Authorizer | None = None

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from localcloud.cloudwatch.alarms import Decision
+from localcloud.cloudwatch.statistics import dimensions_of
 from localcloud.ministack.functions import scope_of
 
 
@@ -73,6 +74,22 @@ class Metrics:
         statistics = self._alarms._calc_stats(points)
         value = self._alarms._stat_value(statistics, name, points) if statistics else None
         return None if value is None else float(value)
+
+    def put(self, namespace: str, data: list[dict[str, Any]]) -> None:
+        """Store what PutMetricData was given, in MiniStack's account and region."""
+        for datum in data:
+            stamp = datum.get("Timestamp")
+            self._alarms._store_datum(
+                namespace,
+                datum["MetricName"],
+                dimensions_of(datum.get("Dimensions")),
+                stamp.timestamp() if stamp else time.time(),
+                datum.get("Unit", "None"),
+                datum.get("Value"),
+                datum.get("Values"),
+                datum.get("Counts"),
+                datum.get("StatisticValues"),
+            )
 
     def measure(
         self,

@@ -34,6 +34,8 @@ def measurements(call: Call) -> None:
     """What a measurement must be (AmazonCloudWatch/latest/APIReference/API_MetricDatum.html)."""
     if call.parameters.get("EntityMetricData"):
         raise invalid("EntityMetricData is not offered by the local cloud")
+    if call.parameters["Namespace"].startswith("AWS/"):
+        raise invalid("The value AWS/ for parameter Namespace is invalid.")
     data = call.parameters.get("MetricData")
     if not data:
         raise ServiceError("MissingParameter", "The parameter MetricData is required.")

@@ -62,8 +62,8 @@ class Metrics:
 
     Parameters
     ----------
-    client : callable
-        Gives the CloudWatch client.
+    put : callable
+        :attr:`localcloud.services.Cloud.put_measurements`.
     clock : Clock
         How long a cloud minute takes.
     gauges : callable
@@ -74,12 +74,12 @@ class Metrics:
 
     def __init__(
         self,
-        client: Callable[[], Any],
+        put: Callable[[str, list[dict[str, Any]]], None],
         clock: Clock,
         gauges: Callable[[], list[Gauge]],
         housekeeping: Callable[[], None],
     ) -> None:
-        self._client = client
+        self._publisher = put
         self._clock = clock
         self._gauges = gauges
         self._housekeeping = housekeeping
@@ -131,7 +131,7 @@ class Metrics:
             (utilization.NAMESPACE, list(self._instance_data(gauges))),
         ):
             for start in range(0, len(data), DATA_PER_CALL):
-                self._client().put_metric_data(Namespace=namespace, MetricData=data[start : start + DATA_PER_CALL])
+                self._publisher(namespace, data[start : start + DATA_PER_CALL])
 
     @staticmethod
     def _guarded(work: Callable[[], None]) -> None:

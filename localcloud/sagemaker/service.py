@@ -31,7 +31,7 @@ class SageMaker:
         self._cloud = cloud
         store = Store(cloud.state / "sagemaker.sqlite", QUEUE)
         self.queue = RequestQueue(store)
-        metrics = Metrics(lambda: cloud.client("cloudwatch"), cloud.clock, self._gauges, self._housekeeping)
+        metrics = Metrics(cloud.put_measurements, cloud.clock, self._gauges, self._housekeeping)
         logs = EndpointLogs(lambda: cloud.client("logs"))
         self.shared = Shared(cloud, store, self.queue, logs, metrics)
         self._catalog, tags = Catalog(self.shared), Tags(self.shared)

@@ -10,7 +10,7 @@ from typing import Any
 
 from localcloud.cloudwatch.patterns.operands import InvalidPatternError, Operand, Scanner
 
-_STEP = re.compile(r"\.([\w-]+)|\.(\*)|\[(\d+)\]|\[(\*)\]|\['([^']+)'\]|\[\"([^\"]+)\"\]", re.ASCII)
+_STEP = re.compile(r"\.([\w-]+)|\.(\*)|\[(\d+)\]|\[(\*)\]|\.?\['([^']+)'\]|\.?\[\"([^\"]+)\"\]", re.ASCII)
 _KEYWORDS = re.compile(r"(IS\s+NULL|IS\s+TRUE|IS\s+FALSE|NOT\s+EXISTS)(?![\w.])")
 _MOST_WILDCARDS = 3
 """In one pattern; one selector may have one."""

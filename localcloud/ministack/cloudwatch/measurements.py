@@ -36,19 +36,7 @@ class Measurements:
         rules.add("cloudwatch", "GetMetricData", self._data)
 
     def _put(self, call: Call) -> dict[str, Any]:
-        for datum in call.parameters["MetricData"]:
-            stamp = datum.get("Timestamp")
-            self._cloudwatch._store_datum(
-                call.parameters["Namespace"],
-                datum["MetricName"],
-                dimensions_of(datum.get("Dimensions")),
-                stamp.timestamp() if stamp else time.time(),
-                datum.get("Unit", "None"),
-                datum.get("Value"),
-                datum.get("Values"),
-                datum.get("Counts"),
-                datum.get("StatisticValues"),
-            )
+        self._metrics.put(call.parameters["Namespace"], call.parameters["MetricData"])
         return {}
 
     def _list(self, call: Call) -> dict[str, Any]:

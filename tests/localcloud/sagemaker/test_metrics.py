@@ -1,4 +1,4 @@
-"""Gauges and request values ("Monitor asynchronous endpoint", SageMaker Developer Guide), with a client that notes."""
+"""Gauges and request values ("Monitor asynchronous endpoint", SageMaker Developer Guide), noted instead of stored."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Notes:
     def __init__(self) -> None:
         self.calls: list[list[dict[str, Any]]] = []
 
-    def put_metric_data(self, Namespace: str, MetricData: list[dict[str, Any]]) -> None:
-        assert Namespace in ("AWS/SageMaker", "/aws/sagemaker/Endpoints")
-        self.calls.append(MetricData)
+    def put(self, namespace: str, data: list[dict[str, Any]]) -> None:
+        assert namespace in ("AWS/SageMaker", "/aws/sagemaker/Endpoints")
+        self.calls.append(data)
 
 
 def published(*gauges: Gauge, **values: float) -> dict[str, dict[str, Any]]:
     notes = Notes()
-    metrics = Metrics(lambda: notes, Clock(60), lambda: list(gauges), lambda: None)
+    metrics = Metrics(notes.put, Clock(60), lambda: list(gauges), lambda: None)
     if values:
         metrics.record("e", "AllTraffic", **values)
     metrics._publish()
@@ -69,7 +69,7 @@ def test_metrics_that_asynchronous_endpoints_lack_are_refused() -> None:
 def test_many_endpoints_go_in_calls_that_cloudwatch_takes() -> None:
     notes = Notes()
     gauges = [Gauge(f"e{n}", Backlog(), 1) for n in range(300)]
-    Metrics(lambda: notes, Clock(60), lambda: gauges, lambda: None)._publish()
+    Metrics(notes.put, Clock(60), lambda: gauges, lambda: None)._publish()
     assert sum(map(len, notes.calls)) == 1200
     assert max(map(len, notes.calls)) <= 1000
 
@@ -77,7 +77,7 @@ def test_many_endpoints_go_in_calls_that_cloudwatch_takes() -> None:
 def test_each_instance_gives_its_own_cpu_and_memory() -> None:
     notes = Notes()
     gauges = [Gauge("e", Backlog(), 2, "blue", (os.getpid(), os.getppid()))]
-    metrics = Metrics(lambda: notes, Clock(60), lambda: gauges, lambda: None)
+    metrics = Metrics(notes.put, Clock(60), lambda: gauges, lambda: None)
     metrics._publish()
     until = time.process_time() + 0.2
     while time.process_time() < until:
