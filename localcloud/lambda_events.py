@@ -52,12 +52,13 @@ class Policy:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What one attempt came to. ``error`` is empty on success."""
+    """What one attempt came to. ``error`` is empty on success; ``never`` says that no attempt will be let through."""
 
     payload: Any = None
     error: str = ""
     throttled: bool = False
     version: str = "$LATEST"
+    never: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,6 +221,9 @@ class EventQueue:
             return
         self._measure(event.function, AsyncEventAge=(time.time() - event.accepted) / self._clock.real(1) * 1000)
         outcome = self._invoke(event.function, json.loads(event.event), event.id)
+        if outcome.never:
+            self._give_up(event, policy, outcome, "ZeroReservedConcurrency", event.attempts)
+            return
         if outcome.throttled:
             delay = min(_THROTTLE_DELAYS[0] * 2**event.throttles, _THROTTLE_DELAYS[1])
             self._again_or_give_up(event, policy, outcome, event.attempts, event.throttles + 1, delay)
@@ -267,7 +271,7 @@ class EventQueue:
         if policy.dead_letter:
             attributes = {
                 "RequestID": {"DataType": "String", "StringValue": event.id},
-                "ErrorCode": {"DataType": "Number", "StringValue": "200"},
+                "ErrorCode": {"DataType": "Number", "StringValue": "429" if outcome.throttled else "200"},
                 "ErrorMessage": {"DataType": "String", "StringValue": outcome.error[:1024] or "-"},
             }
             if not self._send(self._with_role_of(event, policy), policy.dead_letter, event.event, attributes):
@@ -290,19 +294,19 @@ class EventQueue:
         context: dict[str, Any] = {"statusCode": 200, "executedVersion": outcome.version}
         if outcome.error:
             context["functionError"] = "Unhandled"
-        record = {
+        record: dict[str, Any] = {
             "version": "1.0",
             "timestamp": iso_timestamp(),
             "requestContext": {
                 "requestId": event.id,
-                "functionArn": f"{event.function}:$LATEST",
+                "functionArn": event.function if event.function.count(":") > 6 else f"{event.function}:$LATEST",
                 "condition": condition,
                 "approximateInvokeCount": attempts,
             },
             "requestPayload": json.loads(event.event),
-            "responseContext": context,
-            "responsePayload": outcome.payload,
         }
+        if attempts:
+            record |= {"responseContext": context, "responsePayload": outcome.payload}
         if not self._send(self._with_role_of(event, policy), target, json.dumps(record), {}):
             self._measure(event.function, DestinationDeliveryFailures=1)
 

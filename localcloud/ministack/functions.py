@@ -131,9 +131,10 @@ class Functions:
         body = result.get("body")
         message = ""
         if result.get("error"):  # an exception may have no message, and is an error all the same
-            message = str(body.get("errorMessage") if isinstance(body, dict) else body) or "Unhandled"
-        version = str(config.get("Version", "$LATEST"))
-        return Outcome(payload=body, error=message, throttled=bool(result.get("throttle")), version=version)
+            said = body.get("errorMessage") or body.get("message") if isinstance(body, dict) else body
+            message = str(said) or "Unhandled"
+        version, throttled = str(config.get("Version", "$LATEST")), bool(result.get("throttle"))
+        return Outcome(body, message, throttled=throttled, version=version, never=throttled and reserved == 0)
 
 
 class _Threading:

@@ -203,6 +203,7 @@ def serve(requests: TextIO, answers: TextIO) -> None:
         answers.write(json.dumps({**answer, "memory": memory()}) + "\n")
         answers.flush()
 
+    os.environ.update(settings["variables"])  # some have names that this machine's own had before
     sys.path[:0] = settings["path"]
     sys.argv[1:] = []
     try:

@@ -135,6 +135,25 @@ def test_throttled(aws: Account) -> None:
     assert client.invoke(FunctionName=name)["StatusCode"] == 200
 
 
+@behaviour(
+    "lambda",
+    ("PutFunctionConcurrency", "Invoke"),
+    "With reserved concurrency of 0 an event goes to the destination at once",
+    "localstack:tests/aws/services/lambda_/test_lambda.py::TestLambdaConcurrency::test_reserved_concurrency",
+)
+def test_zero_concurrency(aws: Account) -> None:
+    url, queue = aws.queue()
+    name, client = function(aws), aws.client("lambda")
+    client.put_function_event_invoke_config(FunctionName=name, DestinationConfig={"OnFailure": {"Destination": queue}})
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    client.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"n": 3}')
+    record = json.loads(aws.receive(url, 30)["Body"])
+    assert record["requestContext"]["condition"] == "ZeroReservedConcurrency"
+    assert record["requestContext"]["approximateInvokeCount"] == 0
+    assert record["requestPayload"] == {"n": 3}
+    assert "responsePayload" not in record
+
+
 @pytest.mark.parametrize(
     ("member", "value"),
     [

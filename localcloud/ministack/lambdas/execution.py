@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
-from localcloud.ministack.lambdas.worker import Invocation, Result, Surroundings, Worker
+from localcloud.ministack.lambdas.runs import Invocation, Result
+from localcloud.ministack.lambdas.worker import Surroundings, Worker
 
 logger = logging.getLogger(__name__)
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from localcloud.ministack.lambdas.memory import resident
 from localcloud.ministack.lambdas.output import Line, Output
+from localcloud.ministack.lambdas.runs import DeathError, Invocation, Result
 
 INIT_SECONDS = 60.0
 """How long code may load. AWS allows 10 s and then repeats it within the time-out; this machine may be slower."""
@@ -30,47 +31,6 @@ CREDENTIALS_SECONDS = 2700.0
 """Sessions of roles live for an hour: an older environment is replaced, as AWS replaces its own."""
 _WATCH_SECONDS = 0.05
 _SIGNALS = {"SIGKILL": "killed", "SIGSEGV": "segmentation fault", "SIGABRT": "aborted", "SIGTERM": "terminated"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Invocation:
-    """One run. ``client_context`` is what the caller's client says of itself."""
-
-    payload: str
-    request_id: str
-    arn: str
-    trace: str = ""
-    client_context: Any = None
-
-
-@dataclasses.dataclass
-class Result:
-    """What a run came to.
-
-    Attributes
-    ----------
-    payload : str
-        JSON: what the function returned, or the error.
-    error : str
-        AWS's ``errorType``; empty on success.
-    lines : list of Line
-        What was logged.
-    seconds, init_seconds : float
-        How long handler and loading took; no loading in a warm environment.
-    memory : int
-        The most memory that the environment has had, in bytes.
-    died : str
-        ``timeout`` or ``error`` when the environment did not survive.
-    """
-
-    payload: str = "null"
-    error: str = ""
-    lines: list[Line] = dataclasses.field(default_factory=list)
-    init_lines: list[Line] = dataclasses.field(default_factory=list)
-    seconds: float = 0.0
-    init_seconds: float = 0.0
-    memory: int = 0
-    died: str = ""
 
 
 class _Process(subprocess.Popen[bytes]):
@@ -81,14 +41,6 @@ class _Process(subprocess.Popen[bytes]):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self.kill()
-
-
-class DeathError(Exception):
-    """The environment is gone; ``kind`` and the message are AWS's ``errorType`` and ``errorMessage``."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,7 +131,12 @@ class Worker:
         started = time.monotonic()
         self._spawn()
         assert self._output is not None
-        settings = {"mark": self._output.mark, "handler": self.config["Handler"], "path": self._search_path()}
+        settings = {
+            "mark": self._output.mark,
+            "handler": self.config["Handler"],
+            "path": self._search_path(),
+            "variables": self._variables(),
+        }
         try:
             answer = self._exchange(settings, INIT_SECONDS)
         except TimeoutError:
@@ -260,12 +217,11 @@ class Worker:
         """Lambda Developer Guide, "Defined runtime environment variables"."""
         config, region = self.config, self.config["FunctionArn"].split(":")[3]
         task = str(Path(self._folder, "task"))
-        variables = dict((config.get("Environment") or {}).get("Variables") or {})
         logs = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
         return {
             **os.environ,
             "TZ": "UTC",
-            **variables,
+            **self._variables(),
             **self._surroundings.credentials(config),
             "AWS_DEFAULT_REGION": region,
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{config['Runtime']}",
@@ -280,6 +236,10 @@ class Worker:
             "LAMBDA_TASK_ROOT": task,
             "_HANDLER": config["Handler"],
         }
+
+    def _variables(self) -> dict[str, str]:
+        """The function's own."""
+        return dict((self.config.get("Environment") or {}).get("Variables") or {})
 
     def _search_path(self) -> list[str]:
         """Lambda Developer Guide, "Runtime search path in Python": the code, then the layers."""

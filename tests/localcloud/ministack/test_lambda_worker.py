@@ -15,7 +15,8 @@ import pytest
 
 from localcloud.ministack.lambdas import output
 from localcloud.ministack.lambdas.memory import resident
-from localcloud.ministack.lambdas.worker import Invocation, Result, Surroundings, Worker
+from localcloud.ministack.lambdas.runs import Invocation, Result
+from localcloud.ministack.lambdas.worker import Surroundings, Worker
 from localcloud.process import lambda_worker
 from tests.localcloud.conftest import zipped
 
@@ -100,6 +101,17 @@ def test_a_message_of_several_lines_is_one_event(functions: list[Function]) -> N
     logged, raised = functions[0].printed()
     assert logged.endswith("\tid\tone\ntwo")
     assert raised.startswith("[ERROR] ValueError: three\nTraceback (most recent call last):\n")
+
+
+def test_a_variable_of_the_function_wins_over_this_machines(
+    functions: list[Function], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAME_NAME", "of this machine")
+    settings = {"Environment": {"Variables": {"SAME_NAME": "of the function"}}}
+    functions.append(
+        Function("import os\ndef handler(event, context):\n    return os.environ['SAME_NAME']", **settings)
+    )
+    assert functions[0].run().payload == '"of the function"'
 
 
 def test_a_silent_invocation_waits_for_nothing(functions: list[Function]) -> None:

@@ -77,6 +77,24 @@ def test_tags_of_a_bucket_are_kept(cloud: CloudUnderTest) -> None:
 def function_template(bucket: str, retries: int | None = None) -> dict[str, Any]:
     resources: dict[str, Any] = {
         "Dead": {"Type": "AWS::SQS::Queue"},
+        "DeadPolicy": {
+            "Type": "AWS::SQS::QueuePolicy",
+            "Properties": {
+                "Queues": [{"Ref": "Dead"}],
+                "PolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"Service": "sns.amazonaws.com"},
+                            "Action": "sqs:SendMessage",
+                            "Resource": {"Fn::GetAtt": ["Dead", "Arn"]},
+                            "Condition": {"ArnEquals": {"aws:SourceArn": {"Ref": "Topic"}}},
+                        }
+                    ],
+                },
+            },
+        },
         "Topic": {"Type": "AWS::SNS::Topic"},
         "Function": {
             "Type": "AWS::Lambda::Function",
@@ -268,8 +286,12 @@ def test_functions_see_a_lambda_function_and_not_this_machine(cloud: CloudUnderT
     assert answer["account"] == "000000000000"
     environment = answer["environment"]
     assert (environment["MINE"], environment["LOG_LEVEL"]) == ("1", "DEBUG")
-    expected = {**cloud.running.environment, "AWS_LAMBDA_FUNCTION_NAME": "inspect"}
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")  # those of the role
+    expected = {name: value for name, value in cloud.running.environment.items() if name not in keys}
     assert {name: environment[name] for name in expected} == expected
+    assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "inspect"
+    for name in keys:
+        assert environment[name] != cloud.running.environment[name]
     for name in ("GATEWAY_PORT", "PERSIST_STATE", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST", "LOCALCLOUD_LIFELINE"):
         assert name not in environment
 
