@@ -13,7 +13,7 @@ class BacklogScaling(Construct):
     """The two policies with which an asynchronous endpoint sleeps at zero instances and wakes for the first request.
 
     Target tracking follows the backlog of each instance. Alone it would start the first instance only after the backlog
-    exceeds its target, so that a few requests could wait for hours: a step policy, which AWS calls optional, adds one as
+    exceeds its target, and a few requests could wait for hours: a step policy, which AWS calls optional, adds one as
     soon as anything waits. https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html
 
     Both metrics are published with the dimension ``EndpointName`` alone. Adding the variant gives an alarm without

@@ -147,6 +147,12 @@ def test_stack_made_changed_failed_and_deleted(world: World) -> None:
         time.sleep(0.1)
     assert json.loads(world.read(answer["OutputLocation"]))["weights"] == "w2"
 
+    # The variant scales: it may get another model, and no other instance type.
+    larger = template(world, better).replace("ml.m5.large", "ml.m5.xlarge")
+    cloudformation.update_stack(StackName="endpoints", TemplateBody=larger)
+    assert settle(world, "endpoints")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert "must be deregistered as scalable targets" in reasons(world, "endpoints")
+
     broken = world.put("stack/3.tar.gz", b"nothing that unpacks")
     cloudformation.update_stack(StackName="endpoints", TemplateBody=template(world, broken))
     assert settle(world, "endpoints")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
