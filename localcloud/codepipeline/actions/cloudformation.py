@@ -138,7 +138,9 @@ def _change_set(job: Job) -> dict[str, Any] | None:
             StackName=_name(job), ChangeSetName=job.configuration["ChangeSetName"]
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("ChangeSetNotFound", "ChangeSetNotFoundException"):
+        said = error.response["Error"]
+        no_stack = said["Code"] == "ValidationError" and "does not exist" in said["Message"]
+        if no_stack or said["Code"] in ("ChangeSetNotFound", "ChangeSetNotFoundException"):
             return None
         raise
     return found
