@@ -162,7 +162,7 @@ def test_a_request_for_another_service_than_it_is_signed_for_speaks_none_of_its_
         ("Action=Nope&Version=2010-03-31", "InvalidAction", "Could not find operation Nope for version 2010-03-31"),
         ("Version=2010-03-31", "InvalidAction", "Could not find operation"),
         ("Action=Publish&Message=m&Nope=1", "MalformedInput", "unknown parameter 'Nope'"),
-        ("Action=Publish", "InvalidParameter", "Value null at 'message'"),
+        ("Action=Publish", "InvalidParameter", "Message Reason: no value for required parameter"),
         ("Action=CreateTopic&Name=n&Tags=x", "MalformedInput", "Tags: must be a list"),
         ("Action=Publish&Message.a=m", "MalformedInput", "Message: must be a value"),
         ("Action=CreateTopic&Name=n&Tags.member.1.Nope=1", "MalformedInput", "unknown parameter 'Tags.1.Nope'"),
