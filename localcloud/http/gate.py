@@ -90,7 +90,7 @@ class Gate:
             return self._challenge(request)
         scope = credential_scope(request)
         if scope is None:
-            return refused(request, "MissingAuthenticationToken", "Request is missing Authentication Token")
+            return _unsigned(request)
         if _EMULATORS_OWN.match(path):
             return refused(request, "AccessDenied", f"{path} is MiniStack's own and not part of this cloud.")
         return None if self.waits_for_body(request) else self._signature_refusal(request, scope)
@@ -105,9 +105,7 @@ class Gate:
     def body_refusal(self, request: Request) -> Response | None:
         """The refusal of a request with its body, for which :meth:`waits_for_body` is true; None when it may enter."""
         scope = credential_scope(request)
-        if scope is None:
-            return refused(request, "MissingAuthenticationToken", "Request is missing Authentication Token")
-        return self._signature_refusal(request, scope)
+        return _unsigned(request) if scope is None else self._signature_refusal(request, scope)
 
     def _known(self, access_key: str) -> IssuedKey:
         """What is known of ``access_key``; raises :class:`SignatureError` when it is not good."""
@@ -167,6 +165,25 @@ def _is_local(host: str) -> bool:
     return name in _LOCAL_NAMES or name.endswith(".localhost")
 
 
+def _unsigned(request: Request) -> Response:
+    """The refusal of a request that no access key signs; a form for S3 has its signature among its fields."""
+    if request.method == "POST" and request.headers.get("content-type", "").startswith("multipart/form-data"):
+        message = (
+            "The local cloud takes no forms with a signed policy (POST Object, generate_presigned_post): upload with "
+            "a presigned URL for PUT (generate_presigned_url), which it takes."
+        )
+        return _s3_error("NotImplemented", message, 501)
+    if {"Signature", "Expires"} & request.query.keys():
+        message = "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters"
+        return _s3_error("AccessDenied", message, 403)
+    return refused(request, "MissingAuthenticationToken", "Request is missing Authentication Token")
+
+
+def _s3_error(code: str, message: str, status: int) -> Response:
+    body = f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
+    return Response(status, {"content-type": "application/xml"}, body.encode())
+
+
 def refused(request: Request, code: str, message: str, status: int = 403) -> Response:
     """An error in the protocol that the client speaks, so that it shows the message and not a parser's complaint."""
     scope = credential_scope(request)
@@ -177,8 +194,7 @@ def refused(request: Request, code: str, message: str, status: int = 403) -> Res
         body = f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
         return Response(status, {"content-type": "text/xml"}, f"<Response><Errors>{body}</Errors></Response>".encode())
     if scope is not None and scope.service == "s3" and not request.path.startswith("/v20180820/"):
-        body = f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
-        return Response(status, {"content-type": "application/xml"}, body.encode())
+        return _s3_error(code, message, status)
     form = "x-www-form-urlencoded" in request.headers.get("content-type", "") or "Action" in request.query
     if form or (scope is not None and scope.service in _XML):
         body = (

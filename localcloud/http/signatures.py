@@ -283,7 +283,7 @@ def _verify_version_2(request: Request, secret: str) -> None:
         moved = {name: values[-1] for name, values in request.query.items() if name.lower().startswith("x-amz-")}
         headers = {**request.headers, **moved}
         given = request.query.get("Signature", [""])[-1]
-        if not expires or not expires.isdigit():
+        if not given or not expires or not expires.isdigit():
             wants = "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters"
             raise SignatureError("AccessDenied", wants)
         if dt.datetime.now(dt.UTC).timestamp() > int(expires):
