@@ -29,7 +29,8 @@ _CHOICES = {
     "TracingConfig": ("PassThrough", "Active"),
 }
 _FIFO_ONLY = ("ContentBasedDeduplication", "FifoThroughputScope")
-_TOPIC = (*_CHOICES, "DisplayName", "Policy")
+TOPIC = (*_CHOICES, "DisplayName", "Policy")
+"""What a topic can have, and this cloud offers."""
 SUBSCRIPTION = ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy", "SubscriptionRoleArn")
 DEFAULTS = {"FilterPolicyScope": "MessageAttributes", "RawMessageDelivery": "false"}
 """What a subscription has when nobody set it."""
@@ -50,7 +51,7 @@ def check_topic_attribute(name: str, value: str, *, fifo: bool, creating: bool =
     what = _NOT_OFFERED.get(name) or ("delivery status logs" if "Feedback" in name else None)
     if what and value:
         raise invalid(f"{name} Reason: The local cloud does not offer {what}: leave it out")
-    if name not in _TOPIC and not what:
+    if name not in TOPIC and not what:
         raise unknown
     if (name == "FifoTopic" and not creating) or (name in _FIFO_ONLY and not fifo):
         raise unknown
@@ -125,7 +126,7 @@ def topic_attributes(topic: Mapping[str, Any], subscriptions: tuple[int, int]) -
     subscriptions : tuple of int
         How many are confirmed, and how many wait for that.
     """
-    kept = {name: str(value) for name, value in topic["attributes"].items() if name in _TOPIC and value != ""}
+    kept = {name: str(value) for name, value in topic["attributes"].items() if name in TOPIC and value != ""}
     if kept.get("FifoTopic") != "true":
         kept.pop("FifoTopic", None)
         kept.pop("ContentBasedDeduplication", None)

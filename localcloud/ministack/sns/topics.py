@@ -16,6 +16,7 @@ from typing import Any
 
 from localcloud.ministack.sns.fanout import Fanout, Message, is_confirmed, is_fifo, next_sequence
 from localcloud.ministack.sns.paging import page
+from localcloud.ministack.sns.templates import keep_topic_properties
 from localcloud.rules import Answer, Call, Rulebook
 from localcloud.services import ServiceError
 from localcloud.sns.attributes import check_topic_attribute, default_policy, topic_attributes
@@ -47,6 +48,7 @@ class Topics:
         self._sns: Any = modules["sns"]
         self._responses: Any = modules["responses"]
         self._fanout = fanout
+        keep_topic_properties(modules)
         operations: dict[str, Callable[[Call], Answer]] = {
             "CreateTopic": self.create,
             "DeleteTopic": self.delete,
