@@ -117,10 +117,12 @@ def test_a_variable_of_the_function_wins_over_this_machines(
 def test_a_silent_invocation_waits_for_nothing(functions: list[Function]) -> None:
     functions.append(Function("def handler(event, context):\n    return event"))
     functions[0].run()
-    began = time.perf_counter()
+    taken = []
     for number in range(40):
+        began = time.perf_counter()
         assert functions[0].run(number).payload == str(number)
-    assert (time.perf_counter() - began) / 40 < 0.03  # MiniStack's own worker waited 50 ms for lines each time
+        taken.append(time.perf_counter() - began)
+    assert min(taken) < 0.03  # MiniStack's own worker waits 50 ms for lines each time
 
 
 def test_what_a_function_started_does_not_keep_its_dead_environment(functions: list[Function]) -> None:
