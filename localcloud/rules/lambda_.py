@@ -85,7 +85,8 @@ def configuration(call: Call) -> None:
     size = (given.get("EphemeralStorage") or {}).get("Size", 512)
     if size > 10240:
         raise constraint(size, "ephemeralStorage.size", "have value less than or equal to 10240")
-    _check_runtime(given.get("Runtime", "python3.12"))
+    # What the CDK brings itself is JavaScript, and is not run here (localcloud.bucket_emptier does its work).
+    _check_runtime(given.get("Runtime", "python3.12"), of_stack=not call.access_key)
     _check_variables((given.get("Environment") or {}).get("Variables") or {})
     _check_layers(given.get("Layers") or [])
     for member, what in _WITHOUT_EFFECT.items():
@@ -137,7 +138,7 @@ def _check_code(given: dict[str, Any]) -> None:
         raise not_offered("keys of KMS")
 
 
-def _check_runtime(runtime: str) -> None:
+def _check_runtime(runtime: str, *, of_stack: bool) -> None:
     if runtime.startswith(DEPRECATED) and not re.match(
         r"nodejs2[0-9]|nodejs18|nodejs16|provided\.|java8\.al2", runtime
     ):
@@ -145,7 +146,7 @@ def _check_runtime(runtime: str) -> None:
             f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda functions. "
             "We recommend you use a supported runtime while creating or updating functions."
         )
-    if not runtime.startswith("python3."):
+    if not runtime.startswith("python3.") and not of_stack:
         raise not_offered(f"the runtime {runtime}; it runs functions in Python")
 
 

@@ -114,7 +114,8 @@ def _queue(name: str, properties: Properties) -> list[Request]:
 
 
 def _topic(name: str, properties: Properties) -> list[Request]:
-    known = ("DisplayName", "FifoTopic", "ContentBasedDeduplication", "KmsMasterKeyId", "TracingConfig")
+    # Not KmsMasterKeyId: templates that encrypt with a key of AWS's deploy; nothing shows whether it is encrypted.
+    known = ("DisplayName", "FifoTopic", "ContentBasedDeduplication", "TracingConfig")
     attributes = {key: _text(properties[key]) for key in known if key in properties}
     topic = properties.get("TopicName") or (f"{name}.fifo" if attributes.get("FifoTopic") == "true" else name)
     calls: list[Request] = [("sns", "CreateTopic", {"Name": topic, "Attributes": attributes})]
