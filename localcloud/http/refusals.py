@@ -1,6 +1,6 @@
 """What SNS and SQS say to parameters that their models do not allow: not in the words of the other services.
 
-Recorded on AWS in LocalStack's ``tests/aws/services/sns/test_sns.py`` and ``sqs/test_sqs.py``.
+Recorded on AWS in LocalStack's ``tests/aws/services/sns/test_sns.py`` and ``tests/aws/services/sqs/test_sqs.py``.
 """
 
 from __future__ import annotations

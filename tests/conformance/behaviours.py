@@ -26,7 +26,7 @@ class Behaviour:
         The behaviour in one sentence, on AWS for ``same`` and ``differs``. ``{name}`` is filled with the argument
         ``name`` of a parametrized test, so that each of its cases is a behaviour of its own.
     source : str
-        A path below https://docs.aws.amazon.com/ (``sns/latest/api/API_Publish.html``), or a public answer recorded on
+        A path below https://docs.aws.amazon.com/ (sns/latest/api/API_Publish.html, say), or a public answer recorded on
         AWS: ``localstack:tests/aws/services/sns/test_sns.py::TestSNSPublishCrud::test_publish_empty_message``.
     verdict : str
         One of :data:`VERDICTS`.

@@ -181,7 +181,7 @@ def test_blank(aws: Account) -> None:
 @behaviour(
     "cloudformation",
     ("UpdateStack", "DescribeStackEvents", "DescribeStackResources"),
-    "An update tells of what changes, makes and removes, and leaves the rest out",
+    "An update reports what changes, makes and removes, and leaves the rest out",
     f"{RECORDED}::test_stack_deletion_order",
 )
 def test_update_events(aws: Account) -> None:

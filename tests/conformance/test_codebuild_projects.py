@@ -94,7 +94,7 @@ def test_several_at_once(aws: Account) -> None:
 @behaviour(
     "codebuild",
     ("ListProjects", "DeleteProject"),
-    "Deleting a project that is gone already is no error",
+    "Deleting a project that is gone already is not an error",
     f"{API}API_DeleteProject.html",
 )
 def test_deleting_twice(aws: Account) -> None:

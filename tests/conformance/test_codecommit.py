@@ -271,7 +271,7 @@ def test_the_default_branch(aws: Account, repository: str, commit: str) -> None:
 @behaviour(
     "codecommit",
     "DeleteBranch",
-    "Deleting a branch that is gone already is no error and returns nothing",
+    "Deleting a branch that is gone already is not an error and returns nothing",
     f"{API}API_DeleteBranch.html",
 )
 def test_deleting_a_branch_twice(aws: Account, repository: str, commit: str) -> None:

@@ -51,7 +51,7 @@ def test_a_file(aws: Account, repository: str, commit: str) -> None:
     [
         ("ParentCommitIdRequiredException", "c", b"3", {"parentCommitId": None}, "no parent where a branch has one"),
         ("ParentCommitDoesNotExistException", "c", b"3", {"parentCommitId": NOWHERE}, "a parent that is not there"),
-        ("InvalidParentCommitIdException", "c", b"3", {"parentCommitId": "main"}, "a parent that is no commit id"),
+        ("InvalidParentCommitIdException", "c", b"3", {"parentCommitId": "main"}, "a parent that is not a commit id"),
         ("SameFileContentException", "a.txt", b"one", {}, "a file's own content"),
         ("FileContentRequiredException", "c", b"", {}, "an empty file"),
         ("DirectoryNameConflictsWithFileNameException", "a.txt/c", b"3", {}, "a file below a file"),
@@ -311,7 +311,7 @@ def test_git_and_the_api_see_the_same(aws: Account, repository: str, commit: str
     assert modes == {"a.txt": "NORMAL", "b": "NORMAL", "run.sh": "EXECUTABLE"}
 
 
-@behaviour("codecommit", "GetRepository", "A push that is no fast-forward is rejected without --force", HTTPS)
+@behaviour("codecommit", "GetRepository", "A push that is not a fast-forward is rejected without --force", HTTPS)
 def test_a_push_that_would_lose_a_commit(aws: Account, repository: str, commit: str, git: GitClient) -> None:
     tree = git.clone()
     put(aws, repository, "c", b"3", parentCommitId=commit)

@@ -25,7 +25,7 @@ GUIDE = "codepipeline/latest/userguide/"
 @behaviour(
     "codepipeline",
     "PutApprovalResult",
-    "An approval is answered once: its token is no good for a second answer",
+    "An approval is answered once: its token cannot be used again",
     f"{API}API_PutApprovalResult.html",
 )
 def test_creating_starts(aws: Account) -> None:

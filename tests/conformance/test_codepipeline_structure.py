@@ -219,7 +219,7 @@ def test_an_unknown_pipeline(aws: Account, operation: str, name: str) -> None:
 @behaviour(
     "codepipeline",
     ("DeletePipeline", "ListPipelines"),
-    "A deleted pipeline is not listed; deleting it again is no error",
+    "A deleted pipeline is not listed; deleting it again is not an error",
     f"{API}API_DeletePipeline.html",
 )
 def test_deleting(aws: Account) -> None:

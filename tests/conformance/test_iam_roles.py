@@ -43,7 +43,9 @@ def test_role_twice(aws: Account) -> None:
         aws.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
 
 
-@behaviour("iam", "CreateRole", "A trust policy that is no policy is refused: {document}", f"{API}API_CreateRole.html")
+@behaviour(
+    "iam", "CreateRole", "A trust policy that is not a policy is refused: {document}", f"{API}API_CreateRole.html"
+)
 @pytest.mark.parametrize("document", ["{", '{"Version": "2012-10-17"}', '{"Statement": [{"Effect": "Maybe"}]}'])
 def test_malformed_trust(aws: Account, document: str) -> None:
     with aws.refused("MalformedPolicyDocument"):

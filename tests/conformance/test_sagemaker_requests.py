@@ -20,7 +20,7 @@ TORCHSERVE = "github:pytorch/serve/docs/configuration.md"
 TOOLKIT = "github:aws/sagemaker-pytorch-inference-toolkit/etc/default-ts.properties"
 
 
-@behaviour(RUNTIME, CALL, "An answer is stored, and the success topic hears of it in the documented form", RESULTS)
+@behaviour(RUNTIME, CALL, "An answer is stored, and the success topic is told about it in the documented form", RESULTS)
 def test_success(aws: Account, hosting: Hosting) -> None:
     answer = hosting.invoke({"n": 7}, InferenceId="success")
     notice = hosting.notice("success")

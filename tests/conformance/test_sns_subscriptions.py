@@ -214,7 +214,7 @@ def test_set_not_found(aws: Account) -> None:
         aws.client("sns").set_subscription_attributes(SubscriptionArn=arn, AttributeName="RawMessageDelivery")
 
 
-@behaviour("sns", "Unsubscribe", "A subscription that does not exist (any more) is no error", API("Unsubscribe"))
+@behaviour("sns", "Unsubscribe", "A subscription that does not exist (any more) is not an error", API("Unsubscribe"))
 def test_unsubscribe(aws: Account) -> None:
     sns, arn = aws.client("sns"), topic(aws)
     _, subscription = subscribed(aws, arn)

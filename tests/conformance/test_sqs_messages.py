@@ -138,7 +138,7 @@ def test_receive_names(aws: Account) -> None:
 @behaviour(
     "sqs",
     ("ReceiveMessage", "DeleteMessage"),
-    "A received message is hidden; it is deleted with its handle, and again is no error",
+    "A received message is hidden; it is deleted with its handle, and again is not an error",
     API("DeleteMessage"),
 )
 def test_delete(aws: Account) -> None:

@@ -34,6 +34,8 @@ ELSEWHERE = {
     **dict.fromkeys(("index.py", "index.html"), "in a function's bundle, in a folder of pages"),
 }
 """First parts of names that are not files of the repository."""
+PUBLIC = ("tests/aws/", "tests/test_")
+"""What these paths begin with is in LocalStack's and moto's repositories: answers that were recorded on AWS."""
 SUFFIXES = "py|md|js|css|html|toml|yml|svg"
 """Of files that are ours wherever they are named; JSON, tarballs and pictures are often a model's or a bucket's."""
 
@@ -161,7 +163,7 @@ def dead_names(path: str) -> Iterator[Problem]:
         found: list[tuple[int, str]] = []
         for match in PATH.finditer(text):
             name = match[0].rstrip(".")
-            if not PLACEHOLDER.search(name) and not exists(name):
+            if not PLACEHOLDER.search(name) and not name.startswith(PUBLIC) and not exists(name):
                 found.append((match.start(), name))
         for match in MODULE.finditer(text):
             if not module_exists(match[0]):
