@@ -89,6 +89,7 @@ class Alarms:
         }
         alarm.update({list_: list(asked.get(list_) or ()) for list_ in _LISTS})
         alarm.update({member: asked[member] for member in _CONFIGURED if member in asked})
+        alarm["Threshold"] = float(asked["Threshold"])
         if existing:  # "its state is left unchanged" (API_PutMetricAlarm)
             alarm.update({member: existing[member] for member in _STATE if existing.get(member) is not None})
         self._cloudwatch._alarms[name] = alarm
