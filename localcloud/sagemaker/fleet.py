@@ -54,6 +54,7 @@ class Instance:
         self.stream = f"{deployment.variant_name}/{self.instance_id}"
         self._spec = deployment.spec(shared, self._folder)
         self._container: ContainerProcess | None = None
+        self._ended: ContainerProcess | None = None
         self._replacing = threading.Lock()
         self._lanes_lock = threading.Lock()
         self._lanes: list[threading.Thread] = []
@@ -223,9 +224,13 @@ class Instance:
             if self.stopping:
                 self._shared.queue.release(request, request.attempts)
                 return
-            self._invocation.crashed(request, self, str(error))
+            if container is self._ended:  # by another request, while this one waited its turn: not its fault
+                self._shared.queue.release(request, request.attempts)
+            else:
+                self._invocation.crashed(request, self, str(error))
             self._replace(container, str(error))
         except (InvocationTimedOut, WorkerDied) as error:
+            self._ended = container
             if container is not None:
                 container.kill()
             self._replace(container, f"the worker died: {error}" if isinstance(error, WorkerDied) else str(error))

@@ -132,6 +132,16 @@ def test_model_that_hangs_is_replaced(world: World) -> None:
     wait(lambda: any("starting another container" in line for line in log_lines(world, "hangs")))
 
 
+def test_what_shares_a_worker_with_a_request_that_ends_it_is_answered_all_the_same(world: World, endpoint: str) -> None:
+    """Four at a time here; with one worker, as on AWS, the others would still wait for it."""
+    others = [world.invoke(endpoint, {"n": n, "sleep": 2.5}) for n in range(3)]
+    for _ in range(4):  # more often than a request is tried whose container ends
+        bad = world.invoke(endpoint, {"hang": True}, InvocationTimeoutSeconds=1)
+        assert world.notice(bad["InferenceId"])["invocationStatus"] == "Failed"
+    for answer in others:
+        assert world.notice(answer["InferenceId"])["invocationStatus"] == "Completed"
+
+
 def test_model_killed_mid_request_is_tried_again(world: World) -> None:
     world.create_endpoint("dies")
     world.settled("dies")
