@@ -58,7 +58,7 @@ def write(client: "S3Client", stored: Callable[[], tuple[bool, str] | None], **c
     raise StorageError(f"{where} changed during each of {_ATTEMPTS} attempts to write it; a retry may do")
 
 
-def _put(client: "S3Client", content: dict[str, Any], **condition: str) -> bool:
+def _put(client: "S3Client", content: dict[str, Any], **condition: Any) -> bool:
     """Return False when the condition of a write was not met (so: look again); raise any other error."""
     try:
         client.put_object(**content, **condition)

@@ -223,3 +223,23 @@ def ownership(call: Call) -> None:
     """Recorded: TestS3BucketOwnershipControls::test_bucket_ownership_controls_exc."""
     if len(call.parameters["OwnershipControls"]["Rules"]) != 1:
         raise malformed()
+
+
+# What MiniStack takes for something else: a list of objects, a new bucket, the end of a bucket. This cloud has none of
+# it, whether operations that no test verifies are passed on or not.
+_ABSENT = [
+    name
+    for name in service_model("s3").operation_names
+    if name.startswith(("CreateSession", "ListBucketA", "ListBucketI", "ListBucketM", "ListDirectory", "UpdateBucket"))
+    or name in ("GetBucketPolicyStatus", "GetObjectTorrent", "RenameObject", "SelectObjectContent")
+    or re.fullmatch(
+        r"(Create|Delete|Get|Put)Bucket(Abac|(Analytics|IntelligentTiering|Inventory|Metadata|Metrics).*)", name
+    )
+]
+
+
+@rule("s3", *_ABSENT)
+def absent(call: Call) -> None:
+    """Not offered here; S3's own answer to a feature that it does not have somewhere."""
+    message = f"The local cloud does not offer {call.operation}: nothing was done."
+    raise ServiceError("NotImplemented", message, 501)

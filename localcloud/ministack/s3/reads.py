@@ -90,7 +90,7 @@ class Reads:
         """The parts of an object that was uploaded in parts."""
         if version and version != "null":
             versions = self._s3._object_versions.get((bucket, key), [])
-            record = next((each for each in versions if each["version_id"] == version), {})
+            record: dict[str, Any] = next((each for each in versions if each["version_id"] == version), {})
         else:
             record = self._s3._buckets[bucket]["objects"].get(key, {})
         return record.get("parts") or []
