@@ -55,7 +55,8 @@ class CborProtocol:
         """The response that boto3 raises as ``ClientError`` with ``error``'s code and message."""
         kind, named = error_names(self.model, error)
         headers = {**_HEADERS, **named, "x-amzn-requestid": str(uuid.uuid4())}
-        return Response(error.status, headers, cbor2.dumps({"__type": kind, "message": error.message}))
+        message = {"message": error.message} if error.message else {}
+        return Response(error.status, headers, cbor2.dumps({"__type": kind, **message}))
 
 
 def _plain(value: Any) -> Any:

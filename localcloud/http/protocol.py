@@ -109,6 +109,13 @@ _OLDER_CODES = {
 """SQS's codes in the query protocol, where they differ: botocore's model lost them with that protocol."""
 
 
+_NEWER_CODES = {
+    "InvalidParameterValue": "InvalidParameterValueException",
+    "MissingParameter": "MissingRequiredParameterException",
+}
+"""What SQS calls these in its JSON protocol, as recorded on AWS in LocalStack's ``sqs/test_sqs.snapshot.json``."""
+
+
 def error_names(model: ServiceModel, error: ServiceError) -> tuple[str, dict[str, str]]:
     """What the service calls ``error``, and the header that tells its older name.
 
@@ -118,11 +125,12 @@ def error_names(model: ServiceModel, error: ServiceError) -> tuple[str, dict[str
     if "awsQueryCompatible" not in model.metadata:
         return error.code, {}
     fault = "Receiver" if error.status >= 500 else "Sender"
-    for shape in model.error_shapes:
+    for shape in sorted(model.error_shapes, key=lambda each: each.name != error.code):  # several may share one code
         older = shape.metadata.get("error", {}).get("code") or _OLDER_CODES.get(shape.name, shape.name)
         if error.code in (shape.name, older):
             return str(shape.name), {"x-amzn-query-error": f"{older};{fault}"}
-    return error.code, {"x-amzn-query-error": f"{error.code};{fault}"}
+    newer = _NEWER_CODES.get(error.code, error.code) if model.service_name == "sqs" else error.code
+    return newer, {"x-amzn-query-error": f"{error.code};{fault}"}
 
 
 def _new_request_id() -> str:
@@ -167,7 +175,8 @@ class JsonProtocol:
     def error(self, error: ServiceError) -> Response:
         """The response that boto3 raises as ``ClientError`` with ``error``'s code and message."""
         kind, headers = error_names(self.model, error)
-        body = json.dumps({"__type": kind, "message": error.message}).encode()
+        message = {"message": error.message} if error.message else {}
+        body = json.dumps({"__type": kind, **message}).encode()
         return Response(error.status, {**self._headers(), **headers, "x-amzn-errortype": kind}, body)
 
     def _headers(self) -> dict[str, str]:

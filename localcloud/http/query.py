@@ -76,9 +76,10 @@ class QueryProtocol:
         """The response that boto3 raises as ``ClientError`` with ``error``'s code and message."""
         request_id = str(uuid.uuid4())
         kind = "Receiver" if error.status >= 500 else "Sender"
+        message = f"<Message>{escape(error.message)}</Message>" if error.message else ""
         body = (
             f'<ErrorResponse xmlns="{self.model.metadata.get("xmlNamespace", "")}"><Error><Type>{kind}</Type>'
-            f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message></Error>"
+            f"<Code>{escape(error.code)}</Code>{message}</Error>"
             f"<RequestId>{request_id}</RequestId></ErrorResponse>"
         )
         return Response(error.status, {"content-type": "text/xml", "x-amzn-requestid": request_id}, body.encode())

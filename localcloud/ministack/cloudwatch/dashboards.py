@@ -59,4 +59,4 @@ class Dashboards:
 
 
 def _missing(name: str) -> ServiceError:
-    return ServiceError("ResourceNotFound", f"Dashboard {name} does not exist", 404)
+    return ServiceError("DashboardNotFoundError", f"Dashboard {name} does not exist", 404)
