@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,7 +18,9 @@ INTERVAL = 0.3
 """Real seconds between deliveries."""
 BATCH_EVENTS = 1000
 LINE_LIMIT = 200_000
-"""Characters; CloudWatch Logs refuses events above 256 KiB."""
+"""Characters, of at most four bytes: CloudWatch Logs refuses events above 1 MiB."""
+BATCH_BYTES = 1_048_576
+"""Of one PutLogEvents, each event with 26 bytes more."""
 
 Line = tuple[str, str, int, str]
 
@@ -84,11 +86,12 @@ class LogShipper:
         for group, stream, stamp, text in lines:
             streams[group, stream].append({"timestamp": stamp, "message": text})
         for (group, stream), events in streams.items():
-            try:
-                self._put(group, stream, events)
-            except (ClientError, BotoCoreError) as error:
-                self._known.discard((group, stream))
-                logger.warning("%d lines for %s %s were not delivered: %s", len(events), group, stream, error)
+            for batch in batches(events):
+                try:
+                    self._put(group, stream, batch)
+                except (ClientError, BotoCoreError) as error:
+                    self._known.discard((group, stream))
+                    logger.warning("%d lines for %s %s were not delivered: %s", len(batch), group, stream, error)
 
     def _put(self, group: str, stream: str, events: list[dict[str, Any]]) -> None:
         logs = self._client()
@@ -105,3 +108,21 @@ class LogShipper:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
                 raise
+
+
+def batches(events: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """``events`` as PutLogEvents takes them: in the order of time, which threads that log may confuse, and in size.
+
+    AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
+    """
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for event in sorted(events, key=lambda each: int(each["timestamp"])):
+        own = len(event["message"].encode()) + 26
+        if batch and size + own > BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(event)
+        size += own
+    if batch:
+        yield batch
