@@ -266,6 +266,18 @@ def test_commands_print_what_people_need(state_dir: Path) -> None:
     assert start(state_dir).running.environment["AWS_ACCESS_KEY_ID"] != old_key
 
 
+def test_what_no_test_verifies_is_answered_when_asked_for_and_status_shows_it(
+    state_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "unverified"
+    monkeypatch.setenv("LOCALCLOUD_UNVERIFIED_LOG", str(log))
+    cloud = start(state_dir, unverified=True)
+    assert cloud.client("dynamodb").list_tables()["TableNames"] == []
+    assert "are answered by MiniStack; used: dynamodb" in command("status", "--state-dir", str(state_dir)).stdout
+    assert cloud.running.status()["unverified"] == {"answered": True, "operations": ["dynamodb"]}
+    assert log.read_text() == "dynamodb\n"
+
+
 def test_a_port_that_is_taken_is_named(state_dir: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
