@@ -74,7 +74,13 @@ def test_the_local_cloud_is_started(local):
     ((state_dir, arguments),) = local.started
     assert state_dir == settings.ROOT / ".localcloud"
     variables = arguments.pop("build_variables")
-    assert arguments == {"port": 4566, "speed": 60, "provision_seconds": 120, "region": "us-east-1"}
+    assert arguments == {
+        "port": 4566,
+        "speed": 60,
+        "provision_seconds": 120,
+        "region": "us-east-1",
+        "unverified": False,
+    }
     assert variables["PATH"].endswith(os.environ["PATH"])
     assert variables["BUILD_ENVIRONMENTS"] == str(settings.ROOT / "build" / "codebuild")
 
