@@ -27,7 +27,8 @@ class Unframing:
     """Takes the aws-chunked encoding off a body, piece by piece.
 
     SigV4 User Guide, "Signature Calculations for the Authorization Header: Transferring Payload in Multiple Chunks",
-    and "Including Trailing Headers". Signatures of chunks are not verified, as no signature is here.
+    and "Including Trailing Headers". Signatures of chunks are not verified; that of the
+    request is, at the door.
 
     Attributes
     ----------

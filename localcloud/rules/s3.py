@@ -20,11 +20,7 @@ LARGEST_METADATA = 2048
 MOST_KEYS = 1000
 MOST_TAGS = 10
 _MALFORMED = "The XML you provided was not well-formed or did not validate against our published schema"
-_OF_KEYS = [
-    name
-    for name in service_model("s3").operation_names
-    if (shape := service_model("s3").operation_model(name).input_shape) is not None and "Key" in shape.members
-]
+_VERSION = re.compile(r"[A-Za-z0-9._-]{32,36}")  # of AWS, and of MiniStack
 _BUCKET_NAME = re.compile(r"(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _BUCKET_ENDINGS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 _ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}")
@@ -32,16 +28,30 @@ _TAG = re.compile(r"[\w\s+\-=._:/@]*")
 _METHODS = ("GET", "PUT", "POST", "DELETE", "HEAD")
 
 
+def _with(member: str) -> list[str]:
+    """The operations that have a parameter of this name."""
+    models = map(service_model("s3").operation_model, service_model("s3").operation_names)
+    return [model.name for model in models if model.input_shape is not None and member in model.input_shape.members]
+
+
 def malformed() -> ServiceError:
     """S3's answer to a document that its schema does not allow."""
     return ServiceError("MalformedXML", _MALFORMED)
 
 
-@rule("s3", *_OF_KEYS)
+@rule("s3", *_with("Key"))
 def key(call: Call) -> None:
     """User Guide, "Naming Amazon S3 objects": 1,024 bytes in UTF-8 at most."""
     if len(call.parameters["Key"].encode("utf-8", "surrogatepass")) > LONGEST_KEY:
         raise ServiceError("KeyTooLongError", "Your key is too long")
+
+
+@rule("s3", *_with("VersionId"))
+def version(call: Call) -> None:
+    """What cannot be a version's id; recorded: TestS3ObjectCRUD::test_delete_object_versioned."""
+    given = call.parameters.get("VersionId")
+    if given not in (None, "null") and not _VERSION.fullmatch(given):
+        raise ServiceError("InvalidArgument", "Invalid version id specified")
 
 
 @rule("s3", "PutObject", "CopyObject", "CreateMultipartUpload")
@@ -143,6 +153,9 @@ def listing(call: Call) -> None:
     """Page size and token; recorded: TestS3ListObjectsV2::test_list_objects_v2_continuation_start_after."""
     if call.parameters.get("ContinuationToken") == "":
         raise ServiceError("InvalidArgument", "The continuation token provided is incorrect")
+    if call.parameters.get("VersionIdMarker") and not call.parameters.get("KeyMarker"):
+        message = "A version-id marker cannot be specified without a key marker."
+        raise ServiceError("InvalidArgument", message)
     if call.parameters.get("MaxKeys", 0) < 0:
         message = "Argument maxKeys must be an integer between 0 and 2147483647"
         raise ServiceError("InvalidArgument", message)

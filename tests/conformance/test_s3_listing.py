@@ -206,6 +206,70 @@ def test_no_such_version(aws: Account) -> None:
         s3.get_object(Bucket=bucket, Key="k", VersionId=old)
 
 
+@behaviour(
+    "s3",
+    ("GetObject", "DeleteObject"),
+    "What cannot be the id of a version is refused",
+    "localstack:tests/aws/services/s3/test_s3_api.py::TestS3ObjectCRUD::test_delete_object_versioned",
+)
+def test_not_a_version(aws: Account) -> None:
+    s3, bucket = aws.client("s3"), filled(aws, ["k"])
+    for call in (s3.get_object, s3.delete_object):
+        with aws.refused("InvalidArgument", "Invalid version id specified", status=400):
+            call(Bucket=bucket, Key="k", VersionId="nope")
+
+
+@behaviour("s3", "GetObject", "A delete marker cannot be read", API + "API_GetObject.html")
+def test_read_a_delete_marker(aws: Account) -> None:
+    s3, bucket = aws.client("s3"), aws.bucket()
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    marker = s3.delete_object(Bucket=bucket, Key="k")["VersionId"]
+    with aws.refused("MethodNotAllowed", "The specified method is not allowed against this resource.", status=405):
+        s3.get_object(Bucket=bucket, Key="k", VersionId=marker)
+
+
+@behaviour(
+    "s3",
+    ("PutObject", "DeleteObject", "PutBucketVersioning"),
+    "With versioning suspended an object and its delete marker are the version null",
+    "localstack:tests/aws/services/s3/test_s3_api.py::TestS3ObjectCRUD::test_delete_object_on_suspended_bucket",
+)
+def test_suspended_versioning(aws: Account) -> None:
+    s3, bucket = aws.client("s3"), aws.bucket()
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    assert "VersionId" not in s3.put_object(Bucket=bucket, Key="k", Body=b"")
+    deleted = s3.delete_object(Bucket=bucket, Key="k")
+    assert (deleted["VersionId"], deleted["DeleteMarker"]) == ("null", True)
+
+
+@behaviour("s3", "ListObjectVersions", "Versions come page by page", API + "API_ListObjectVersions.html")
+def test_pages_of_versions(aws: Account) -> None:
+    s3, bucket = aws.client("s3"), aws.bucket()
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    ids = [s3.put_object(Bucket=bucket, Key="k", Body=b"")["VersionId"] for _ in range(3)]
+    first = s3.list_object_versions(Bucket=bucket, MaxKeys=2)
+    markers = {"KeyMarker": first["NextKeyMarker"], "VersionIdMarker": first["NextVersionIdMarker"]}
+    second = s3.list_object_versions(Bucket=bucket, **markers)
+    assert (first["IsTruncated"], second["IsTruncated"]) == (True, False)
+    assert [each["VersionId"] for each in first["Versions"] + second["Versions"]] == ids[::-1]
+    with aws.refused("InvalidArgument", "A version-id marker cannot be specified without a key marker."):
+        s3.list_object_versions(Bucket=bucket, VersionIdMarker=ids[0])
+
+
+@behaviour(
+    "s3",
+    "DeleteObject",
+    "A delete with If-Match deletes that object only",
+    "AmazonS3/latest/userguide/conditional-deletes.html",
+)
+def test_delete_if_the_same(aws: Account) -> None:
+    s3, bucket = aws.client("s3"), filled(aws, ["k"])
+    with aws.refused("PreconditionFailed", status=412):
+        s3.delete_object(Bucket=bucket, Key="k", IfMatch='"x"')
+    s3.delete_object(Bucket=bucket, Key="k", IfMatch=s3.head_object(Bucket=bucket, Key="k")["ETag"])
+    assert names(s3.list_objects_v2(Bucket=bucket)) == []
+
+
 # Deleting many
 
 

@@ -237,6 +237,13 @@ def test_a_range_of_a_large_object(aws: Account) -> None:
     assert read(aws, bucket, Range="bytes=0-1,3-4") == body
 
 
+@behaviour("s3", "HeadObject", "HeadObject tells the length of a range", API + "API_HeadObject.html")
+def test_head_of_a_range(aws: Account) -> None:
+    bucket = put(aws)
+    head = aws.client("s3").head_object(Bucket=bucket, Key="k", Range="bytes=2-4")
+    assert (head["ContentLength"], head["ContentRange"]) == (3, "bytes 2-4/10")
+
+
 # Conditions
 
 
