@@ -77,6 +77,20 @@ class Strict:
             f"{', '.join(sorted(offered))}. {_WAY_OUT}",
         )
 
+    def check_resource_type(self, name: str) -> None:
+        """Raise :class:`ServiceError` for a type of CloudFormation's that nothing checks, unless that does not matter.
+
+        Parameters
+        ----------
+        name : str
+            ``AWS::DynamoDB::Table``.
+        """
+        self._refuse_or_note(
+            name,
+            f"The local cloud does not offer {name} in templates: it has no schema of its properties and no test of "
+            f"what becomes of them. {_WAY_OUT}",
+        )
+
     def _refuse_or_note(self, name: str, message: str) -> None:
         if name not in self.passed_on and self.unverified:
             self.passed_on.append(name)

@@ -40,7 +40,8 @@ class Stacks:
         events = StackEvents(modules)
         self.permissions = Resources(modules, rules, events).permissions
         operations = Operations(modules, events)
-        Answers(modules, rules, Requests(modules, rules, operations))
+        self.requests = Requests(modules, rules, operations)
+        Answers(modules, rules, self.requests)
 
     def is_callback(self, path: str) -> bool:
         """Whether ``path`` is a ResponseURL on which CloudFormation waits: unsigned, with a secret in it, as on AWS."""
@@ -86,6 +87,7 @@ class Stacks:
             self._provisioners._RESOURCE_HANDLERS[resource_type.name] = _handlers(resource_type)
             self._provisioners._REPLACING_PROPERTIES[resource_type.name] = tuple(resource_type.replacing)
             ours.add(resource_type.name)
+        self.requests.own_types |= ours
         original = self._worker._runs_on_worker_thread
         self._worker._runs_on_worker_thread = lambda name: name in ours or original(name)
 

@@ -159,6 +159,7 @@ class Server:
         self.ministack.events.deliver_to(self.cloud.event_targets, self.authorizer.event_may)
         self.ministack.stacks.permissions.by_caller = self.authorizer.authorize
         self.ministack.stacks.permissions.by_role = self.authorizer.require_of_role
+        self.ministack.stacks.requests.check_type = self.strict.check_resource_type
         self.lambda_events = EventQueue(
             self.state / "lambda-events.sqlite3",
             self.clock,
@@ -181,6 +182,7 @@ class Server:
         arguments = f"{str(runtime_folder(self.work))!r}, {project_folders()!r}, {hidden!r}"
         prelude = f"{Path(tied.__file__).read_text()}\nbecome_lambda_worker({arguments})\n"
         self.ministack.functions.surround(sys.executable, prelude, self._credentials_of_function)
+        self.ministack.functions.log_if(self.authorizer.may_log)
         self.keeper = StateKeeper(
             self.ministack, self.ministack.metrics, self.ministack.stacks.busy, self.state / "ministack"
         )

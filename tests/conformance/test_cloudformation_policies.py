@@ -193,7 +193,7 @@ def test_duplicate_export(aws: Account) -> None:
 def test_export_in_use(aws: Account) -> None:
     cloudformation, name = aws.client("cloudformation"), aws.name("export")
     owner = aws.stack(exporting(name))
-    user = aws.stack({"Resources": {"T": topic({"Fn::ImportValue": name})}})  # type: ignore[arg-type]
+    user = aws.stack({"Resources": {"T": topic({"Fn::ImportValue": name})}})
     assert user["StackStatus"] == "CREATE_COMPLETE"
     assert cloudformation.list_imports(ExportName=name)["Imports"] == [user["StackName"]]
     in_use = f"as it is in use by {user['StackName']}"
@@ -226,7 +226,7 @@ def test_export_removed(aws: Account) -> None:
 )
 def test_missing_export(aws: Account) -> None:
     name = aws.name("export")
-    stack = aws.stack({"Resources": {"T": topic({"Fn::ImportValue": name})}})  # type: ignore[arg-type]
+    stack = aws.stack({"Resources": {"T": topic({"Fn::ImportValue": name})}})
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
     assert any(f"No export named {name} found" in reason for reason in reasons(aws, stack))
 

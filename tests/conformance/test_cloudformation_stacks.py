@@ -19,7 +19,7 @@ ASSUMED = {
 }
 
 
-def topic(display: str = "a", **members: Any) -> dict[str, Any]:
+def topic(display: Any = "a", **members: Any) -> dict[str, Any]:
     return {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": display}, **members}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +17,7 @@ from localcloud.ministack.cloudformation import template as templates
 from localcloud.ministack.cloudformation.existing import Existing, trusts
 from localcloud.ministack.cloudformation.operations import Operations
 from localcloud.ministack.cloudformation.policies import check_policy
+from localcloud.ministack.cloudformation.schemas import resource_types
 from localcloud.ministack.cloudformation.template import Template, refuse
 from localcloud.rules import Call, Rulebook
 from localcloud.services import ServiceError
@@ -32,12 +33,21 @@ _UPDATABLE = frozenset(
         "IMPORT_ROLLBACK_COMPLETE",
     ]
 )
+_PLAIN_TYPES = {"AWS::CDK::Metadata", "AWS::CloudFormation::CustomResource"}
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _SEE = "\nFor more information check http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"
 
 
 class Requests:
-    """The rules, and what they share with the answers: stacks, change sets and templates by name."""
+    """The rules, and what they share with the answers: stacks, change sets and templates by name.
+
+    Attributes
+    ----------
+    own_types : set of str
+        Resource types of services that are not MiniStack's.
+    check_type : callable
+        Gets each type of a template that only MiniStack knows; raises :class:`ServiceError` to refuse it.
+    """
 
     def __init__(self, modules: Mapping[str, ModuleType], rules: Rulebook, operations: Operations) -> None:
         self._cloudformation: Any = modules["cloudformation"]
@@ -46,8 +56,11 @@ class Requests:
         self._objects: Any = modules["s3"]
         self._parameters: Any = modules["ssm"]
         self._helpers: Any = modules["helpers"]
+        self._handlers: Mapping[str, Any] = modules["provisioners"]._RESOURCE_HANDLERS
         self._existing = Existing(modules)
         self._operations = operations
+        self.own_types: set[str] = set()
+        self.check_type: Callable[[str], None] = lambda name: None
         self._install()
         for operation, check in (
             ("CreateStack", self._create_stack),
@@ -232,6 +245,7 @@ class Requests:
         if not isinstance(whole, dict) or not isinstance(whole.get("Resources"), dict):
             return
         templates.check_parts(whole)
+        self._check_types(whole)
         templates.check_references(whole)
         template_parameters.check_values(whole, given, previous)
         self._check_stored_values(whole, given)
@@ -241,6 +255,13 @@ class Requests:
         except Exception:  # noqa: BLE001 - MiniStack answers with what is wrong about them
             return
         templates.check_references(whole, conditions)
+
+    def _check_types(self, template: Template) -> None:
+        """What MiniStack has and nothing here checks is offered to those alone who ask for it."""
+        known = self.own_types | resource_types().keys() | _PLAIN_TYPES
+        for resource in template["Resources"].values():
+            if resource["Type"] in self._handlers and resource["Type"] not in known:
+                self.check_type(resource["Type"])
 
     def _check_stored_values(self, template: Template, given: list[dict[str, Any]]) -> None:
         by_name = {each.get("ParameterKey"): each.get("ParameterValue") for each in given}
