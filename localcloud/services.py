@@ -181,6 +181,10 @@ class Cloud:
         """Whether the role exists and lets ``principal`` (``sagemaker.amazonaws.com``) assume it."""
         return self.authorizer is None or self.authorizer.trusts(role, principal)
 
+    def may_log(self, role: str, session: str, group: str, stream: str) -> bool:
+        """Whether a session of ``role`` may write to a log stream."""
+        return self.authorizer is None or self.authorizer.may_log(role, session, group, stream)
+
     def alarm_action(self, prefix: str, callback: AlarmAction) -> None:
         """Have ``callback`` carry out every alarm action whose ARN begins with ``prefix``.
 

@@ -6,13 +6,14 @@ IAM User Guide, "Policy evaluation logic" and "Troubleshoot access denied error 
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from localcloud.iam.checks import Check, checks_of
 from localcloud.iam.decisions import Decision, DecisionLog
 from localcloud.rules import Call
-from localcloud.services import ServiceError
+from localcloud.services import ACCOUNT, ServiceError
 
 
 class Evaluator(Protocol):
@@ -52,6 +53,7 @@ class Authorizer:
         self._evaluator = evaluator
         self._log = log
         self._region = region
+        self._logging: dict[tuple[str, str, str], tuple[float, bool]] = {}
 
     def authorize(self, call: Call) -> None:
         """Refuse ``call`` unless its caller may make it.
@@ -92,6 +94,32 @@ class Authorizer:
             self._log.note(decision, f"{call.service}.{call.operation}")
             if not decision.allowed:
                 raise denial(decision, call.service)
+
+    def may_log(self, role_arn: str, session: str, group: str, stream: str) -> bool:
+        """Whether a session of a role may write to a log stream, which services do with the role they act with.
+
+        Parameters
+        ----------
+        role_arn, session : str
+        group, stream : str
+            Of CloudWatch Logs.
+        """
+        key, now = (role_arn, group, stream), time.monotonic()
+        known = self._logging.get(key)
+        if known is not None and now - known[0] < _REMEMBERED_SECONDS:
+            return known[1]
+        allowed = True
+        for operation in ("CreateLogStream", "PutLogEvents"):
+            parameters = {"logGroupName": group, "logStreamName": stream}
+            call = Call("logs", operation, parameters, ACCOUNT, self._region)
+            try:
+                self.require_of_role(role_arn, session, call)
+            except ServiceError:
+                allowed = False
+        if len(self._logging) > _REMEMBERED_STREAMS:
+            self._logging.clear()
+        self._logging[key] = (now, allowed)
+        return allowed
 
     def service_may(self, service: str, action: str, resource: str, source_arn: str) -> bool:
         """Whether an AWS service may do ``action`` to ``resource`` for ``source_arn``, by the resource's own policy.
@@ -147,6 +175,9 @@ class Authorizer:
         return self._evaluator.trusts(role_arn, service)
 
 
+_REMEMBERED_SECONDS = 1.0
+"""A container logs line by line: not every one needs to be asked for."""
+_REMEMBERED_STREAMS = 1000
 _DELIVERIES = {
     "codepipeline": "codepipeline:StartPipelineExecution",
     "lambda": "lambda:InvokeFunction",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from localcloud.ministack.lambdas.execution import Execution
 from localcloud.ministack.lambdas.invoke import Invoke
 from localcloud.ministack.lambdas.worker import Surroundings
 from localcloud.process import lambda_worker
+
+logger = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
@@ -65,6 +68,10 @@ class Functions:
         )
         Invoke(self._modules, self._execution, lambda *event: self._submit(*event))
 
+    def log_if(self, may_log: Callable[[str, str, str, str], bool]) -> None:
+        """Write a function's log only if ``may_log(role, session, group, stream)``."""
+        self._execution.may_log = may_log
+
     def measure(self, function_arn: str, **values: float) -> None:
         """Record metrics of ``AWS/Lambda`` for a function."""
         with scope_of(self._responses, function_arn):
@@ -93,7 +100,12 @@ class Functions:
                 events.undeliverable(endpoint, {"Records": [record]})
 
         def from_invoke(function: dict[str, Any], event: Any) -> None:
-            events.submit(function["config"]["FunctionArn"], event)
+            arn, records = function["config"]["FunctionArn"], event.get("Records") if isinstance(event, dict) else None
+            bucket = records[0].get("s3", {}).get("bucket", {}).get("arn", "") if records else ""
+            if not bucket or may_invoke("s3.amazonaws.com", arn, bucket):
+                events.submit(arn, event)
+            else:
+                logger.warning("the policy of %s does not let %s invoke it: no notification", arn, bucket)
 
         self._sns._deliver_to_lambda = from_sns
         self._sns._threading = _Threading(from_sns)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from localcloud.sagemaker.deployment import Deployment, DeploymentFailed
+from localcloud.sagemaker.deployment import SESSION, Deployment, DeploymentFailed
 from localcloud.sagemaker.invocation import Invocation
 from localcloud.sagemaker.model_server import WorkerDied
 from localcloud.sagemaker.process import (
@@ -75,6 +75,7 @@ class Instance:
 
     def start(self) -> None:
         """Bring the instance into service; raises :class:`DeploymentFailed`."""
+        self._shared.logs.write_with(self._deployment.endpoint, self._deployment.role, SESSION)
         self._log(f"image {self._deployment.container.get('Image')} is not run here; code/{self._spec.program} is")
         try:
             _ = self._deployment.server

@@ -17,8 +17,23 @@ from localcloud.logs import LogShipper
 class EndpointLogs:
     """Each endpoint's log group."""
 
-    def __init__(self, client: Callable[[], Any]) -> None:
+    def __init__(self, client: Callable[[], Any], may_log: Callable[[str, str, str, str], bool]) -> None:
+        """Write logs.
+
+        Parameters
+        ----------
+        client : callable
+            Gives the client of CloudWatch Logs.
+        may_log : callable
+            ``may_log(role, session, group, stream)``: whether the execution role may; without, nothing is logged.
+        """
         self._shipper = LogShipper(client, "sagemaker-logs")
+        self._may_log = may_log
+        self._roles: dict[str, tuple[str, str]] = {}
+
+    def write_with(self, endpoint: str, role: str, session: str) -> None:
+        """Write the log of ``endpoint`` with the rights of ``role`` from now on."""
+        self._roles[endpoint] = (role, session)
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -37,7 +52,9 @@ class EndpointLogs:
             The endpoint's name, and ``<variant>/<instance id>``.
         text : str
         """
-        self._shipper.line(f"/aws/sagemaker/Endpoints/{endpoint}", stream, text)
+        group, role = f"/aws/sagemaker/Endpoints/{endpoint}", self._roles.get(endpoint)
+        if role is None or self._may_log(*role, group, stream):
+            self._shipper.line(group, stream, text)
 
     def data_log(self, endpoint: str, stream: str, inference_id: str, text: str) -> None:
         """Log one line of the platform about a request, in the form that AWS writes.

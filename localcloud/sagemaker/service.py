@@ -32,7 +32,7 @@ class SageMaker:
         store = Store(cloud.state / "sagemaker.sqlite", QUEUE)
         self.queue = RequestQueue(store)
         metrics = Metrics(cloud.put_measurements, cloud.clock, self._gauges, self._housekeeping)
-        logs = EndpointLogs(lambda: cloud.client("logs"))
+        logs = EndpointLogs(lambda: cloud.client("logs"), cloud.may_log)
         self.shared = Shared(cloud, store, self.queue, logs, metrics)
         self._catalog, tags = Catalog(self.shared), Tags(self.shared)
         self._lock = threading.RLock()
