@@ -27,8 +27,7 @@ class Unframing:
     """Takes the aws-chunked encoding off a body, piece by piece.
 
     SigV4 User Guide, "Signature Calculations for the Authorization Header: Transferring Payload in Multiple Chunks",
-    and "Including Trailing Headers". Signatures of chunks are not verified; that of the
-    request is, at the door.
+    and "Including Trailing Headers". Signatures of chunks are not verified; that of the request is, at the door.
 
     Attributes
     ----------

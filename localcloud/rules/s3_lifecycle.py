@@ -49,13 +49,13 @@ def _check_rule(each: dict[str, Any]) -> None:
         if ("Days" in transition) == ("Date" in transition) or "StorageClass" not in transition:
             raise malformed()
         _check_date(transition)
-        if transition.get("Days", 0) < 0:
+        if int(transition.get("Days", 0)) < 0:
             raise ServiceError("InvalidArgument", "'Days' in Transition action must be nonnegative")
     expiration = each.get("NoncurrentVersionExpiration")
     if expiration is not None and "NoncurrentDays" not in expiration:
         raise malformed()
     for found, name in ((expiration, "NoncurrentDays"), (each.get(_ACTIONS[-1]), "DaysAfterInitiation")):
-        if found and found.get(name, 1) < 1:
+        if found and int(found.get(name, 1)) < 1:
             action = "NoncurrentVersionExpiration" if name == "NoncurrentDays" else _ACTIONS[-1]
             raise ServiceError("InvalidArgument", f"'{name}' for {action} action must be a positive integer")
 
@@ -79,7 +79,7 @@ def _check_expiration(found: dict[str, Any] | None) -> None:
     if len(found) != 1:
         raise malformed()
     _check_date(found)
-    if found.get("Days", 1) < 1:
+    if int(found.get("Days", 1)) < 1:
         raise ServiceError("InvalidArgument", "'Days' for Expiration action must be a positive integer")
 
 
