@@ -145,6 +145,7 @@ INTERNALS = {
         "_lookup_policy",
         "_policies",
         "_roles",
+        "_user_inline_policies",
         "_users",
     ),
     "ministack.services.eventbridge": (
@@ -172,6 +173,7 @@ INTERNALS = {
         "_func_arn",
         "_function_config_scope_mismatch",
         "_function_qualifier_exists",
+        "_get_function",
         "_functions",
         "_get_func_record_for_ref",
         "_inflight",
