@@ -200,8 +200,8 @@ class Front:
             if not _is_object(protocol, head):
                 body = await _read_body(receive, _MAX_EMULATED_BYTES)
                 if body is None:
-                    error = ServiceError("RequestEntityTooLarge", "the request is too large", 413)
-                    await _send(send, protocol.error(error))
+                    too_large = ServiceError("RequestEntityTooLarge", "the request is too large", 413)
+                    await _send(send, protocol.error(too_large))
                     return
                 request, receive = dataclasses.replace(head, body=_inflated(head, body)), _replayed(body, receive)
             answer = await self._by_the_rules(service, protocol, request, signed)
