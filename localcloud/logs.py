@@ -96,8 +96,12 @@ class LogShipper:
     def _put(self, group: str, stream: str, events: list[dict[str, Any]]) -> None:
         logs = self._client()
         if (group, stream) not in self._known:
-            self._create(lambda: logs.create_log_group(logGroupName=group))
-            self._create(lambda: logs.create_log_stream(logGroupName=group, logStreamName=stream))
+            try:
+                self._create(lambda: logs.create_log_stream(logGroupName=group, logStreamName=stream))
+            except logs.exceptions.ResourceNotFoundException:
+                # Only now: a role whose group is there already may lack the right to create one.
+                self._create(lambda: logs.create_log_group(logGroupName=group))
+                self._create(lambda: logs.create_log_stream(logGroupName=group, logStreamName=stream))
             self._known.add((group, stream))
         logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 

@@ -32,6 +32,7 @@ class Identities:
         for operation in ("AttachRolePolicy", "AttachUserPolicy", "AttachGroupPolicy"):
             rules.add("iam", operation, self._attachable)
         rules.add("iam", "DeleteRole", self._has_no_policies)
+        rules.add("iam", "DeleteUser", self._user_has_nothing)
         rules.add("iam", "ListRoles", self._list_roles)
 
     def _exists(self, call: Call) -> None:
@@ -54,6 +55,23 @@ class Identities:
         role = self._iam._roles.get(call.parameters["RoleName"]) or {}
         if role.get("InlinePolicies") and not role.get("AttachedPolicies"):
             raise ServiceError("DeleteConflict", "Cannot delete entity, must delete policies first.", 409)
+
+    def _user_has_nothing(self, call: Call) -> None:
+        """API reference, DeleteUser: DeleteConflict."""
+        name = call.parameters["UserName"]
+        user = self._iam._users.get(name) or {}
+        keys = [key for key, record in self._iam._access_keys.items() if record.get("UserName") == name]
+        if user.get("AttachedPolicies"):
+            left = "detach all policies"
+        elif self._iam._user_inline_policies.get(name):
+            left = "delete policies"
+        elif keys:
+            left = "delete access keys"
+        elif any(name in group.get("Users", []) for group in self._iam._groups.values()):
+            left = "remove users from group"
+        else:
+            return
+        raise ServiceError("DeleteConflict", f"Cannot delete entity, must {left} first.", 409)
 
     def _list_roles(self, call: Call) -> dict[str, Any]:
         """API reference, ListRoles: PathPrefix, MaxItems (100 unless given) and Marker; in the order of names."""
