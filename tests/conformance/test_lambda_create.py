@@ -266,3 +266,34 @@ def test_missing_code_in_a_stack(aws: Account, role: str) -> None:
     events = aws.client("cloudformation").describe_stack_events(StackName=stack["StackId"])["StackEvents"]
     reasons = [event.get("ResourceStatusReason", "") for event in events if event["LogicalResourceId"] == "F"]
     assert any("Error occurred while GetObject. S3 Error Code: NoSuchBucket" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties", "reason"),
+    [
+        ("AWS::Lambda::Function", {"Runtime": "python3.99"}, "python3.99"),
+        ("AWS::Lambda::Function", {"Timeout": 9999}, "Timeout"),
+        ("AWS::Lambda::Function", {"MemorySize": 1}, "MemorySize"),
+        ("AWS::Lambda::Function", {"Role": "arn:aws:iam::000000000000:role/none"}, "cannot be assumed by Lambda"),
+        ("AWS::Lambda::Function", {"Environment": {"Variables": {"AWS_REGION": "x"}}}, "Reserved keys used in this"),
+        ("AWS::Events::Rule", {"Description": "neither"}, "EventPattern or ScheduleExpression must be specified"),
+        ("AWS::Events::Rule", {"ScheduleExpression": "rate(1 minutes)"}, "ScheduleExpression is not valid"),
+        ("AWS::SSM::Parameter", {"Type": "String", "Value": "x" * 4097}, "maximum parameter value of 4096"),
+        ("AWS::SSM::Parameter", {"Type": "String", "Value": "x", "AllowedPattern": "y"}, "allowedPattern"),
+    ],
+    ids=["runtime", "timeout", "memory", "role", "variable", "rule", "schedule", "size", "pattern"],
+)
+@behaviour(
+    "cloudformation",
+    "CreateStack",
+    "A stack fails whose {kind} the service refuses: {reason}",
+    "AWSCloudFormation/latest/UserGuide/troubleshooting.html",
+)
+def test_refused_in_a_stack(aws: Account, role: str, kind: str, properties: dict[str, Any], reason: str) -> None:
+    if kind == "AWS::Lambda::Function":
+        code = {"ZipFile": "def handler(event, context): pass"}
+        properties = {"Runtime": "python3.12", "Handler": "index.handler", "Role": role, "Code": code, **properties}
+    stack = aws.stack({"Resources": {"R": {"Type": kind, "Properties": properties}}})
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    events = aws.client("cloudformation").describe_stack_events(StackName=stack["StackId"])["StackEvents"]
+    assert any(reason in event.get("ResourceStatusReason", "") for event in events if event["LogicalResourceId"] == "R")
