@@ -48,11 +48,12 @@ class Queues:
             "PurgeQueue": self.purge,
             "ListQueues": self.list_queues,
             "ListDeadLetterSourceQueues": self.list_sources,
+            "ListQueueTags": self.list_tags,
             "RemovePermission": self.remove_permission,
         }
         for name, operation in operations.items():
             rules.add("sqs", name, operation)
-        for name in ("AddPermission", "ListQueueTags", "ReceiveMessage", "TagQueue", "UntagQueue"):
+        for name in ("AddPermission", "ReceiveMessage", "TagQueue", "UntagQueue"):
             rules.add("sqs", name, self._must_exist)
 
     # Finding -----------------------------------------------------------------------------------------------------
@@ -179,6 +180,11 @@ class Queues:
         if call.parameters.get("MaxResults") and len(rest) > size_of_page:
             out["NextToken"] = base64.b64encode(rest[size_of_page - 1].encode()).decode()
         return out
+
+    def list_tags(self, call: Call) -> Answer:
+        """ListQueueTags: nothing when there are none."""
+        tags = self.found(call.parameters["QueueUrl"]).get("tags")
+        return {"Tags": dict(tags)} if tags else {}
 
     def remove_permission(self, call: Call) -> Answer:
         """RemovePermission: the label must be there."""
