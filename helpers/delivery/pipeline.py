@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -198,9 +198,22 @@ def log_excerpt(connection: Handle, build_id: str, lines: int = EXCERPT_LINES) -
         place = builds[0].get("logs", {}) if builds else {}
         if not place.get("groupName"):
             return [f"(build {build_id} wrote no log)"]
-        events = connection.client("logs").get_log_events(
-            logGroupName=place["groupName"], logStreamName=place["streamName"], limit=200, startFromHead=False
-        )["events"]
+        logs = connection.client("logs")
+        try:
+            events = logs.get_log_events(
+                logGroupName=place["groupName"], logStreamName=place["streamName"], limit=200, startFromHead=False
+            )["events"]
+        except ClientError as error:
+            if code_of(error) != "ResourceNotFoundException":
+                raise
+            # The build ended before it could write.
+            return [f"(build {build_id} wrote no log)", *_reasons(builds[0])][:lines]
     told = [event["message"].rstrip() for event in events if event["message"].strip()]
     # Of what CodeBuild itself says only the commands help here.
     return [line for line in told if not line.startswith("[Container]") or "Running command" in line][-lines:]
+
+
+def _reasons(build: Mapping[str, Any]) -> list[str]:
+    """Why phases of a build failed."""
+    contexts = [(phase["phaseType"], each) for phase in build.get("phases", []) for each in phase.get("contexts", [])]
+    return [f"{phase}: {each.get('statusCode')}: {each['message']}" for phase, each in contexts if each.get("message")]

@@ -209,6 +209,19 @@ def test_a_build_without_a_log_says_so():
     assert log_excerpt(Connection(Silent()), "project:1") == ["(build project:1 wrote no log)"]
 
 
+def test_a_build_that_ended_before_it_could_write_says_why():
+    class Denied(Cloud):
+        def batch_get_builds(self, ids: list[str]) -> dict[str, Any]:
+            phase = {"phaseType": "PROVISIONING", "contexts": [{"statusCode": "ACCESS_DENIED", "message": "no role"}]}
+            return {"builds": [{"logs": {"groupName": "g", "streamName": "s"}, "phases": [phase]}]}
+
+        def get_log_events(self, **_: Any) -> dict[str, Any]:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": ""}}, "GetLogEvents")
+
+    told = log_excerpt(Connection(Denied()), "project:1")
+    assert told == ["(build project:1 wrote no log)", "PROVISIONING: ACCESS_DENIED: no role"]
+
+
 RUN = Execution(
     "the-pipeline",
     "one",
