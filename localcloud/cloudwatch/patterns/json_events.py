@@ -79,7 +79,7 @@ class _Comparison:
 
     def _compare(self, value: str | float) -> bool:
         if isinstance(value, str) and self.comparison not in ("=", "!="):
-            return False  # a string is no number, whatever it looks like
+            return False  # a string is not a number, whatever it looks like
         return self.operand.holds(self.comparison, value)
 
 
@@ -174,7 +174,7 @@ class JsonPattern:
         return _Comparison(selector, comparison, scanner.operand(comparison))
 
     def matches(self, message: str) -> bool:
-        """Whether the pattern finds ``message``; what is no JSON object or array is never found."""
+        """Whether the pattern finds ``message``; what is not a JSON object or array is never found."""
         event = _parsed(message)
         return isinstance(event, dict | list) and bool(self._condition.holds(event))
 

@@ -175,7 +175,7 @@ class LogFilters:
         pattern = _pattern(subscription)
         matching = [event for event in events if pattern is not None and pattern.matches(event["message"])]
         destination = str(subscription["destinationArn"])
-        if not matching or group == f"/aws/lambda/{destination.split(':')[6]}":  # or it would call itself for ever
+        if not matching or group == f"/aws/lambda/{destination.split(':')[6]}":  # or it would call itself forever
             return
         record, config, _ = self._functions._get_func_record_for_ref(destination)
         if record is None or config is None:
