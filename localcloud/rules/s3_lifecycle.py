@@ -43,6 +43,7 @@ def _check_rule(each: dict[str, Any]) -> None:
         raise malformed()
     _check_filter(each.get("Filter") or {})
     if not any(each.get(action) is not None for action in _ACTIONS):
+        # As seen on AWS: https://github.com/crossplane-contrib/provider-aws/issues/1337
         raise ServiceError("InvalidRequest", "At least one action needs to be specified in a rule")
     _check_expiration(each.get("Expiration"))
     for transition in each.get("Transitions") or ():

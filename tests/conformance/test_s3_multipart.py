@@ -244,7 +244,7 @@ def test_copy_a_part(aws: Account) -> None:
     "s3",
     "UploadPartCopy",
     "A copy of {given} of ten bytes is refused",
-    "localstack:tests/aws/services/s3/test_s3.py::TestS3Multipart::test_upload_part_copy_range",
+    "localstack:tests/aws/services/s3/test_s3_api.py::TestS3Multipart::test_upload_part_copy_range",
 )
 @pytest.mark.parametrize(
     ("given", "message"),

@@ -12,7 +12,7 @@ from tests.conformance.behaviours import behaviour
 from tests.conformance.conftest import Account
 
 API = "AmazonS3/latest/API/"
-LIFECYCLE = "localstack:tests/aws/services/s3/test_s3_api.py::TestS3BucketLifecycle::test_put_bucket_lifecycle_conf_exc"
+LIFECYCLE = "localstack:tests/aws/services/s3/test_s3.py::TestS3BucketLifecycle::test_put_bucket_lifecycle_conf_exc"
 NOTIFICATIONS = "localstack:tests/aws/services/s3/test_s3_notifications_sqs.py::"
 MALFORMED = "The XML you provided was not well-formed or did not validate against our published schema"
 RULE: dict[str, Any] = {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": "a/"}, "Expiration": {"Days": 7}}
