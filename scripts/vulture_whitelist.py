@@ -34,3 +34,25 @@ _.landscape
 
 # Kept so that it is not collected: the process that cleans up when the server is killed.
 _._janitor
+
+# The context of a Lambda function, which any handler may ask for; and its logger's clock.
+_.aws_request_id
+_.invoked_function_arn
+_.function_name
+_.function_version
+_.memory_limit_in_mb
+_.log_group_name
+_.log_stream_name
+_.tenant_id
+_.get_remaining_time_in_millis
+_.converter
+
+# What MiniStack's pool of Lambda workers reads of each, and what of MiniStack is replaced.
+_.in_use
+_.last_used
+_._worker_class_for
+_._execute_function
+_._fetch_code_from_s3
+_._LAMBDA_STATE_TRANSITION_DELAY
+_._emit_lambda_metrics
+_._SCHEDULER_TICK_INTERVAL

@@ -13,10 +13,10 @@ from types import ModuleType
 from typing import Any
 
 from localcloud.lambda_events import EventQueue, Outcome, Policy
+from localcloud.ministack.lambdas import bootstrap
 from localcloud.ministack.lambdas.execution import Execution
 from localcloud.ministack.lambdas.invoke import Invoke
 from localcloud.ministack.lambdas.worker import Surroundings
-from localcloud.process import lambda_worker
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Functions:
             self._modules,
             Surroundings(
                 interpreter=interpreter,
-                script=f"{prelude}{Path(lambda_worker.__file__).read_text()}main()\n",
+                script=f"{prelude}{Path(bootstrap.__file__).read_text()}main()\n",
                 credentials=lambda config: self._runtime.execution_credentials(config),
                 layer=self._functions._resolve_layer_zip,
             ),

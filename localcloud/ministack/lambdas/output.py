@@ -22,7 +22,7 @@ class Output:
     """Reads the pipe that a worker's standard streams are.
 
     ``mark`` stands in the stream for what is not the function's: behind it come ``{`` and a message of several lines,
-    ``}`` at the message's end, and ``.`` at the end of an invocation (:mod:`localcloud.process.lambda_worker`).
+    ``}`` at the message's end, and ``.`` at the end of an invocation (:mod:`localcloud.ministack.lambdas.bootstrap`).
     """
 
     def __init__(self, descriptor: int) -> None:

@@ -13,11 +13,10 @@ from typing import Any
 
 import pytest
 
-from localcloud.ministack.lambdas import output
+from localcloud.ministack.lambdas import bootstrap, output
 from localcloud.ministack.lambdas.memory import resident
 from localcloud.ministack.lambdas.runs import Invocation, Result
 from localcloud.ministack.lambdas.worker import Surroundings, Worker
-from localcloud.process import lambda_worker
 from tests.localcloud.conftest import zipped
 
 CONFIG: dict[str, Any] = {
@@ -37,7 +36,7 @@ class Function:
     def __init__(self, source: str, **settings: Any) -> None:
         self.config = {**CONFIG, **settings}
         self.code = zipped(source)
-        script = f"{Path(lambda_worker.__file__).read_text()}\nmain()\n"
+        script = f"{Path(bootstrap.__file__).read_text()}\nmain()\n"
         self.worker = Worker(Surroundings(sys.executable, script, lambda _: {}, lambda _: None), "f", {}, self.code)
 
     def run(self, event: Any = None) -> Result:
