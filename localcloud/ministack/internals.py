@@ -64,6 +64,7 @@ INTERNALS = {
         "_deploy_stack_async",
         "_property_recreation",
         "_provision_resource",
+        "_resolve_refs",
         "_resolve_stack_outputs",
         "_roll_back_operation",
         "_runs_on_worker_thread",

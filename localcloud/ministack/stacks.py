@@ -9,6 +9,7 @@ from typing import Any
 from localcloud.cloudwatch.alarms import check_supported
 from localcloud.ministack.change_sets import count_outputs
 from localcloud.ministack.cloudformation.answers import Answers
+from localcloud.ministack.cloudformation.attributes import resolve_attribute_names
 from localcloud.ministack.cloudformation.conditions import resolve_functions
 from localcloud.ministack.cloudformation.events import StackEvents
 from localcloud.ministack.cloudformation.operations import Operations
@@ -36,6 +37,7 @@ class Stacks:
         self._provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["delete"] = self._delete_bucket
         count_outputs(modules)
         resolve_functions(modules)
+        resolve_attribute_names(modules)
         self._update_failed_updates(modules["handlers"])
         events = StackEvents(modules)
         self.permissions = Resources(modules, rules, events).permissions

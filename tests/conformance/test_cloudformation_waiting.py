@@ -96,3 +96,19 @@ def test_resource_drift(aws: Account) -> None:
     aws.client("sqs").delete_queue(QueueUrl=stack["Outputs"][0]["OutputValue"])
     drift = cloudformation.detect_stack_resource_drift(**ask)["StackResourceDrift"]
     assert drift["StackResourceDriftStatus"] == "DELETED"
+
+
+@behaviour(
+    "cloudformation",
+    "CreateStack",
+    "A parameter may name the attribute of Fn::GetAtt",
+    "localstack:tests/aws/services/cloudformation/api/test_reference_resolving.py::test_nested_getatt_ref",
+)
+def test_attribute_by_parameter(aws: Account) -> None:
+    template = {
+        "Parameters": {"P": {"Type": "String"}},
+        "Resources": {"T": topic()},
+        "Outputs": {"O": {"Value": {"Fn::GetAtt": ["T", {"Ref": "P"}]}}},
+    }
+    stack = aws.stack(template, Parameters=[{"ParameterKey": "P", "ParameterValue": "TopicName"}])
+    assert stack["Outputs"][0]["OutputValue"].startswith(f"{stack['StackName']}-T-")

@@ -1,6 +1,6 @@
-"""The events of a stack as AWS tells them.
+"""The events of a stack as AWS reports them.
 
-MiniStack tells of every resource in every update; AWS only of those that change. MiniStack leaves out the properties,
+MiniStack has events for every resource in every update; AWS for those that change. MiniStack leaves out the properties,
 the creation that was initiated, and the removal of what an update drops. It also sends them to nobody, where AWS
 publishes them to the stack's topics.
 

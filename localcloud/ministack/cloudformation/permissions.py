@@ -1,4 +1,4 @@
-"""With whose rights CloudFormation creates a resource: the stack's role, or whoever began the operation.
+"""With whose rights CloudFormation creates a resource: the stack's role, or the caller who began the operation.
 
 AWS CloudFormation User Guide, "CloudFormation service role": without one "CloudFormation uses a temporary session that
 is generated from your user credentials". Asked for are the main actions of a resource's creation, not every one that
