@@ -190,3 +190,23 @@ def test_refused_request(aws: Account) -> None:
     with aws.refused("ValidationError"):
         series.ask(series.query("a"), StartTime=series.end, EndTime=series.start)
     assert math.isfinite(series.ask(series.query("a"))[0]["Values"][0])
+
+
+@behaviour(
+    "cloudwatch",
+    "GetMetricData",
+    "Of several units without one in the query, the first by the alphabet is returned, with a message",
+    RECORDED + "test_get_metric_data_different_units_no_unit_in_query",
+)
+def test_units(aws: Account) -> None:
+    series = Series(aws)
+    data = [
+        {"MetricName": "u", "Timestamp": series.start, "Value": value, "Unit": unit}
+        for value, unit in ((1.0, "Seconds"), (1000.0, "Milliseconds"))
+    ]
+    aws.client("cloudwatch").put_metric_data(Namespace=series.namespace, MetricData=data)
+    wait_until(lambda: series.ask(series.query("u"))[0]["Values"] == [1000], 5 if aws.local else 180)
+    (found,) = series.ask(series.query("u"))
+    message = "Multiple units returned: '[Milliseconds, Seconds]'"
+    assert found["Messages"] == [{"Code": "MultipleUnits", "Value": message}]
+    assert series.ask(series.query("u", MetricStat={"Unit": "Seconds"}))[0]["Values"] == [1]

@@ -86,28 +86,28 @@ class Measurements:
             datapoints.append({**datapoint, "ExtendedStatistics": extended} if extended else datapoint)
         return {"Label": asked["MetricName"], "Datapoints": datapoints}
 
-    def _series(self, found: Mapping[str, Any], start: float, end: float) -> Series:
+    def _series(self, found: Mapping[str, Any], start: float, end: float) -> tuple[Series, list[str]]:
+        """The values of one metric, and its units, of which the first one counts when the query names none."""
         metric, period = found["Metric"], found["Period"]
-        groups: dict[float, list[Any]] = defaultdict(list)
         begin = _whole(start, period)
         dimensions = dimensions_of(metric.get("Dimensions"))
-        for point in self._metrics.points(metric["Namespace"], metric["MetricName"], dimensions, found.get("Unit")):
-            if begin <= point["Timestamp"] < end:
+        stored = self._metrics.points(metric["Namespace"], metric["MetricName"], dimensions, found.get("Unit"))
+        points = [point for point in stored if begin <= point["Timestamp"] < end]
+        units = sorted({point.get("Unit") or "None" for point in points})
+        groups: dict[float, list[Any]] = defaultdict(list)
+        for point in points:
+            if (point.get("Unit") or "None") == units[0]:
                 groups[_whole(point["Timestamp"], period)].append(point)
-        values = {stamp: self._metrics.statistic(points, found["Stat"]) for stamp, points in sorted(groups.items())}
-        return {stamp: value for stamp, value in values.items() if value is not None}
+        values = {stamp: self._metrics.statistic(group, found["Stat"]) for stamp, group in sorted(groups.items())}
+        return {stamp: value for stamp, value in values.items() if value is not None}, units
 
     def _data(self, call: Call) -> dict[str, Any]:
         """AmazonCloudWatch/latest/APIReference/API_GetMetricData.html."""
         asked = call.parameters
         start, end = asked["StartTime"].timestamp(), asked["EndTime"].timestamp()
         queries = asked["MetricDataQueries"]
-        series = _evaluated(
-            queries,
-            {q["Id"]: self._series(q["MetricStat"], start, end) for q in queries if "MetricStat" in q},
-            start,
-            end,
-        )
+        measured = {q["Id"]: self._series(q["MetricStat"], start, end) for q in queries if "MetricStat" in q}
+        series = _evaluated(queries, {name: values for name, (values, _) in measured.items()}, start, end)
         shown = [query for query in queries if query.get("ReturnData", True)]
         ascending = asked.get("ScanBy") == "TimestampAscending"
         first, most = _offset(asked.get("NextToken")), asked.get("MaxDatapoints") or _MOST_DATAPOINTS
@@ -116,15 +116,18 @@ class Measurements:
             points = sorted(series[query["Id"]].items(), reverse=not ascending)
             chosen = points[max(0, first - position) : max(0, first + most - position)]
             position += len(points)
-            results.append(
-                {
-                    "Id": query["Id"],
-                    "Label": query.get("Label") or _label(query, queries),
-                    "Timestamps": [_moment(stamp) for stamp, _ in chosen],
-                    "Values": [value for _, value in chosen],
-                    "StatusCode": "PartialData" if position > first + most else "Complete",
-                }
-            )
+            result: dict[str, Any] = {
+                "Id": query["Id"],
+                "Label": query.get("Label") or _label(query, queries),
+                "Timestamps": [_moment(stamp) for stamp, _ in chosen],
+                "Values": [value for _, value in chosen],
+                "StatusCode": "PartialData" if position > first + most else "Complete",
+            }
+            _, units = measured.get(query["Id"], ({}, []))
+            if len(units) > 1:  # recorded in LocalStack's test_get_metric_data_different_units_no_unit_in_query
+                text = f"Multiple units returned: '[{', '.join(units)}]'"
+                result["Messages"] = [{"Code": "MultipleUnits", "Value": text}]
+            results.append(result)
         answer: dict[str, Any] = {"MetricDataResults": results, "Messages": []}
         if first + most < total:
             answer["NextToken"] = str(first + most)
