@@ -27,6 +27,7 @@ from localcloud.http.protocol import JsonProtocol, RestJsonProtocol, protocol_fo
 from localcloud.http.rest_xml import RestXmlProtocol
 from localcloud.http.shapes import ShapeError
 from localcloud.http.strict import Strict
+from localcloud.iam.authorizer import AUTHORIZED
 from localcloud.iam.git_access import git_call
 from localcloud.rules import Call, Rulebook
 from localcloud.services import ACCOUNT, DEFAULT_REGION, Application, Receive, Scope, Send, Service, ServiceError
@@ -225,6 +226,7 @@ class Front:
             self._strict.check(service, operation)
             call = _call(service, operation, parameters, signed)
             self._authorize(call)
+            AUTHORIZED.set(True)
             with self._within(call.region):
                 for rule in self._rules.of(service, operation):
                     answer = rule(call)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 from localcloud.iam.checks import Check, checks_of
@@ -175,6 +176,8 @@ class Authorizer:
         return self._evaluator.trusts(role_arn, service)
 
 
+AUTHORIZED: ContextVar[bool] = ContextVar("authorized", default=False)
+"""Whether IAM has been asked about the request at hand: MiniStack asks no second time, with its own idea of it."""
 _REMEMBERED_SECONDS = 1.0
 """A container logs line by line: not every one needs to be asked for."""
 _REMEMBERED_STREAMS = 1000

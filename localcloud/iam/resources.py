@@ -220,6 +220,16 @@ def _iam(place: _Place, p: Parameters) -> list[str]:
     return []
 
 
+def _ecr(place: _Place, p: Parameters) -> list[str]:
+    name = _first(p, "repositoryName")
+    return [_in_account(place.arn("ecr", f"repository/{name}"), _first(p, "registryId"))] if name else []
+
+
+def _in_account(arn: str, account: str) -> str:
+    parts = arn.split(":")
+    return ":".join([*parts[:4], account or parts[4], *parts[5:]])
+
+
 def _sts(place: _Place, p: Parameters) -> list[str]:
     return [_first(p, "RoleArn")]
 
@@ -231,6 +241,7 @@ _SERVICES: dict[str, Callable[[_Place, Parameters], list[str]]] = {
     "codebuild": _codebuild,
     "codecommit": _codecommit,
     "codepipeline": _codepipeline,
+    "ecr": _ecr,
     "events": _events,
     "iam": _iam,
     "lambda": _lambda,

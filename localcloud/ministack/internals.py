@@ -33,6 +33,7 @@ INTERNALS = {
         "_principal_matches",
         "_resource_policy",
         "combine_resource_policy",
+        "enforce",
         "evaluate",
         "evaluate_resource_policy",
         "is_root_access_key",

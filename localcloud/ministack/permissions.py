@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from localcloud.iam.authorizer import AUTHORIZED
 from localcloud.iam.checks import Check
 from localcloud.iam.decisions import Decision
 from localcloud.services import ACCOUNT, DEFAULT_REGION, ServiceError
@@ -48,7 +49,7 @@ class Permissions:
         IAM User Guide, "IAM roles: Trust policy", and "Policy evaluation logic": within an account a trust policy that
         names the caller is enough; one that names the account leaves it to the caller's policies.
         """
-        matches = self._evaluator._principal_matches
+        matches, enforce = self._evaluator._principal_matches, self._evaluator.enforce
 
         def without_services(principal: Any, caller_arn: str) -> Any:
             named = {"AWS": principal.get("AWS", [])} if isinstance(principal, dict) else principal
@@ -58,6 +59,10 @@ class Permissions:
             role = self.role(role_arn)
             return None if role is None else (self._document(role), ACCOUNT)
 
+        def enforce_once(*arguments: Any, **options: Any) -> Any:
+            return None if AUTHORIZED.get() else enforce(*arguments, **options)
+
+        self._evaluator.enforce = enforce_once
         self._evaluator._principal_matches = without_services
         self._sts.trust_policy_for_arn = trust_policy
         self._evaluator._RESOURCE_POLICY_LOOKUPS["sts"] = ("sts", "trust_policy_for_arn")

@@ -6,15 +6,18 @@ A snapshot, because SageMaker keeps an endpoint running after its configuration 
 from __future__ import annotations
 
 import dataclasses
+import re
 import secrets
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localcloud.rules import Call
 from localcloud.sagemaker.model_server import ModelServer
 from localcloud.sagemaker.process import ContainerSpec
 from localcloud.sagemaker.shared import Shared, bucket_and_key, join_uri
+from localcloud.services import ServiceError
 
 HEALTH_CHECK_SECONDS = 480
 """SageMaker Developer Guide, "How your container should respond to health check requests": 8 minutes after start."""
@@ -23,6 +26,8 @@ HEALTH_CHECK_SECONDS = 480
 PRINCIPAL = "sagemaker.amazonaws.com"
 SESSION = "SageMaker"
 """How SageMaker names its sessions of an execution role."""
+_IMAGE = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/(?P<repository>[^:@]+).*")
+_PULLING = ("BatchCheckLayerAvailability", "GetDownloadUrlForLayer", "BatchGetImage")
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
@@ -133,6 +138,25 @@ class Deployment:
     def role(self) -> str:
         """The ARN of the model's execution role."""
         return str(self.model.get("ExecutionRoleArn", ""))
+
+    def check_image(self, shared: Shared) -> None:
+        """See that the role may pull the image, although it is not pulled here; raises :class:`DeploymentFailed`.
+
+        SageMaker Developer Guide, "How to use SageMaker AI execution roles" (CreateModel API). The reason's words are
+        those that people reported of endpoints on AWS.
+        """
+        image = str(self.container.get("Image", ""))
+        found = _IMAGE.fullmatch(image)
+        if shared.cloud.authorizer is None or found is None:
+            return
+        where = {"registryId": found["account"], "repositoryName": found["repository"]}
+        for operation in ("GetAuthorizationToken", *_PULLING):
+            call = Call("ecr", operation, where if operation in _PULLING else {}, shared.cloud.account, found["region"])
+            try:
+                shared.cloud.authorizer.require_of_role(self.role, SESSION, call)
+            except ServiceError as error:
+                reason = f'The role "{self.role}" does not have {operation} permission for the image: "{image}".'
+                raise DeploymentFailed(reason) from error
 
     def download(self, shared: Shared, spec: ContainerSpec) -> None:
         """Bring the model data to the instance, compressed or as single files; raises :class:`DeploymentFailed`."""

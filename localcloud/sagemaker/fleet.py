@@ -81,6 +81,7 @@ class Instance:
             _ = self._deployment.server
         except ValueError as error:
             raise self._deployment.start_failure(str(error)) from error
+        self._deployment.check_image(self._shared)
         self._deployment.download(self._shared, self._spec)
         try:
             self._launch()

@@ -144,7 +144,7 @@ class World:
         iam.create_role(
             RoleName=role, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
         )
-        actions = ["s3:*", "sns:Publish", "logs:*", "cloudwatch:PutMetricData"]
+        actions = ["s3:*", "sns:Publish", "logs:*", "cloudwatch:PutMetricData", "ecr:*"]
         allowed = {"Effect": "Allow", "Action": actions, "Resource": "*"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
         iam.put_role_policy(RoleName=role, PolicyName="model", PolicyDocument=document)
