@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from localcloud.cloudwatch.patterns import parse
-from localcloud.ministack.logs.store import LogStore, missing_stream, read_token, sequence_token, write_token
+from localcloud.ministack.logs.store import LogStore, event_id, missing_stream, read_token, sequence_token, write_token
 from localcloud.rules import Call, Rulebook
 from localcloud.services import ServiceError
 
@@ -113,5 +113,5 @@ class LogEvents:
             "timestamp": stamp,
             "message": event["message"],
             "ingestionTime": event.get("ingestionTime", stamp),
-            "eventId": event.get("eventId") or f"{stamp}-{stream}",
+            "eventId": event_id(event),
         }

@@ -7,14 +7,13 @@ import gzip
 import json
 import logging
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
 from localcloud.cloudwatch.patterns import InvalidPatternError, Pattern, parse
 from localcloud.cloudwatch.patterns.operands import as_number
-from localcloud.ministack.logs.store import LogStore, page
+from localcloud.ministack.logs.store import LogStore, event_id, page
 from localcloud.rules import Call, Rulebook
 from localcloud.services import ServiceError
 
@@ -48,6 +47,7 @@ class LogFilters:
         rules.add("logs", "TestMetricFilter", self._test)
         rules.add("logs", "DescribeMetricFilters", self._describe)
         rules.add("logs", "PutSubscriptionFilter", self._subscribe)
+        rules.add("logs", "DescribeSubscriptionFilters", self._describe_subscriptions)
         rules.add("logs", "DeleteMetricFilter", self._existing_metric_filter)
         rules.add("logs", "DeleteSubscriptionFilter", self._existing_subscription)
 
@@ -86,6 +86,19 @@ class LogFilters:
             )
         ]
         return page(filters, asked, "metricFilters")
+
+    def _describe_subscriptions(self, call: Call) -> dict[str, Any]:
+        """What was given, without an empty role (recorded in LocalStack's test_put_subscription_filter_lambda)."""
+        filters = self._store.group(call.parameters)["subscriptionFilters"]
+        shown = [
+            {
+                **{name: value for name, value in each.items() if name != "roleArn" or value},
+                "applyOnTransformedLogs": False,
+            }
+            for _, each in sorted(filters.items())
+            if each["filterName"].startswith(call.parameters.get("filterNamePrefix", ""))
+        ]
+        return page(shown, call.parameters, "subscriptionFilters")
 
     def _existing_metric_filter(self, call: Call) -> None:
         key = (call.parameters["logGroupName"], call.parameters["filterName"])
@@ -180,6 +193,7 @@ class LogFilters:
         record, config, _ = self._functions._get_func_record_for_ref(destination)
         if record is None or config is None:
             return
+        now = int(time.time() * 1000)
         payload = {
             "messageType": "DATA_MESSAGE",
             "owner": destination.split(":")[4],
@@ -188,8 +202,8 @@ class LogFilters:
             "subscriptionFilters": [subscription["filterName"]],
             "logEvents": [
                 {
-                    "id": event.get("eventId") or str(uuid.uuid4()),
-                    "timestamp": event.get("timestamp", int(time.time() * 1000)),
+                    "id": event_id({"timestamp": now, **event}),
+                    "timestamp": event.get("timestamp", now),
                     "message": event["message"],
                 }
                 for event in matching
