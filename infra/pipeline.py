@@ -182,6 +182,9 @@ class PipelineStack(cdk.Stack):
         place = f"{self.account}-{self.region}"
         roles = [f"{prefix}-{name}-{place}" for name in ("file-publishing-role", "lookup-role")]
         build.allow("sts:AssumeRole", resources=roles)
+        # `cdk publish-assets` compares the bootstrap's version, which it reads with the build's own credentials.
+        version = f"parameter/cdk-bootstrap/{cdk.DefaultStackSynthesizer.DEFAULT_QUALIFIER}/version"
+        build.allow("ssm:GetParameter", resources=[f"arn:{self.partition}:ssm:{self.region}:{self.account}:{version}"])
         return build
 
     def _smoke_test(self) -> Build:

@@ -61,6 +61,7 @@ class Front:
         within: Callable[[str], contextlib.AbstractContextManager[None]],
         authorize: Callable[[Call], None],
         applications: Mapping[str, Application] | None = None,
+        unsigned: Callable[[str], bool] = lambda path: False,
     ) -> None:
         """Join gate, services and MiniStack.
 
@@ -87,6 +88,8 @@ class Front:
             Raises :class:`ServiceError` when IAM does not let the caller make a call.
         applications : mapping, optional
             Other ASGI applications by the prefix of their paths.
+        unsigned : callable
+            Whether a path is a secret one of theirs that needs no signature: the application itself asks for a token.
         """
         self._gate = gate
         self._ministack = ministack
@@ -99,6 +102,7 @@ class Front:
         self._within = within
         self._authorize = authorize
         self._applications = applications or {}
+        self._unsigned = unsigned
         self._services: list[tuple[JsonProtocol | RestJsonProtocol, Service]] = []
         self._mounts: dict[str, Application] = {}
 
@@ -124,6 +128,9 @@ class Front:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = _head(scope)
+        if self._unsigned(request.decoded_path):
+            await self._dispatch(scope, request, receive, send)
+            return
         refusal = self._gate.refusal(request)
         if refusal is None and self._gate.waits_for_body(request):
             body = await _read_body(receive, _MAX_EMULATED_BYTES)

@@ -192,7 +192,7 @@ class Server:
                 self.credentials.access_key,
                 self.credentials.secret_key,
                 issued=self.ministack.issued,
-                callback=lambda path: self.ministack.stacks.is_callback(path) or containers.serves(path),
+                callback=self.ministack.stacks.is_callback,
                 mounted=lambda path: self.front.mount(path) is not None,
             ),
             ministack=self.ministack.app,
@@ -204,6 +204,7 @@ class Server:
             strict=self.strict,
             within=self.ministack.within,
             authorize=self.authorizer.authorize,
+            unsigned=containers.serves,
             applications={
                 container_credentials.PREFIX: containers.app,
                 role_sessions.PREFIX: role_sessions.RoleSessions(permissions).app,
