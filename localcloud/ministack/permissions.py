@@ -6,7 +6,7 @@ import dataclasses
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -33,13 +33,20 @@ class Session:
 
 
 class Permissions:
-    """MiniStack's IAM and STS, asked by the rest of the cloud. Its methods may be called on any thread."""
+    """MiniStack's IAM and STS, asked by the rest of the cloud. Its methods may be called on any thread.
+
+    Attributes
+    ----------
+    tags_of : callable
+        The tags of a resource that MiniStack does not have, by its ARN.
+    """
 
     def __init__(self, modules: Mapping[str, ModuleType]) -> None:
         self._evaluator: Any = modules["iam_evaluator"]
         self._iam: Any = modules["iam"]
         self._sts: Any = modules["sts"]
         self._tagging: Any = modules["tagging"]
+        self.tags_of: Callable[[str], Mapping[str, str]] = lambda arn: {}
         self._responses: Any = modules["responses"]
         self._keep_services_apart()
 
@@ -134,7 +141,8 @@ class Permissions:
         context: dict[str, Any] = {"aws:tagkeys": None}
         context.update({name.lower(): value for name, value in check.context.items()})
         if principal.policies and self._evaluator._names_condition_key(principal.policies, "aws:resourcetag/"):
-            for name, value in (self._tagging.resource_tags(check.resource) or {}).items():
+            tags = self._tagging.resource_tags(check.resource) or self.tags_of(check.resource)
+            for name, value in tags.items():
                 context.setdefault(f"aws:resourcetag/{name}".lower(), value)
         return self._evaluator.EvalContext(
             principal_arn=principal.arn,

@@ -26,7 +26,7 @@ from localcloud.process import janitor, tied
 from localcloud.process.credentials import load_or_create
 from localcloud.process.environment import HOST_VARIABLES, inherited, project_folders
 from localcloud.process.prerequisites import StartError, bind, clients, runtime_folder, take_lock
-from localcloud.services import ACCOUNT, LIFELINE_FILE, Cloud, Service
+from localcloud.services import ACCOUNT, LIFELINE_FILE, Cloud, Service, ServiceError
 
 logger = logging.getLogger("localcloud.process.server")
 
@@ -131,6 +131,7 @@ class Server:
         self.ministack = MiniStack()
         client = clients(self.options.region)
         permissions = self.ministack.permissions
+        permissions.tags_of = self._tags_of
         self.authorizer = Authorizer(permissions, DecisionLog(self.state / "iam-decisions.jsonl"), self.options.region)
         roles = Roles(permissions, self.options.region)
         containers = container_credentials.ContainerCredentials(roles, self.endpoint_url)
@@ -210,6 +211,15 @@ class Server:
                 role_sessions.PREFIX: role_sessions.RoleSessions(permissions).app,
             },
         )
+
+    def _tags_of(self, arn: str) -> dict[str, str]:
+        """The tags of a resource of our own services, for conditions on ``aws:ResourceTag``."""
+        for service in self.services:
+            if service.name == arn.split(":")[2] == "sagemaker":
+                with contextlib.suppress(ServiceError):
+                    listed = service.call("ListTags", {"ResourceArn": arn})["Tags"]
+                    return {tag["Key"]: tag["Value"] for tag in listed}
+        return {}
 
     def _credentials_of_function(self, config: Mapping[str, Any]) -> dict[str, str]:
         """A function's credentials are those of its role (Lambda Developer Guide, "Lambda execution role")."""

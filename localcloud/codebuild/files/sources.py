@@ -146,7 +146,9 @@ def is_inline(text: str) -> bool:
 def git_variables(cloud: Cloud) -> dict[str, str]:
     """Git's configuration for the cloud's CodeCommit, in variables: nothing of it shows in a list of processes."""
     access_key, secret = cloud.environment["AWS_ACCESS_KEY_ID"], cloud.environment["AWS_SECRET_ACCESS_KEY"]
-    credentials = base64.b64encode(f"{access_key}:{secret}".encode()).decode()
+    token = cloud.environment.get("AWS_SESSION_TOKEN")
+    user = f"{access_key}%{token}" if token else access_key
+    credentials = base64.b64encode(f"{user}:{secret}".encode()).decode()
     return {
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"http.{cloud.endpoint_url}/.extraHeader",
