@@ -17,6 +17,7 @@ from tests.localcloud.conftest import CloudUnderTest
 
 pytestmark = pytest.mark.cloud
 
+EVERYTHING = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
 TRUST = '{"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}'
 
 
@@ -158,6 +159,7 @@ def test_a_session_that_this_cloud_issued_enters(cloud: CloudUnderTest) -> None:
 
     iam = cloud.client("iam")
     arn = iam.create_role(RoleName="deployer", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    iam.put_role_policy(RoleName="deployer", PolicyName="s3", PolicyDocument=EVERYTHING)
     session = cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
     s3 = boto3.client(
         "s3",
@@ -276,6 +278,7 @@ def test_a_temporary_key_needs_its_token(cloud: CloudUnderTest) -> None:
 
     iam = cloud.client("iam")
     arn = iam.create_role(RoleName="temporary", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    iam.put_role_policy(RoleName="temporary", PolicyName="s3", PolicyDocument=EVERYTHING)
     session = cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
     for token in (None, "wrong"):
         client = boto3.client(
