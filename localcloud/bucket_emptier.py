@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from localcloud.services import Cloud
+from localcloud.cloud import Cloud
 
 logger = logging.getLogger(__name__)
 

@@ -103,7 +103,7 @@ class EventQueue:
         client : callable
             Gives boto3 clients that may do everything.
         client_as : callable
-            :meth:`localcloud.services.Cloud.client_as`: dead-letter queues and destinations get what the function's
+            :meth:`localcloud.cloud.Cloud.client_as`: dead-letter queues and destinations get what the function's
             role may send.
         may : callable
             ``may("sns.amazonaws.com", "sqs:SendMessage", queue ARN, topic ARN)``: whether the queue's policy says so.

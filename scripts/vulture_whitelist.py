@@ -56,3 +56,11 @@ _._fetch_code_from_s3
 _._LAMBDA_STATE_TRANSITION_DELAY
 _._emit_lambda_metrics
 _._SCHEDULER_TICK_INTERVAL
+_._capabilities_enforced
+_._resolve_document
+_._record_history
+_.trust_policy_for_arn
+
+# Called by botocore, and by pytest.
+_.load_credentials
+_.pytest_collection_finish

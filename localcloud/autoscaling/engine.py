@@ -14,7 +14,7 @@ import uuid
 from typing import Any
 
 from localcloud.autoscaling import policies, variants
-from localcloud.services import Cloud
+from localcloud.cloud import Cloud
 from localcloud.store import Store
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,8 @@ from typing import Any
 
 from localcloud.autoscaling import policies, tracking_alarms, variants
 from localcloud.autoscaling.engine import Engine
-from localcloud.services import Cloud, ResourceType, ServiceError, dispatch
+from localcloud.cloud import Cloud
+from localcloud.services import ResourceType, ServiceError, dispatch
 from localcloud.store import Store
 
 logger = logging.getLogger(__name__)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from localcloud.cloud import Cloud
 from localcloud.codebuild.cloudformation import resource_types
 from localcloud.codebuild.service import CodeBuild
-from localcloud.services import Cloud, Service
+from localcloud.services import Service
 
 
 def create_services(cloud: Cloud) -> list[Service]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.codebuild.failures import PhaseFailed
 from localcloud.rules import Call
-from localcloud.services import Cloud, ServiceError
+from localcloud.services import ServiceError
 
 PRINCIPAL = "codebuild.amazonaws.com"
 _SPARE_SECONDS = 3600.0

@@ -6,11 +6,11 @@ import time
 import uuid
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.codebuild import projects
 from localcloud.codebuild.builds import log
 from localcloud.codebuild.builds.variables import RESERVED
 from localcloud.codebuild.listing import invalid
-from localcloud.services import Cloud
 
 INITIATOR, RESOLVED = "CODEBUILD_INITIATOR", "CODEBUILD_RESOLVED_SOURCE_VERSION"
 SOURCE_OVERRIDES = {

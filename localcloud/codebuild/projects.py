@@ -6,10 +6,11 @@ import re
 import time
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.codebuild.files.sources import TYPES, is_inline
 from localcloud.codebuild.listing import invalid, missing, page, sorted_by, tagged
 from localcloud.codebuild.permissions import PRINCIPAL
-from localcloud.services import Cloud, Operation, ServiceError
+from localcloud.services import Operation, ServiceError
 from localcloud.store import Store
 
 PROJECT = "project"

@@ -7,6 +7,7 @@ import threading
 import time
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.codebuild import plans
 from localcloud.codebuild.builds.record import BUILD, PLAN
 from localcloud.codebuild.builds.scheduler import Scheduler
@@ -14,7 +15,7 @@ from localcloud.codebuild.files.places import remove_tree
 from localcloud.codebuild.listing import invalid, missing, page, sorted_by
 from localcloud.codebuild.projects import Projects
 from localcloud.codebuild.reports.operations import Reports
-from localcloud.services import Cloud, Operation, ResourceType, ServiceError, dispatch
+from localcloud.services import Operation, ResourceType, ServiceError, dispatch
 from localcloud.store import Store
 
 NUMBER = "number"

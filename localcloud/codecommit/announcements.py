@@ -15,9 +15,9 @@ import time
 import urllib.parse
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.codecommit.records import FIRST_BRANCH, Record, Records
 from localcloud.codecommit.repository import HEADS, TAGS, Repository
-from localcloud.services import Cloud
 from localcloud.store import Store
 
 logger = logging.getLogger(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.codecommit.announcements import Announcements
 from localcloud.codecommit.git import Git, GitMissing
 from localcloud.codecommit.operations.branches import BranchOperations
@@ -12,7 +13,7 @@ from localcloud.codecommit.operations.contents import ContentOperations
 from localcloud.codecommit.operations.repositories import RepositoryOperations
 from localcloud.codecommit.records import Records
 from localcloud.codecommit.smart_http import PREFIX, SmartHttp
-from localcloud.services import Application, Cloud, Operation, ResourceType, dispatch
+from localcloud.services import Application, Operation, ResourceType, dispatch
 from localcloud.store import Store
 
 

@@ -5,9 +5,10 @@ It sees CodeCommit, CodeBuild, CloudFormation, S3 and SNS through their public A
 
 from __future__ import annotations
 
+from localcloud.cloud import Cloud
 from localcloud.codepipeline.cloudformation import resource_types
 from localcloud.codepipeline.service import CodePipeline
-from localcloud.services import Cloud, Service
+from localcloud.services import Service
 
 
 def create_services(cloud: Cloud) -> list[Service]:

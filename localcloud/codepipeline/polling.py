@@ -14,11 +14,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localcloud.cloud import Cloud
 from localcloud.codepipeline.actions import codecommit, s3
 from localcloud.codepipeline.executions.engine import Engine, source_actions
 from localcloud.codepipeline.executions.records import ENDED
 from localcloud.codepipeline.roles import acting_as_pipeline
-from localcloud.services import Cloud, ServiceError
+from localcloud.services import ServiceError
 
 logger = logging.getLogger(__name__)
 

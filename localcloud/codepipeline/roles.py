@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from localcloud.services import Cloud, ServiceError
+from localcloud.cloud import Cloud
+from localcloud.services import ServiceError
 
 PRINCIPAL = "codepipeline.amazonaws.com"
 

@@ -7,6 +7,7 @@ import logging
 import time
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.codepipeline import structure, views
 from localcloud.codepipeline.executions import controls
 from localcloud.codepipeline.executions.engine import Engine, source_actions
@@ -15,7 +16,7 @@ from localcloud.codepipeline.polling import Polling
 from localcloud.codepipeline.roles import check_role
 from localcloud.codepipeline.tags import Tags
 from localcloud.codepipeline.variables import values_of
-from localcloud.services import Cloud, Operation, ResourceType, ServiceError, dispatch
+from localcloud.services import Operation, ResourceType, ServiceError, dispatch
 
 logger = logging.getLogger(__name__)
 

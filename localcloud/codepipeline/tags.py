@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.codepipeline.executions.engine import Engine
-from localcloud.services import Cloud, ServiceError
+from localcloud.services import ServiceError
 
 MOST = 50
 """CodePipeline User Guide, "Quotas"."""

@@ -22,13 +22,13 @@ from typing import Any
 
 from localcloud.http import wire
 from localcloud.http.gate import LIVENESS_PATH, Gate, refused
+from localcloud.http.git_access import git_call
 from localcloud.http.messages import CredentialScope, Request, Response, basic_credentials, credential_scope
 from localcloud.http.protocol import JsonProtocol, RestJsonProtocol, protocol_for
 from localcloud.http.rest_xml import RestXmlProtocol
 from localcloud.http.shapes import ShapeError
 from localcloud.http.strict import Strict
 from localcloud.iam.authorizer import AUTHORIZED
-from localcloud.iam.git_access import git_call
 from localcloud.rules import Call, Rulebook
 from localcloud.services import ACCOUNT, DEFAULT_REGION, Application, Receive, Scope, Send, Service, ServiceError
 

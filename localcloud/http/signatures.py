@@ -28,7 +28,6 @@ MISMATCH = (
     "The request signature we calculated does not match the signature you provided. "
     "Check your AWS Secret Access Key and signing method."
 )
-EMPTY_HASH = hashlib.sha256(b"").hexdigest()
 _QUARTER_HOUR = dt.timedelta(minutes=15)
 _LONGEST_URL = 7 * 24 * 3600
 _STAMP = "%Y%m%dT%H%M%SZ"

@@ -16,7 +16,7 @@ from localcloud.services import ServiceError
 
 logger = logging.getLogger(__name__)
 
-ENFORCED = False
+ENFORCED = True
 """Whether an operation that no test verifies is refused. False: it is passed on and logged, whatever was asked for."""
 
 LOG_VARIABLE = "LOCALCLOUD_UNVERIFIED_LOG"

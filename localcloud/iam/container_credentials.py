@@ -45,7 +45,7 @@ class ContainerCredentials:
         Parameters
         ----------
         role, session, principal : str
-            See :meth:`localcloud.services.Cloud.client_as`.
+            See :meth:`localcloud.cloud.Cloud.client_as`.
         """
         path, token = PREFIX + secrets.token_urlsafe(24), secrets.token_urlsafe(32)
         self._given[path] = (token, role, session, principal)

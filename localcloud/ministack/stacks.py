@@ -7,9 +7,9 @@ from types import ModuleType
 from typing import Any
 
 from localcloud.cloudwatch.alarms import check_supported
-from localcloud.ministack.change_sets import count_outputs
 from localcloud.ministack.cloudformation.answers import Answers
 from localcloud.ministack.cloudformation.attributes import resolve_attribute_names
+from localcloud.ministack.cloudformation.change_sets import count_outputs
 from localcloud.ministack.cloudformation.conditions import resolve_functions
 from localcloud.ministack.cloudformation.events import StackEvents
 from localcloud.ministack.cloudformation.operations import Operations

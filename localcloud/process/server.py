@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from localcloud.clock import Clock
+from localcloud.cloud import LIFELINE_FILE, Cloud
 from localcloud.http.messages import CredentialScope, Request
 from localcloud.http.strict import Strict
 from localcloud.process import janitor, tied
 from localcloud.process.credentials import load_or_create
 from localcloud.process.environment import HOST_VARIABLES, inherited, project_folders
 from localcloud.process.prerequisites import StartError, bind, clients, runtime_folder, take_lock
-from localcloud.services import ACCOUNT, LIFELINE_FILE, Cloud, Service, ServiceError
+from localcloud.services import ACCOUNT, Service, ServiceError
 
 logger = logging.getLogger("localcloud.process.server")
 
@@ -118,9 +119,10 @@ class Server:
 
     def _assemble(self) -> None:
         from localcloud.cloudwatch.alarm_watch import AlarmWatch
+        from localcloud.http import role_sessions
         from localcloud.http.front import Front
         from localcloud.http.gate import Gate
-        from localcloud.iam import container_credentials, role_sessions
+        from localcloud.iam import container_credentials
         from localcloud.iam.authorizer import Authorizer
         from localcloud.iam.decisions import DecisionLog
         from localcloud.iam.roles import Roles

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from localcloud.services import Cloud, Service
+    from localcloud.cloud import Cloud
+    from localcloud.services import Service
 
 
 def create_services(cloud: Cloud) -> list[Service]:

@@ -63,7 +63,7 @@ class Metrics:
     Parameters
     ----------
     put : callable
-        :attr:`localcloud.services.Cloud.put_measurements`.
+        :attr:`localcloud.cloud.Cloud.put_measurements`.
     clock : Clock
         How long a cloud minute takes.
     gauges : callable

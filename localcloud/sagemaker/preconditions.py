@@ -10,10 +10,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from localcloud.cloud import Cloud
 from localcloud.sagemaker.deployment import PRINCIPAL, SESSION
 from localcloud.sagemaker.model_server import IMAGE, served
 from localcloud.sagemaker.shared import bucket_and_key, invalid, not_offered
-from localcloud.services import Cloud
 
 
 def check_image(image: str) -> None:

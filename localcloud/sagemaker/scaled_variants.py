@@ -9,9 +9,9 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.sagemaker.endpoints import Endpoint
 from localcloud.sagemaker.shared import invalid
-from localcloud.services import Cloud
 
 _TARGET = {"ServiceNamespace": "sagemaker", "ScalableDimension": "sagemaker:variant:DesiredInstanceCount"}
 

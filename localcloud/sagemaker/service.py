@@ -7,6 +7,7 @@ import threading
 import time
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.sagemaker.catalog import Catalog, Tags, already_exists, check_tags, moment, not_found, page
 from localcloud.sagemaker.endpoints import ACCEPTING, Endpoint, waiting_seconds
 from localcloud.sagemaker.logs import EndpointLogs
@@ -14,7 +15,7 @@ from localcloud.sagemaker.metrics import Gauge, Metrics
 from localcloud.sagemaker.requests import QUEUE, RequestQueue
 from localcloud.sagemaker.scaled_variants import check_scaled_variant, deregister, registered
 from localcloud.sagemaker.shared import Shared, invalid, not_offered, resource_arn
-from localcloud.services import Cloud, Operation, ResourceType, ServiceError, dispatch
+from localcloud.services import Operation, ResourceType, ServiceError, dispatch
 from localcloud.store import Store
 
 INSTANCE_QUOTA = 20

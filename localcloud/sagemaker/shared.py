@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from urllib.parse import urlsplit
 
+from localcloud.cloud import Cloud
 from localcloud.sagemaker.logs import EndpointLogs
 from localcloud.sagemaker.metrics import Metrics
 from localcloud.sagemaker.requests import RequestQueue
-from localcloud.services import Cloud, ServiceError
+from localcloud.services import ServiceError
 from localcloud.store import Store
 
 

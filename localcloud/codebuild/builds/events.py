@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from localcloud.services import Cloud
+from localcloud.cloud import Cloud
 
 logger = logging.getLogger(__name__)
 

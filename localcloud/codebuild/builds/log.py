@@ -6,8 +6,8 @@ import datetime
 from collections.abc import Iterable
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.logs import LogShipper
-from localcloud.services import Cloud
 
 MASK = "***"
 FLUSH_SECONDS = 120.0

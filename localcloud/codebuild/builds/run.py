@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.codebuild.builds import variables
 from localcloud.codebuild.builds.events import announce
 from localcloud.codebuild.builds.images import check_image
@@ -26,7 +27,7 @@ from localcloud.codebuild.files.sources import Sources, write_git_helper
 from localcloud.codebuild.permissions import Permissions
 from localcloud.codebuild.reports.operations import Reports
 from localcloud.codebuild.stop import Stop
-from localcloud.services import Cloud, ServiceError
+from localcloud.services import ServiceError
 
 logger = logging.getLogger(__name__)
 

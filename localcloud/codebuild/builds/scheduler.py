@@ -7,13 +7,13 @@ import os
 import threading
 import time
 
+from localcloud.cloud import Cloud
 from localcloud.codebuild.builds.events import announce
 from localcloud.codebuild.builds.record import BUILD, PLAN, Record
 from localcloud.codebuild.builds.run import BuildRun
 from localcloud.codebuild.failures import BuildInterrupted
 from localcloud.codebuild.reports.operations import Reports
 from localcloud.codebuild.stop import Stop
-from localcloud.services import Cloud
 from localcloud.store import Store
 
 logger = logging.getLogger(__name__)

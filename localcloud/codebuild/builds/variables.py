@@ -9,10 +9,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from localcloud.cloud import Cloud
 from localcloud.codebuild.buildspec.grammar import Buildspec
 from localcloud.codebuild.failures import PhaseFailed
 from localcloud.process.environment import inherited
-from localcloud.services import Cloud
 
 RESERVED = "CODEBUILD_"
 

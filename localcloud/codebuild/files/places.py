@@ -10,9 +10,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from localcloud.cloud import Cloud
 from localcloud.codebuild.failures import PhaseFailed, client_error
 from localcloud.codebuild.stop import Stop
-from localcloud.services import Cloud
 
 CHUNK = 1 << 20
 

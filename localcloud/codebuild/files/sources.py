@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.codebuild.buildspec.grammar import DEFAULT_NAME
 from localcloud.codebuild.failures import client_error, yaml_error
 from localcloud.codebuild.files import archive
 from localcloud.codebuild.files.places import Places, Storage, split_location
-from localcloud.services import Cloud
 
 TYPES = ("CODECOMMIT", "CODEPIPELINE", "NO_SOURCE", "S3")
 """Other providers need the internet, which this cloud does not reach."""

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.codebuild.buildspec.grammar import Buildspec, Report
 from localcloud.codebuild.files import selection
 from localcloud.codebuild.listing import invalid, missing, page, sorted_by, tagged
 from localcloud.codebuild.reports import junit
-from localcloud.services import Cloud, Operation, ServiceError
+from localcloud.services import Operation, ServiceError
 from localcloud.store import Store
 
 logger = logging.getLogger(__name__)

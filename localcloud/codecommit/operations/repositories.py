@@ -6,11 +6,12 @@ import datetime
 import time
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.codecommit.errors import refusal
 from localcloud.codecommit.operations.paging import page
 from localcloud.codecommit.records import Record, Records, check_name
 from localcloud.codecommit.smart_http import PREFIX
-from localcloud.services import Cloud, Operation, ServiceError
+from localcloud.services import Operation, ServiceError
 
 MOST_TAGS = 50
 MOST_NAMES = 100

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.codepipeline.artifacts import Artifact, ArtifactStore
 from localcloud.codepipeline.roles import PRINCIPAL, session_name
 from localcloud.rules import Call
-from localcloud.services import Cloud
 
 
 class ActionError(Exception):

@@ -14,12 +14,13 @@ import threading
 import time
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.codepipeline.action_types import is_source
 from localcloud.codepipeline.executions import records
 from localcloud.codepipeline.executions.events import Events
 from localcloud.codepipeline.executions.records import ENDED, INSIDE, WAITING, Action, Execution, Records
 from localcloud.codepipeline.executions.runner import Runner
-from localcloud.services import Cloud, ServiceError
+from localcloud.services import ServiceError
 
 logger = logging.getLogger(__name__)
 

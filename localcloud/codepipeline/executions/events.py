@@ -8,8 +8,8 @@ import threading
 from typing import Any
 
 from localcloud.clock import iso_timestamp
+from localcloud.cloud import Cloud
 from localcloud.codepipeline.executions.records import Action, Execution
-from localcloud.services import Cloud
 
 logger = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localcloud.cloud import Cloud
 from localcloud.codepipeline.action_types import key_of
 from localcloud.codepipeline.actions import PROVIDERS
 from localcloud.codepipeline.actions.job import ActionError, Job, Outcome, UnwantedError
@@ -18,7 +19,7 @@ from localcloud.codepipeline.artifacts import Artifact, ArtifactError, ArtifactS
 from localcloud.codepipeline.executions.records import Action, Execution, Records
 from localcloud.codepipeline.roles import acting_as_pipeline
 from localcloud.codepipeline.variables import UnresolvedVariableError, resolve
-from localcloud.services import Cloud, ServiceError
+from localcloud.services import ServiceError
 
 logger = logging.getLogger(__name__)
 

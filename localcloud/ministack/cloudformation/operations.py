@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
-from localcloud.ministack.change_sets import count_metadata
+from localcloud.ministack.cloudformation.change_sets import count_metadata
 from localcloud.ministack.cloudformation.events import Operation, StackEvents
 from localcloud.ministack.cloudformation.policies import denial
 from localcloud.ministack.cloudformation.schemas import recreation

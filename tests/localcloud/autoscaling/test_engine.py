@@ -16,7 +16,8 @@ from botocore.exceptions import ClientError
 
 from localcloud.autoscaling.service import ApplicationAutoScaling
 from localcloud.clock import Clock
-from localcloud.services import Cloud, ServiceError
+from localcloud.cloud import Cloud
+from localcloud.services import ServiceError
 
 RESOURCE = "endpoint/e/variant/AllTraffic"
 NAMES = {

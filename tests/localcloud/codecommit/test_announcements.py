@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from localcloud.clock import Clock
+from localcloud.cloud import Cloud
 from localcloud.codecommit import announcements as announcements_module
 from localcloud.codecommit.announcements import Announcements
 from localcloud.codecommit.git import Git
 from localcloud.codecommit.records import Records
-from localcloud.services import Cloud
 from localcloud.store import Store
 from tests.localcloud.conftest import wait_until
 

@@ -15,9 +15,9 @@ import pytest
 
 import localcloud
 from localcloud.clock import Clock
+from localcloud.cloud import Cloud
 from localcloud.codebuild.builds import run
 from localcloud.codebuild.service import CodeBuild
-from localcloud.services import Cloud
 from tests.localcloud.codebuild.conftest import ENVIRONMENT, MODULES, ROLE, Bench, alive, context, phases
 from tests.localcloud.conftest import wait_until
 

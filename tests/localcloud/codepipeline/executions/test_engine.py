@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from localcloud.clock import Clock
+from localcloud.cloud import Cloud
 from localcloud.codepipeline.executions import controls
 from localcloud.codepipeline.executions.engine import Engine
 from localcloud.codepipeline.executions.records import Records, running
-from localcloud.services import Cloud
 from tests.localcloud.codepipeline.conftest import approval
 
 
