@@ -108,7 +108,7 @@ class Cloud:
         }
 
     def acting_as(self, role: str, session: str, principal: str, seconds: float = 3600.0) -> Cloud:
-        """The cloud as whoever acts with a role sees it: every client, and the environment, are the role's.
+        """The cloud as a session of a role sees it: every client, and the environment, are the role's.
 
         Parameters
         ----------

@@ -20,6 +20,7 @@ TYPES = [
     "AWS::CloudFormation::WaitConditionHandle",
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
+    "AWS::ECR::Repository",
     "AWS::Events::EventBus",
     "AWS::Events::Rule",
     "AWS::IAM::InstanceProfile",

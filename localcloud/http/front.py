@@ -153,7 +153,7 @@ class Front:
             await _send(send, refused(request, "XAmzContentSHA256Mismatch", message, 400))
 
     async def _dispatch(self, scope: Scope, request: Request, receive: Receive, send: Send) -> None:
-        """Have whoever a request is for answer it; its signature is verified."""
+        """Have the service that a request is for answer it; its signature is verified."""
         if request.decoded_path == LIVENESS_PATH:
             body = {"localcloud": "ready" if self._ready() else "starting"}
             await _send(send, _json_response(200 if self._ready() else 503, body))

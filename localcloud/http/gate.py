@@ -55,7 +55,7 @@ class Gate:
         callback: Callable[[str], bool],
         mounted: Callable[[str], bool] = lambda path: False,
     ) -> None:
-        """Admit whoever has ``secret``.
+        """Admit anyone who has ``secret``.
 
         Parameters
         ----------

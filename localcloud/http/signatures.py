@@ -83,7 +83,7 @@ def session_token(request: Request) -> str:
 
 
 def verify(request: Request, secret: str) -> None:
-    """Check that whoever sent ``request`` has ``secret``.
+    """Check that the sender of ``request`` has ``secret``.
 
     Parameters
     ----------

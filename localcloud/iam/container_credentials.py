@@ -24,7 +24,7 @@ _LEFT_SECONDS = 1800.0
 
 
 class ContainerCredentials:
-    """Gives out credentials to whoever has an address and its token: the environment of one container.
+    """Gives out credentials to anyone who has an address and its token: the environment of one container.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def check_document(text: str, *, trust: bool, managed: bool = False) -> None:
-    """Refuse what is no policy.
+    """Refuse what is not a policy.
 
     Parameters
     ----------

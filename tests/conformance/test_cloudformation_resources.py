@@ -357,3 +357,21 @@ def test_retained(aws: Account) -> None:
     aws.later(aws.client("sqs").delete_queue, QueueUrl=second)
     assert first != second
     aws.client("sqs").get_queue_attributes(QueueUrl=first, AttributeNames=["QueueArn"])
+
+
+@behaviour(
+    "cloudformation",
+    ("CreateStack", "DescribeStackResources"),
+    "An ECR repository, as the CDK's bootstrap makes one, has a name, an ARN and a URI; ECR itself is not offered here",
+    f"{REFERENCE}/aws-resource-ecr-repository.html",
+    "differs",
+)
+def test_repository_of_images(aws: Account) -> None:
+    name = aws.name("images")
+    outputs = {"Arn": {"Value": {"Fn::GetAtt": ["R", "Arn"]}}, "Uri": {"Value": {"Fn::GetAtt": ["R", "RepositoryUri"]}}}
+    stack = aws.stack({"Resources": one("AWS::ECR::Repository", RepositoryName=name), "Outputs": outputs})
+    described = aws.client("cloudformation").describe_stack_resources(StackName=stack["StackName"])
+    assert [resource["PhysicalResourceId"] for resource in described["StackResources"]] == [name]
+    values = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    assert values["Arn"] == f"arn:aws:ecr:{aws.region}:{aws.account}:repository/{name}"
+    assert values["Uri"] == f"{aws.account}.dkr.ecr.{aws.region}.amazonaws.com/{name}"

@@ -92,7 +92,7 @@ def creations(role: str) -> dict[str, tuple[str, str, dict[str, Any]]]:
     }
 
 
-@behaviour("iam", (), "Whoever hands a role to {service} needs iam:PassRole for it", PASSING)
+@behaviour("iam", (), "Handing a role to {service} needs iam:PassRole for it", PASSING)
 @pytest.mark.parametrize("service", sorted(creations("")))
 def test_pass_role(aws: Account, service: str) -> None:
     role = aws.role(f"{service}.amazonaws.com")

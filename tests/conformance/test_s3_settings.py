@@ -222,7 +222,7 @@ def test_a_closed_destination(aws: Account) -> None:
 @behaviour(
     "s3",
     "PutBucketNotificationConfiguration",
-    "A function is told of objects when its policy lets S3 invoke it",
+    "A function is told about objects when its policy lets S3 invoke it",
     "AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html",
 )
 def test_a_function_as_destination(aws: Account) -> None:

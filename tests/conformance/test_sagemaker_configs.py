@@ -61,7 +61,7 @@ WRONG: dict[str, tuple[str, Any]] = {
     "no instance": ("InitialInstanceCount", 0),
     "an instance type that SageMaker does not have": ("InstanceType", "ml.nothing.large"),
     "a download that may take two hours": ("ModelDataDownloadTimeoutInSeconds", 7200),
-    "a health check that may take a minute less than allowed": ("ContainerStartupHealthCheckTimeoutInSeconds", 59),
+    "a health check that may take a minute, less than the least": ("ContainerStartupHealthCheckTimeoutInSeconds", 59),
 }
 
 

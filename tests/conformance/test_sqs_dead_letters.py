@@ -62,7 +62,7 @@ POLICIES: dict[str, tuple[str, str]] = {
     "no count": ('{"deadLetterTargetArn": "x"}', "does not contain mandatory attribute: maxReceiveCount."),
     "a count of 0": ('{"deadLetterTargetArn": "x", "maxReceiveCount": 0}', "valid values are from 1 to 1000"),
     "a count of 1001": ('{"deadLetterTargetArn": "x", "maxReceiveCount": 1001}', "valid values are from 1 to 1000"),
-    "a target that is no ARN": (redrive("x"), "Invalid value for deadLetterTargetArn."),
+    "a target that is not an ARN": (redrive("x"), "Invalid value for deadLetterTargetArn."),
     "a target that does not exist": (
         redrive("arn:aws:sqs:us-east-1:000000000000:nobody"),
         "Dead letter target does not exist.",

@@ -72,7 +72,7 @@ class _Comparison:
         return any(self._one(value) for value in self.selector.of(event))
 
     def _one(self, value: Any) -> bool:
-        """An array or an object is no value: "the filter will not be applied", neither for = nor for !=."""
+        """An array or an object is not a value: "the filter will not be applied", neither for = nor for !=."""
         if isinstance(value, bool):
             value = "true" if value else "false"
         return isinstance(value, str | int | float) and self._compare(value)
@@ -188,7 +188,7 @@ class JsonPattern:
         return found
 
     def value(self, message: str, selector: str) -> str | float | None:
-        """What ``$.latency`` stands for in ``message``; None when it is no string and no number."""
+        """What ``$.latency`` stands for in ``message``; None when it is neither a string nor a number."""
         scanner = Scanner(selector)
         try:
             read = _Selector.read(scanner)

@@ -186,7 +186,7 @@ class Scanner:
             raise self.fail()
         text = word[0]
         exponent = re.compile(r"\+\d+").match(self.text, self.at) if text[-1:] in "eE" else None
-        if exponent:  # 10e+3: "+" is no character of a word
+        if exponent:  # 10e+3: "+" is not a character of a word
             text, self.at = text + exponent[0], exponent.end()
         following = self.text[self.at : self.at + 1]
         if following and not following.isspace() and following not in ")&|,":

@@ -51,7 +51,7 @@ def _outputs_differ(stack: Mapping[str, Any], change_set: Mapping[str, Any]) -> 
 
 
 def count_metadata(change_set: dict[str, Any], stack: Mapping[str, Any]) -> None:
-    """Let ``change_set`` tell of the metadata of resources that change with a parameter.
+    """Let ``change_set`` show the metadata of resources that change with a parameter.
 
     MiniStack compares metadata as it is written, not what it comes to.
     """

@@ -132,7 +132,7 @@ class Durability:
     # ---- in place of MiniStack's
 
     def _fire(self, original: Any, *arguments: Any, **options: Any) -> None:
-        """Tell of a change when it is on the disk."""
+        """Announce a change when it is on the disk."""
         events: list[Callable[[], Any]] | None = getattr(self._here, "events", None)
         if events is None:
             original(*arguments, **options)

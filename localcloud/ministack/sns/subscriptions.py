@@ -133,7 +133,7 @@ class Subscriptions:
         return subscription
 
     def unsubscribe(self, call: Call) -> Answer:
-        """Unsubscribe: what does not exist (any more) is no error."""
+        """Unsubscribe: what does not exist (any more) is not an error."""
         arn = call.parameters["SubscriptionArn"]
         topic = self._sns._topics.get(self._sns._sub_arn_to_topic.pop(arn, ""))
         if topic is not None:

@@ -100,7 +100,7 @@ class Topics:
         return {"TopicArn": arn}
 
     def delete(self, call: Call) -> Answer:
-        """DeleteTopic: with its subscriptions; one that does not exist is no error."""
+        """DeleteTopic: with its subscriptions; one that does not exist is not an error."""
         topic = self._sns._topics.pop(call.parameters["TopicArn"], None)
         for subscription in topic["subscriptions"] if topic else ():
             self._sns._sub_arn_to_topic.pop(subscription["arn"], None)

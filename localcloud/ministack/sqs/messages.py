@@ -169,7 +169,7 @@ class Messages:
         return next((each for each in queue["messages"] if handle in each.get("handles", ())), None)
 
     def _delete(self, queue: Record, handle: str) -> None:
-        """Delete a message: again is no error ("DeleteMessage")."""
+        """Delete a message: again is not an error ("DeleteMessage")."""
         message = self._with_handle(queue, handle)
         if message is None:
             return
