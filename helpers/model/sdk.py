@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,8 @@ from contract.errors import ModelError
 from contract.settings import ROOT
 
 ANSWER_SECONDS = 120
+BUSY = 4
+"""How many times as long a busy machine may take: where no network is asked, nothing but the machine is slow."""
 
 
 class RefusedError(Exception):
@@ -35,6 +38,7 @@ class _Process:
             text=True,
         )
         self._turn = threading.Lock()
+        self._local = "127.0.0.1" in environment.get("AWS_ENDPOINT_URL", "")
 
     @property
     def runs(self) -> bool:
@@ -45,7 +49,8 @@ class _Process:
         """Its answer; :class:`ModelError` when there is none."""
         with self._turn:
             late, line = threading.Event(), ""
-            deadline = threading.Timer(ANSWER_SECONDS, self._give_up, (late,))
+            seconds = ANSWER_SECONDS * (BUSY if self._local else 1)
+            deadline = threading.Timer(seconds, self._give_up, (late,))
             deadline.start()
             try:
                 assert self._process.stdin is not None
@@ -63,11 +68,16 @@ class _Process:
             self.end()
             if late.is_set():
                 raise ModelError(
-                    f"JumpStart gave no answer within {ANSWER_SECONDS} s ({' '.join(question)}): check the network and "
-                    "try again."
+                    f"JumpStart gave no answer within {seconds:g} s ({' '.join(question)}): {self._advice()}"
                 )
             self._said.seek(0)
             raise ModelError(f"the SageMaker SDK ended without an answer: {self._said.read().strip()[-2000:]}")
+
+    def _advice(self) -> str:
+        if not self._local:
+            return "check the network and try again."
+        waiting, cores = os.getloadavg()[0], os.cpu_count() or 1
+        return f"this machine is busy ({waiting:.0f} programs want its {cores} cores): end some and try again."
 
     def _give_up(self, late: threading.Event) -> None:
         late.set()

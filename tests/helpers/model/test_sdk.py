@@ -51,10 +51,18 @@ def test_an_error_of_the_sdk_is_an_answer(environment):
 
 def test_no_answer_in_time_is_said_and_the_process_ended(environment, monkeypatch):
     monkeypatch.setattr(sdk, "ANSWER_SECONDS", 0.2)
-    other = {**environment, "AWS_OTHER": "1"}
-    with pytest.raises(ModelError, match=r"no answer within 0\.2 s \(image ml\.m5\.large"):
+    other = {**environment, "AWS_OTHER": "1", "AWS_ENDPOINT_URL": "https://s3.us-east-1.amazonaws.com"}
+    with pytest.raises(ModelError, match=r"no answer within 0\.2 s \(image ml\.m5\.large.*check the network"):
         sdk.ask(other, *IMAGE)
     assert process_of(other).poll() is not None
+
+
+def test_on_this_machine_there_is_more_time_and_no_network_to_check(environment, monkeypatch):
+    monkeypatch.setattr(sdk, "ANSWER_SECONDS", 0.05)
+    here = {**environment, "AWS_OTHER": "3", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    with pytest.raises(ModelError, match=r"no answer within 0\.2 s .*this machine is busy") as caught:
+        sdk.ask(here, *IMAGE)
+    assert "network" not in str(caught.value)
 
 
 def test_an_end_without_an_answer_shows_what_it_said(environment):
