@@ -27,6 +27,8 @@ BROKEN_BUCKET = "BROKEN_ON_PURPOSE"
 KEPT = "WORKSHOP_KEPT_BUCKET_NAME"
 """The environment variable that keeps the true name, so that another kernel can repair what this one broke."""
 CHANGE_SECONDS = 120
+PURGE_SECONDS = 90
+"""SQS purges a queue once in 60 seconds (SQS API Reference, PurgeQueue)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,13 +177,29 @@ def redrive(connection: Connection, role: str | None = None) -> Listing[Letter]:
 
 
 def purge(connection: Connection, role: str | None = None) -> int:
-    """Throw the dead letters away, and return about how many there were. SQS allows it once a minute for each queue."""
+    """Throw the dead letters away, and return about how many there were.
+
+    SQS allows it once a minute for each queue: a second time within that minute, this waits until it may.
+    """
     counts = dict(waiting(connection))
     chosen = _chosen(connection, role)
     for function in chosen:
         with explained(f"emptying {function.queue}", connection.target):
-            connection.client("sqs").purge_queue(QueueUrl=function.queue)
+            _purge(connection, function.queue)
     return sum(counts[function.role] for function in chosen)
+
+
+def _purge(connection: Connection, queue: str) -> None:
+    sqs, timer = connection.client("sqs"), connection.timer
+    deadline = timer.now() + PURGE_SECONDS
+    while True:
+        try:
+            sqs.purge_queue(QueueUrl=queue)
+            return
+        except sqs.exceptions.PurgeQueueInProgress:
+            if timer.now() > deadline:
+                raise
+        timer.sleep(1.0)
 
 
 def wait_for_letters(

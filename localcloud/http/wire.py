@@ -14,7 +14,10 @@ from localcloud.http.query import QueryProtocol
 from localcloud.http.rest_xml import RestXmlProtocol
 from localcloud.services import ServiceError
 
-OFFERED = ("cloudformation", "cloudwatch", "events", "iam", "lambda", "logs", "s3", "sns", "sqs", "ssm", "sts")
+OFFERED = (
+    "cloudformation", "cloudwatch", "events", "iam", "lambda", "logs",
+    "s3", "secretsmanager", "sns", "sqs", "ssm", "sts",
+)  # fmt: skip
 """The services of MiniStack that this cloud offers, by botocore's names."""
 _HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])?(:\d+)?")
 _BUCKET_HOST = re.compile(r"([a-z0-9-]+\.)?(s3([.-][a-z0-9-]+)?\.)?localhost(:\d+)?")

@@ -179,6 +179,14 @@ def _cloudwatch(place: _Place, p: Parameters) -> list[str]:
     return [_first(p, "ResourceARN")]
 
 
+def _secrets(place: _Place, p: Parameters) -> list[str]:
+    """A secret's ARN ends with six random characters, for which policies write six question marks."""
+    secret = _first(p, "SecretId", "Name")
+    if not secret or secret.startswith("arn:"):
+        return [secret]
+    return [place.arn("secretsmanager", f"secret:{secret}-??????")]
+
+
 def _ssm(place: _Place, p: Parameters) -> list[str]:
     operation = place.operation
     if operation == "DescribeParameters":
@@ -250,6 +258,7 @@ _SERVICES: dict[str, Callable[[_Place, Parameters], list[str]]] = {
     "sagemaker-runtime": _sagemaker,
     "sns": _sns,
     "sqs": _sqs,
+    "secretsmanager": _secrets,
     "ssm": _ssm,
     "sts": _sts,
 }

@@ -31,12 +31,15 @@ class Account:
     local : bool
         Whether it is the local cloud, and no account at AWS.
     account, region : str
+    endpoint_url : str or None
+        Where the local cloud is.
     called : set
         (service, operation) of every call that was made, to check that a test proves what it claims.
     """
 
-    def __init__(self, session: boto3.Session, *, local: bool) -> None:
-        self.local = local
+    def __init__(self, session: boto3.Session, endpoint_url: str | None = None) -> None:
+        self.local = endpoint_url is not None
+        self.endpoint_url = endpoint_url
         self.session = session
         self.region = session.region_name
         self.called: set[tuple[str, str]] = set()
@@ -49,7 +52,7 @@ class Account:
         if service in self._clients and not options and session is None:
             return self._clients[service]
         config = options.pop("config", None) or Config(retries={"total_max_attempts": 1})
-        made = (session or self.session).client(service, config=config, **options)
+        made = (session or self.session).client(service, endpoint_url=self.endpoint_url, config=config, **options)
         made.meta.events.register("before-call", self._note)
         if not options and session is None:
             self._clients[service] = made
@@ -166,7 +169,7 @@ def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         session = boto3.Session()
         if session.get_credentials() is None:
             pytest.skip("NOTHING WAS TESTED ON AWS: --target aws needs credentials, and this environment has none")
-        yield Account(session, local=False)
+        yield Account(session)
         return
     state = tmp_path_factory.mktemp("conformance")
     running = localcloud.start(state, port=0, speed=SPEED, provision_seconds=60)
@@ -174,12 +177,10 @@ def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     session = boto3.Session(
         environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"], region_name=environment["AWS_REGION"]
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", environment["AWS_ENDPOINT_URL"])
-        try:
-            yield Account(session, local=True)
-        finally:
-            localcloud.stop(state)
+    try:
+        yield Account(session, environment["AWS_ENDPOINT_URL"])
+    finally:
+        localcloud.stop(state)
 
 
 @pytest.fixture

@@ -243,7 +243,8 @@ class GitClient:
         shown = aws.client("codecommit").get_repository(repositoryName=repository)
         self.url = shown["repositoryMetadata"]["cloneUrlHttp"]
         self.environment = {
-            **{name: os.environ[name] for name in ("PATH", "AWS_ENDPOINT_URL") if name in os.environ},
+            "PATH": os.environ["PATH"],
+            **({"AWS_ENDPOINT_URL": aws.endpoint_url} if aws.endpoint_url else {}),
             **{"AWS_ACCESS_KEY_ID": keys.access_key, "AWS_SECRET_ACCESS_KEY": keys.secret_key},
             **({"AWS_SESSION_TOKEN": keys.token} if keys.token else {}),
             "AWS_DEFAULT_REGION": aws.region,

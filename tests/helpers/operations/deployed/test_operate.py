@@ -46,10 +46,11 @@ def test_metrics_tell_of_requests_in_plain_words(deployed, done):
     assert "InvocationsPerInstance" not in found, "asynchronous endpoints do not publish it"
 
 
-def test_a_window_without_data_shows_dashes(deployed):
-    empty = operations.metrics(deployed, minutes=0.0001)
-    assert all(item.latest is None for item in empty)
-    assert "–" in str(empty)
+def test_a_metric_without_data_shows_dashes(deployed):
+    shown = operations.metrics(deployed)
+    empty = [item for item in shown if item.latest is None]
+    assert empty, "something here has never happened, such as an expired request"
+    assert str(shown).count("–") >= len(empty)
 
 
 def test_alarms_have_state_reason_and_purpose(deployed, done):

@@ -38,7 +38,13 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 def row() -> dict[str, Any]:
     stages = [{"name": name, "actions": [approval()]} for name in ("One", "Two")]
     store = {"type": "S3", "location": "bucket"}
-    declaration = {"name": "pipe", "version": 1, "artifactStore": store, "stages": stages}
+    declaration = {
+        "name": "pipe",
+        "version": 1,
+        "roleArn": "arn:aws:iam::000000000000:role/pipe",
+        "artifactStore": store,
+        "stages": stages,
+    }
     return {"Declaration": declaration, "Created": time.time(), "Tags": {}, "Seen": {}, "Disabled": {}}
 
 
