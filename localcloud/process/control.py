@@ -68,7 +68,7 @@ class Running:
         stop(self.state_dir)
 
     def environment_of_role(self, role: str) -> dict[str, str]:
-        """:attr:`environment` with a session of ``role`` (an ARN), no matter whom it trusts: to see what the role may do.
+        """:attr:`environment` with a session of ``role`` (an ARN), no matter whom it trusts, to see what it may do.
 
         Raises
         ------

@@ -130,6 +130,7 @@ def test_from_a_prompt_to_the_picture(opened: Notebook, connection: Connection) 
     opened.shoot("studio-narrow")
 
 
+@pytest.mark.rare  # tests/helpers/studio holds what is shown; this is how it looks in JupyterLab
 def test_words_that_the_model_ignored_are_named_beside_the_picture(opened: Notebook, connection: Connection) -> None:
     page = opened.page
     prompt = "a red zorblax circle on a blue background"
@@ -144,6 +145,7 @@ def test_words_that_the_model_ignored_are_named_beside_the_picture(opened: Noteb
     opened.shoot("studio-warning")
 
 
+@pytest.mark.rare  # tests/helpers/studio holds what is shown; this is how it looks in JupyterLab
 def test_a_request_with_a_picture_is_taken_back_and_what_the_form_cannot_hold_is_named(
     opened: Notebook, connection: Connection
 ) -> None:
@@ -180,6 +182,7 @@ def test_invalid_values_are_explained_while_typing(opened: Notebook) -> None:
     expect(width).not_to_have_attribute("aria-invalid", "true")
 
 
+@pytest.mark.rare  # tests/helpers/studio holds what is shown; this is how it looks in JupyterLab
 def test_cancelling_one_of_several(opened: Notebook, connection: Connection) -> None:
     page = opened.page
     sleep_endpoint(connection)
@@ -203,6 +206,7 @@ def test_cancelling_one_of_several(opened: Notebook, connection: Connection) -> 
     expect(cancelled).to_have_count(0)
 
 
+@pytest.mark.rare  # tests/helpers/studio holds what is shown; this is how it looks in JupyterLab
 def test_failures_show_the_reason(opened: Notebook, connection: Connection) -> None:
     page = opened.page
     # A request that the studio would not send: put beside it, as another program may.

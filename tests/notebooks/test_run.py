@@ -1,8 +1,8 @@
 """Each notebook runs once, without a person: 00 and 01 deploy the workshop of all tests, 99 removes a copy of it.
 
-papermill is the way here: a notebook's checkpoints assert what matters, and a cell that raises fails the test. 03 and
-04, whose widgets matter, run in Chromium (tests/browser/test_notebooks.py); ``make test-all`` runs every notebook in
-both ways. nbval is used where it adds something: it compares what a run shows with what the notebook holds, which says
+papermill is the way here: a notebook's checkpoints assert what matters, and a cell that raises fails the test. 03,
+whose studio is the workshop's largest widget, runs in Chromium (tests/browser/test_notebooks.py; 04's inspector has
+tests of its own there); ``make test-all`` runs every notebook in both ways. nbval is used where it adds something: it compares what a run shows with what the notebook holds, which says
 nothing of notebooks stored without outputs (nbval's strict mode passes them in silence). So it gets the copy that
 papermill has just executed, and proves that a second run works and shows the same. That holds for a notebook whose
 outputs are facts of the model and not times or ids: 02. Pictures and widget views nbval leaves out in any case.
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
 MINUTES = 12
 OUTPUT = ROOT / "build" / "notebooks-tested"
-IN_CHROMIUM = ("03_generate", "04_from_json_to_png")
+IN_CHROMIUM = ("03_generate",)
 """Which tests/browser/test_notebooks.py runs in ``make test``."""
 SHORT: dict[str, dict[str, Any]] = {"03_generate": {"grid": 2}, "05_zero_to_many": {"prompts": 16}}
 """Parameters that keep a notebook short where it offers such, by its name."""

@@ -5,8 +5,8 @@ It follows what is public of AWS's runtime (the Lambda Developer Guide, "Define 
 "Using the Lambda context object to retrieve Python function information", "Log and monitor Python Lambda functions").
 
 Invocations and answers are lines of JSON on two pipes of their own, so that the standard streams are the function's.
-Both streams are one pipe, the log. Before an answer is sent, a mark is written into the log: a reader who has seen it has
-read all that the invocation printed.
+Both streams are one pipe, the log. Before an answer is sent, a mark is written into the log: a reader who has seen it
+has read all that the invocation printed.
 """
 
 import contextlib

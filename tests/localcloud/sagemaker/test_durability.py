@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from localcloud.process.janitor import marked_processes
 from localcloud.sagemaker.requests import QUEUE, RequestQueue
 from localcloud.store import Store
@@ -99,6 +101,7 @@ def children_with(text: str, parent: int) -> list[int]:
     return [int(row[0]) for row in rows if int(row[1]) == parent and text in row[2]]
 
 
+@pytest.mark.rare
 def test_killed_while_endpoints_change_it_goes_on_where_it_was(tmp_path: Path) -> None:
     def restart() -> Any:
         return start(tmp_path / "state", provision_seconds=900)  # a second and a half here

@@ -24,7 +24,7 @@ def test_colours_are_where_the_prompt_says(model, color, background):
     assert abs(x - 0.5) < 0.15
 
 
-@pytest.mark.parametrize("which", ["model", "turbo_model"])
+@pytest.mark.parametrize("which", [pytest.param("model", marks=pytest.mark.rare), "turbo_model"])
 def test_what_was_asked_for_is_there(which, request):
     asked = questions(25, seed=5)
     model = request.getfixturevalue(which)
