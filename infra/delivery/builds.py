@@ -8,6 +8,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.common.logs import log_group
@@ -54,11 +55,16 @@ class Build(Construct):
         key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"))
+        self._key = key
         group = log_group(self, log_retention_days)
+        group.grant_write(self.role)
         self.project = codebuild.PipelineProject(
             self,
             "Project",
             description=description,
+            # The CDK would add the log group that CodeBuild uses when it is given none, and all of the artifacts.
+            role=self.role.without_policy_updates(),
             build_spec=codebuild.BuildSpec.from_source_filename(f"{BUILDSPECS}/{buildspec}.yml"),
             environment=codebuild.BuildEnvironment(
                 build_image=IMAGE, compute_type=codebuild.ComputeType.MEDIUM, privileged=False
@@ -78,27 +84,25 @@ class Build(Construct):
                 self.project,
                 {"AwsSolutions-CB4": "[security] kms = true brings a key; AWS's own encrypts artifacts otherwise."},
             )
-        self._accept_own_wildcards()
 
     def allow(self, *actions: str, resources: list[str], conditions: Mapping[str, object] | None = None) -> None:
         """Let the build do something besides writing its log."""
-        self.project.add_to_role_policy(
-            iam.PolicyStatement(actions=list(actions), resources=resources, conditions=conditions)
-        )
+        self.role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=resources, conditions=conditions))
+
+    def allow_artifacts(self, bucket: s3.IBucket, *, writes: bool) -> None:
+        """Let the build fetch its input from a pipeline's bucket, and put its output there if it ``writes`` any.
+
+        CodeBuild sees whose bucket it is, too, and reads the version if the bucket keeps any; so AWS lists it.
+        https://docs.aws.amazon.com/codebuild/latest/userguide/setting-up-service-role.html
+        """
+        objects = bucket.arn_for_objects("*")
+        self.allow("s3:GetObject", "s3:GetObjectVersion", resources=[objects])
+        self.allow("s3:GetBucketAcl", "s3:GetBucketLocation", resources=[bucket.bucket_arn])
+        if writes:
+            self.allow("s3:PutObject", resources=[objects])
+        if self._key:
+            self._key.grant_encrypt_decrypt(self.role)
 
     def accept_wildcards(self, *resources: str, reason: str) -> None:
         """Say why a resource with a wildcard may stay in the build's policy."""
-        role = self.project.role
-        assert role is not None
-        acknowledge_wildcards(role, resources, reason)
-
-    def _accept_own_wildcards(self) -> None:
-        stack = cdk.Stack.of(self)
-        name = self.project.project_name
-        own_logs = stack.format_arn(
-            service="logs",
-            resource="log-group",
-            resource_name=f"/aws/codebuild/{name}:*",
-            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-        )
-        self.accept_wildcards(own_logs, reason="CodeBuild names the streams in the project's log group itself.")
+        acknowledge_wildcards(self.role, resources, reason)

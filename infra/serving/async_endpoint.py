@@ -46,7 +46,7 @@ class AsyncEndpoint(Construct):
         concurrent_invocations: int,
     ) -> None:
         super().__init__(scope, construct_id)
-        bucket.allow(model.role, read=(REQUESTS,), write=(OUTPUT, FAILURES))
+        bucket.allow_endpoint(model.role, read=(REQUESTS,), write=(OUTPUT, FAILURES))
         notifications.allow_publishing(model.role)
         config = sagemaker.CfnEndpointConfig(
             self,

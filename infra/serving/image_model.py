@@ -98,6 +98,7 @@ class ImageModel(Construct):
             [parameters.model_objects_arn],
             "A model given as a prefix is everything below it; given as a tarball it is that one object.",
         )
+        # Only a model given as a prefix is listed; which kind it is, model.json says when the stack is deployed.
         self.role.add_to_policy(
             iam.PolicyStatement(
                 actions=["s3:ListBucket"],
@@ -118,7 +119,10 @@ class ImageModel(Construct):
         acknowledge_wildcards(self.role, ["*"], reason)
 
     def _allow_logs_and_metrics(self) -> None:
-        """SageMaker makes the endpoint's log group and streams itself, under a name it learns only then."""
+        """SageMaker makes the endpoint's log group and streams itself, under a name it learns only then.
+
+        https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html#sagemaker-roles-createmodel-perms
+        """
         stack = cdk.Stack.of(self)
         group = stack.format_arn(
             service="logs",

@@ -48,11 +48,23 @@ class RequestBucket(Construct):
         """``s3://bucket/folder``, without a slash at the end: SageMaker adds it."""
         return self.bucket.s3_url_for_object(folder)
 
-    def allow(self, role: iam.Role, *, read: tuple[str, ...] = (), write: tuple[str, ...] = ()) -> None:
-        """Let a role read objects of some folders and write those of others.
+    def allow_endpoint(self, role: iam.Role, *, read: tuple[str, ...], write: tuple[str, ...]) -> None:
+        """:meth:`allow`, and what SageMaker's asynchronous endpoints need besides.
 
-        The bucket may be listed, too. Otherwise S3 answers 403 for a key that is not there, and a missing request looks
-        like a forbidden one.
+        https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-create-endpoint-prerequisites.html
+        """
+        self.allow(role, read=read, write=write)
+        # Without it a missing request looks like a forbidden one.
+        role.add_to_policy(iam.PolicyStatement(actions=["s3:ListBucket"], resources=[self.bucket.bucket_arn]))
+        # An answer may have a gigabyte: SageMaker writes it in parts, and clears away those of one that broke off.
+        objects = [self.bucket.arn_for_objects(f"{folder}/*") for folder in write]
+        role.add_to_policy(iam.PolicyStatement(actions=["s3:AbortMultipartUpload"], resources=objects))
+
+    def allow(self, role: iam.Role, *, read: tuple[str, ...] = (), write: tuple[str, ...] = ()) -> None:
+        """Let a role read objects of some folders and write those of others, each in one piece.
+
+        The bucket may not be listed, so S3 answers 403 for a key that is not there, instead of 404: the functions take
+        that for a request that is not there, and for what was deleted under their hands they try again.
 
         Parameters
         ----------
@@ -65,10 +77,8 @@ class RequestBucket(Construct):
         writing = [self.bucket.arn_for_objects(f"{folder}/*") for folder in write]
         if reading:
             role.add_to_policy(iam.PolicyStatement(actions=["s3:GetObject"], resources=reading))
-            role.add_to_policy(iam.PolicyStatement(actions=["s3:ListBucket"], resources=[self.bucket.bucket_arn]))
         if writing:
-            actions = ["s3:PutObject", "s3:AbortMultipartUpload"]
-            role.add_to_policy(iam.PolicyStatement(actions=actions, resources=writing))
+            role.add_to_policy(iam.PolicyStatement(actions=["s3:PutObject"], resources=writing))
         if self.key:
             actions = ["kms:Decrypt"] * bool(reading or writing) + ["kms:GenerateDataKey"] * bool(writing)
             role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[self.key.key_arn]))

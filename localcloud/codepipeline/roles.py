@@ -20,6 +20,14 @@ def acting_as_pipeline(cloud: Cloud, declaration: Mapping[str, Any], service: st
     return cloud.client_as(service, str(declaration["roleArn"]), session_name(str(declaration["name"])), PRINCIPAL)
 
 
+def acting_as_action(cloud: Cloud, pipeline: str, role: str, action_role: str, service: str) -> Any:
+    """The same with the rights of an action's own role if it has one (``action_role``), else of the pipeline's."""
+    name = session_name(pipeline)
+    if action_role:
+        return cloud.client_through(service, action_role, role, name, PRINCIPAL)
+    return cloud.client_as(service, role, name, PRINCIPAL)
+
+
 def session_name(pipeline: str) -> str:
     """The name of the session with which a pipeline acts."""
     return pipeline[:64]

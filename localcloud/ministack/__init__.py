@@ -28,6 +28,7 @@ from localcloud.ministack.objects import Objects
 from localcloud.ministack.parameters import Parameters
 from localcloud.ministack.permissions import Permissions
 from localcloud.ministack.role_checks import RoleChecks
+from localcloud.ministack.s3.absent import Absent
 from localcloud.ministack.sns.fanout import Fanout
 from localcloud.ministack.sns.subscriptions import Subscriptions
 from localcloud.ministack.sns.topics import Topics
@@ -81,6 +82,7 @@ class MiniStack:
         Subscriptions(
             modules, self.rules, Topics(modules, self.rules, self.fanout), self.fanout, self.permissions.identity
         )
+        self.absent = Absent(modules, self.rules)
         self.app = Objects(modules, self.rules, self._may).app
         self._app: Any = modules["app"]
         self._persistence: Any = modules["persistence"]

@@ -122,6 +122,7 @@ class Permissions:
 
     def _decide(self, principal: Any, check: Check, region: str) -> Decision:
         evaluator = self._evaluator
+        check = self._with_tags(principal, check)
         context = self._context(principal, check, region)
         root = principal.policies is None
         if root:
@@ -137,13 +138,17 @@ class Permissions:
         by_resource = bool(result.resource_policy_arn) or (result.decision == "Allow" != identity.decision)
         return Decision(result.decision, principal.arn, check, statement=result.matched_sid, by_resource=by_resource)
 
+    def _with_tags(self, principal: Any, check: Check) -> Check:
+        """``check`` with the tags of its resource, if a policy of the caller looks at them."""
+        if not principal.policies or not self._evaluator._names_condition_key(principal.policies, "aws:resourcetag/"):
+            return check
+        tags = self._tagging.resource_tags(check.resource) or self.tags_of(check.resource)
+        found = {f"aws:ResourceTag/{name}": value for name, value in tags.items()}
+        return dataclasses.replace(check, context={**found, **check.context})
+
     def _context(self, principal: Any, check: Check, region: str) -> Any:
         context: dict[str, Any] = {"aws:tagkeys": None}
         context.update({name.lower(): value for name, value in check.context.items()})
-        if principal.policies and self._evaluator._names_condition_key(principal.policies, "aws:resourcetag/"):
-            tags = self._tagging.resource_tags(check.resource) or self.tags_of(check.resource)
-            for name, value in tags.items():
-                context.setdefault(f"aws:resourcetag/{name}".lower(), value)
         return self._evaluator.EvalContext(
             principal_arn=principal.arn,
             principal_type=principal.type,

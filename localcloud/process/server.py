@@ -160,6 +160,7 @@ class Server:
         self.ministack.fanout.may = self.authorizer.service_may
         self.ministack.event_rules.run_on(self.clock)
         self.ministack.events.deliver_to(self.cloud.event_targets, self.authorizer.event_may)
+        self.ministack.absent.ask = self.authorizer.authorize
         self.ministack.stacks.permissions.by_caller = self.authorizer.authorize
         self.ministack.stacks.permissions.by_role = self.authorizer.require_of_role
         self.ministack.stacks.requests.check_type = self.strict.check_resource_type

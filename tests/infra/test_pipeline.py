@@ -134,6 +134,7 @@ def test_packaging_reads_jumpstart_and_writes_the_model_bucket(pipeline):
         for statement in statements
         if READ in statement["Action"] and WRITE not in statement["Action"]
         for resource in statement["Resource"]
+        if not resource.startswith(ARTIFACTS)
     }
     assert reading == {"arn:aws:s3:::jumpstart-cache-prod-us-east-1/*"}
 
@@ -143,6 +144,32 @@ def test_synthesis_publishes_through_the_bootstraps_roles_alone(pipeline):
     (assume,) = (statement for statement in statements if statement["Action"] == ["sts:AssumeRole"])
     assert all("role/cdk-hnb659fds-" in resource for resource in assume["Resource"])
     assert not [action for action in allowed(pipeline, "synthesise") if action.startswith(("iam:", "cloudformation:"))]
+
+
+@pytest.mark.parametrize(
+    ("buildspec", "writes"), [("package-model", True), ("synthesise", True), ("smoke-test", False)]
+)
+def test_a_build_fetches_its_input_and_puts_its_output(pipeline, buildspec, writes):
+    granted = {
+        action
+        for statement in pipeline.statements(project_role(pipeline, buildspec))
+        if statement["Resource"][0].startswith(ARTIFACTS)
+        for action in statement["Action"]
+    }
+    reading = {"s3:GetObject", "s3:GetObjectVersion", "s3:GetBucketAcl", "s3:GetBucketLocation"}
+    assert granted == (reading | {"s3:PutObject"} if writes else reading)
+
+
+@pytest.mark.parametrize("buildspec", ["package-model", "synthesise", "smoke-test"])
+def test_a_build_writes_to_its_own_log_alone(pipeline, buildspec):
+    (project,) = (p for p in pipeline.properties("AWS::CodeBuild::Project") if buildspec in p["Source"]["BuildSpec"])
+    (statement,) = (
+        statement
+        for statement in pipeline.statements(project_role(pipeline, buildspec))
+        if any(action.startswith("logs:") for action in statement["Action"])
+    )
+    assert statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    assert statement["Resource"] == [project["LogsConfig"]["CloudWatchLogs"]["GroupName"].replace(">", ".Arn>")]
 
 
 def test_the_smoke_test_may_do_what_a_client_may(pipeline):

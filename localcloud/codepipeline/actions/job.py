@@ -8,7 +8,7 @@ from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.codepipeline.artifacts import Artifact, ArtifactStore
-from localcloud.codepipeline.roles import PRINCIPAL, session_name
+from localcloud.codepipeline.roles import acting_as_action, session_name
 from localcloud.rules import Call
 
 
@@ -72,10 +72,7 @@ class Job:
 
     def client(self, service: str) -> Any:
         """A boto3 client with the rights of the action's role if it has one, else of the pipeline's."""
-        name = session_name(self.pipeline)
-        if self.action_role:
-            return self.cloud.client_through(service, self.action_role, self.role, name, PRINCIPAL)
-        return self.cloud.client_as(service, self.role, name, PRINCIPAL)
+        return acting_as_action(self.cloud, self.pipeline, self.role, self.action_role, service)
 
     def require(self, service: str, operation: str, **parameters: Any) -> None:
         """Ask whether the role may make a call that the action makes without HTTP; raises :class:`ServiceError`."""

@@ -17,7 +17,7 @@ from localcloud.codepipeline.actions import PROVIDERS
 from localcloud.codepipeline.actions.job import ActionError, Job, Outcome, UnwantedError
 from localcloud.codepipeline.artifacts import Artifact, ArtifactError, ArtifactStore
 from localcloud.codepipeline.executions.records import Action, Execution, Records
-from localcloud.codepipeline.roles import acting_as_pipeline
+from localcloud.codepipeline.roles import acting_as_action
 from localcloud.codepipeline.variables import UnresolvedVariableError, resolve
 from localcloud.services import ServiceError
 
@@ -28,10 +28,15 @@ Finished = Callable[[str, str, dict[str, Any]], None]
 LONGEST_MESSAGE = 5000
 
 
-def artifact_store(cloud: Cloud, declaration: dict[str, Any]) -> ArtifactStore:
-    """The artifact store of a pipeline."""
+def artifact_store(cloud: Cloud, declaration: dict[str, Any], action_role: str = "") -> ArtifactStore:
+    """The artifact store of a pipeline, with the rights of an action.
+
+    CodePipeline User Guide, "Create a pipeline that uses resources from another account": the action's role needs
+    access to the artifacts.
+    """
     store = declaration.get("artifactStore") or declaration["artifactStores"][cloud.region]
-    return ArtifactStore(acting_as_pipeline(cloud, declaration, "s3"), declaration["name"], store)
+    s3 = acting_as_action(cloud, declaration["name"], declaration["roleArn"], action_role, "s3")
+    return ArtifactStore(s3, declaration["name"], store)
 
 
 class Runner:
@@ -129,7 +134,7 @@ class Runner:
             configuration=action["Resolved"],
             inputs=tuple(Artifact.of(record) for record in action["Inputs"]),
             outputs=tuple(Artifact.of(record) for record in action["Outputs"]),
-            store=artifact_store(self._cloud, execution["Declaration"]),
+            store=artifact_store(self._cloud, execution["Declaration"], declared.get("roleArn") or ""),
             override={item["revisionType"]: item["revisionValue"] for item in overrides},
             wait=wait,
             report=report,
