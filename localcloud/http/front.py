@@ -9,18 +9,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import hashlib
 import inspect
-import json
 import logging
 import re
-import urllib.parse
-import zlib
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from typing import Any
 
 from localcloud.http import wire
+from localcloud.http.asgi import (
+    MAX_EMULATED_BYTES,
+    PayloadMismatchError,
+    hashed,
+    head_of,
+    inflated,
+    json_response,
+    lifespan,
+    read_body,
+    replayed,
+    send_response,
+    without_cors,
+)
 from localcloud.http.gate import LIVENESS_PATH, Gate, refused
 from localcloud.http.git_access import git_call
 from localcloud.http.messages import CredentialScope, Request, Response, basic_credentials, credential_scope
@@ -35,13 +44,7 @@ from localcloud.services import ACCOUNT, DEFAULT_REGION, Application, Receive, S
 logger = logging.getLogger(__name__)
 
 STATUS_PATH = "/_localcloud/status"
-_REQUEST_ID = b"x-localcloud-requestid"
 """The id of a request to MiniStack, where it is ours that counts."""
-# A request for one of our services is small: the largest is InvokeEndpointAsync's body (128 kB) and, in the JSON
-# services, a CodeCommit file (6 MB, base64).
-_MAX_BODY_BYTES = 16 * 1024 * 1024
-# And for one of MiniStack's, S3's objects excepted: a function's code (50 MB, base64).
-_MAX_EMULATED_BYTES = 72 * 1024 * 1024
 
 
 class Front:
@@ -119,7 +122,7 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI connection."""
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await lifespan(receive, send)
         elif scope["type"] == "http":
             await self._http(scope, receive, send)
         else:
@@ -127,40 +130,40 @@ class Front:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = _head(scope)
+        request = head_of(scope)
         if self._unsigned(request.decoded_path):
             await self._dispatch(scope, request, receive, send)
             return
         refusal = self._gate.refusal(request)
         if refusal is None and self._gate.waits_for_body(request):
-            body = await _read_body(receive, _MAX_EMULATED_BYTES)
+            body = await read_body(receive, MAX_EMULATED_BYTES)
             if body is None:
                 refusal = refused(request, "RequestEntityTooLarge", "the request is too large", 413)
             else:
-                request, receive = dataclasses.replace(request, body=body), _replayed(body, receive)
+                request, receive = dataclasses.replace(request, body=body), replayed(body, receive)
                 refusal = self._gate.body_refusal(request)
         if refusal is not None:
-            await _send(send, refusal)
+            await send_response(send, refusal)
             return
         stated = request.headers.get("x-amz-content-sha256", "")
         if not re.fullmatch("[0-9a-f]{64}", stated):
             await self._dispatch(scope, request, receive, send)
             return
         try:
-            await self._dispatch(scope, request, _hashed(receive, stated), send)
-        except _PayloadMismatchError:
+            await self._dispatch(scope, request, hashed(receive, stated), send)
+        except PayloadMismatchError:
             message = "The provided 'x-amz-content-sha256' header does not match what was computed."
-            await _send(send, refused(request, "XAmzContentSHA256Mismatch", message, 400))
+            await send_response(send, refused(request, "XAmzContentSHA256Mismatch", message, 400))
 
     async def _dispatch(self, scope: Scope, request: Request, receive: Receive, send: Send) -> None:
         """Have the service that a request is for answer it; its signature is verified."""
         if request.decoded_path == LIVENESS_PATH:
             body = {"localcloud": "ready" if self._ready() else "starting"}
-            await _send(send, _json_response(200 if self._ready() else 503, body))
+            await send_response(send, json_response(200 if self._ready() else 503, body))
             return
         if request.decoded_path == STATUS_PATH:
             status = await asyncio.get_running_loop().run_in_executor(self._pool, self._status)
-            await _send(send, _json_response(200, status))
+            await send_response(send, json_response(200, status))
             return
         for prefix, application in self._applications.items():
             if request.decoded_path.startswith(prefix):
@@ -169,14 +172,14 @@ class Front:
         mounted = self.mount(request.decoded_path)
         if mounted is not None:
             refusal = self._git_refusal(request)
-            await (mounted(scope, receive, send) if refusal is None else _send(send, refusal))
+            await (mounted(scope, receive, send) if refusal is None else send_response(send, refusal))
             return
         for protocol, service in self._services:
             if protocol.matches(request):
                 signed = credential_scope(request)
                 if signed is None or signed.service != protocol.model.signing_name:
                     message = f"Credential should be scoped to correct service: '{protocol.model.signing_name}'."
-                    await _send(send, protocol.error(ServiceError("SignatureDoesNotMatch", message, 403)))
+                    await send_response(send, protocol.error(ServiceError("SignatureDoesNotMatch", message, 403)))
                     return
                 await self._serve(protocol, service, request, signed, receive, send)
                 return
@@ -201,25 +204,25 @@ class Front:
             try:
                 self._strict.check_service(signed.service, (*wire.OFFERED, *(each.name for _, each in self._services)))
             except ServiceError as error:
-                await _send(send, refused(head, error.code, error.message, error.status))
+                await send_response(send, refused(head, error.code, error.message, error.status))
                 return
         if signed is not None and service is not None and protocol is not None:
             request = head
             if not _is_object(protocol, head):
-                body = await _read_body(receive, _MAX_EMULATED_BYTES)
+                body = await read_body(receive, MAX_EMULATED_BYTES)
                 if body is None:
                     too_large = ServiceError("RequestEntityTooLarge", "the request is too large", 413)
-                    await _send(send, protocol.error(too_large))
+                    await send_response(send, protocol.error(too_large))
                     return
-                request, receive = dataclasses.replace(head, body=_inflated(head, body)), _replayed(body, receive)
+                request, receive = dataclasses.replace(head, body=inflated(head, body)), replayed(body, receive)
             answer = await self._by_the_rules(service, protocol, request, signed)
             if answer is not None:
-                await _send(send, answer)
+                await send_response(send, answer)
                 self._after_ministack(request, signed)
                 return
         try:
             # Policies that demand TLS (the CDK's buckets) must not shut out a cloud that no wire leads to.
-            await self._ministack({**scope, "scheme": "https"}, receive, _without_cors(send))
+            await self._ministack({**scope, "scheme": "https"}, receive, without_cors(send))
         finally:
             self._after_ministack(head, signed)
 
@@ -260,9 +263,11 @@ class Front:
         receive: Receive,
         send: Send,
     ) -> None:
-        body = await _read_body(receive)
+        body = await read_body(receive)
         if body is None:
-            await _send(send, protocol.error(ServiceError("RequestEntityTooLarge", "the request is too large", 413)))
+            await send_response(
+                send, protocol.error(ServiceError("RequestEntityTooLarge", "the request is too large", 413))
+            )
             return
         request = Request(head.method, head.path, head.query, head.headers, body)
 
@@ -272,7 +277,7 @@ class Front:
         answer = await asyncio.get_running_loop().run_in_executor(
             self._pool, answer_request, protocol, service, request, authorize
         )
-        await _send(send, answer)
+        await send_response(send, answer)
 
 
 def _call(service: str, operation: str, parameters: dict[str, Any], signed: CredentialScope) -> Call:
@@ -312,112 +317,9 @@ def answer_request(
         return protocol.error(ServiceError("InternalFailure", f"local cloud's fault in {operation}: {error!r}", 500))
 
 
-def _head(scope: Scope) -> Request:
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope.get("headers", []):
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    query = urllib.parse.parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
-    path = (scope.get("raw_path") or urllib.parse.quote(scope["path"]).encode()).decode("latin-1")
-    return Request(scope["method"], path.partition("?")[0], query, headers, b"")
-
-
 def _is_object(protocol: wire.WireProtocol, head: Request) -> bool:
     """Whether the body is not to be read here: it may be an object of gigabytes."""
     if not isinstance(protocol, RestXmlProtocol):
         return False
     operation = protocol.operation(head)
     return operation is None or not protocol.has_document(operation)
-
-
-class _PayloadMismatchError(Exception):
-    """The body is not the one whose hash was signed."""
-
-
-def _hashed(receive: Receive, stated: str) -> Receive:
-    """``receive`` that keeps back the end of a body that does not have the hash ``stated``."""
-    digest = hashlib.sha256()
-    whole = False
-
-    async def check() -> MutableMapping[str, Any]:
-        nonlocal whole
-        message = await receive()
-        if message["type"] == "http.request" and not whole:
-            digest.update(message.get("body", b""))
-            whole = not message.get("more_body")
-            if whole and digest.hexdigest() != stated:
-                raise _PayloadMismatchError
-        return message
-
-    return check
-
-
-def _inflated(head: Request, body: bytes) -> bytes:
-    """``body`` without the compression that SDKs apply to large requests (Smithy's ``requestCompression``)."""
-    if head.headers.get("content-encoding", "").lower() != "gzip":
-        return body
-    try:
-        return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(body, _MAX_EMULATED_BYTES)
-    except zlib.error:
-        return body
-
-
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    """``receive`` of a request whose body has been read already."""
-    waiting = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replay() -> MutableMapping[str, Any]:
-        return waiting.pop() if waiting else await receive()
-
-    return replay
-
-
-async def _read_body(receive: Receive, limit: int = _MAX_BODY_BYTES) -> bytes | None:
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return b"".join(chunks)
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > limit:
-            return None
-        if not message.get("more_body"):
-            return b"".join(chunks)
-
-
-def _json_response(status: int, body: object) -> Response:
-    return Response(status, {"content-type": "application/json"}, json.dumps(body).encode())
-
-
-async def _send(send: Send, response: Response) -> None:
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
-    headers.append((b"content-length", str(len(response.body)).encode()))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})
-
-
-def _without_cors(send: Send) -> Send:
-    """MiniStack tells browsers that every origin may read its answers; this cloud tells them nothing."""
-
-    async def send_without(message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            headers = [pair for pair in message["headers"] if not pair[0].lower().startswith(b"access-control-")]
-            ours = next((value for name, value in headers if name.lower() == _REQUEST_ID), None)
-            if ours is not None:  # an invocation's log names it: MiniStack would answer another one
-                kept = [pair for pair in headers if pair[0].lower() not in (b"x-amzn-requestid", _REQUEST_ID)]
-                headers = [*kept, (b"x-amzn-requestid", ours)]
-            message = {**message, "headers": headers}
-        await send(message)
-
-    return send_without
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    """Say yes to start and stop: :mod:`localcloud.process.server` does the work of both, in its own order."""
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

@@ -24,6 +24,7 @@ from localcloud.cloud import LIFELINE_FILE, Cloud
 from localcloud.http.messages import CredentialScope, Request
 from localcloud.http.strict import Strict
 from localcloud.process import janitor, tied
+from localcloud.process.arguments import parse_arguments
 from localcloud.process.credentials import load_or_create
 from localcloud.process.environment import HOST_VARIABLES, inherited, project_folders
 from localcloud.process.prerequisites import StartError, bind, clients, runtime_folder, take_lock
@@ -32,20 +33,6 @@ from localcloud.services import ACCOUNT, Service, ServiceError
 logger = logging.getLogger("localcloud.process.server")
 
 _STOP_SECONDS = 10.0
-
-
-def parse_arguments(arguments: list[str]) -> argparse.Namespace:
-    """The server's command line; ``localcloud.process.control`` writes it."""
-    parser = argparse.ArgumentParser(prog="localcloud server")
-    parser.add_argument("--state-dir", type=Path, required=True)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--speed", type=float, required=True)
-    parser.add_argument("--provision-seconds", type=float, required=True)
-    parser.add_argument("--region", required=True)
-    parser.add_argument("--build-variables", default="{}", help="a JSON object: the environment of CodeBuild's image")
-    parser.add_argument("--unverified", action="store_true", help="pass on what no conformance test verifies")
-    parser.add_argument("--service-modules", help="names, separated by commas; default: all of localcloud.registry")
-    return parser.parse_args(arguments)
 
 
 class Server:
