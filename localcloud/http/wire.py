@@ -16,7 +16,7 @@ from localcloud.services import ServiceError
 
 OFFERED = (
     "cloudformation", "cloudwatch", "events", "iam", "lambda", "logs",
-    "s3", "secretsmanager", "sns", "sqs", "ssm", "sts",
+    "resourcegroupstaggingapi", "s3", "secretsmanager", "sns", "sqs", "ssm", "sts",
 )  # fmt: skip
 """The services of MiniStack that this cloud offers, by botocore's names."""
 _HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])?(:\d+)?")
@@ -27,7 +27,7 @@ _DETOUR = re.compile(
     r"/_|/(iceberg|v20180820|v2|oauth2|login|logout|restapis|Execute|BatchExecute)|.*/\.well-known/(jwks|openid)"
 )
 """Paths that MiniStack answers as another service, whatever a request is signed for; a bucket may be called so."""
-_SIGNED_AS = {"monitoring": "cloudwatch"}
+_SIGNED_AS = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
 
 
 class WireProtocol(Protocol):

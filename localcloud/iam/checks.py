@@ -13,7 +13,7 @@ from localcloud.iam import resources, s3_actions
 from localcloud.iam.passing import passed_roles
 from localcloud.rules import Call
 
-_PREFIXES = {"sagemaker-runtime": "sagemaker", "cloudwatch": "cloudwatch"}
+_PREFIXES = {"sagemaker-runtime": "sagemaker", "cloudwatch": "cloudwatch", "resourcegroupstaggingapi": "tag"}
 """The prefix of a service's actions where it is not the service's name."""
 _ACTIONS = {
     ("lambda", "Invoke"): "lambda:InvokeFunction",

@@ -36,6 +36,7 @@ from localcloud.ministack.sqs.messages import Messages
 from localcloud.ministack.sqs.move_tasks import MoveTasks
 from localcloud.ministack.sqs.queues import Queues
 from localcloud.ministack.stacks import Stacks
+from localcloud.ministack.tags import Tags
 from localcloud.rules import Rulebook
 from localcloud.services import ACCOUNT
 
@@ -67,6 +68,7 @@ class MiniStack:
         self.events = Events(modules)
         self.event_rules = EventRules(modules, self.rules)
         Parameters(modules, self.rules)
+        Tags(modules, self.rules)
         self.functions = Functions(modules)
         self.metrics = Metrics(modules)
         self.permissions = Permissions(modules)

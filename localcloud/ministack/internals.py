@@ -267,7 +267,7 @@ INTERNALS = {
         "resolve_parameter_value",
     ),
     "ministack.services.sts": ("_sessions", "register_session"),
-    "ministack.services.tagging": ("resource_tags",),
+    "ministack.services.tagging": ("_get_resources", "resource_tags"),
 }
 
 
