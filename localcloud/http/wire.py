@@ -15,7 +15,7 @@ from localcloud.http.rest_xml import RestXmlProtocol
 from localcloud.services import ServiceError
 
 OFFERED = (
-    "cloudformation", "cloudwatch", "events", "iam", "lambda", "logs",
+    "cloudformation", "cloudwatch", "events", "iam", "kms", "lambda", "logs",
     "resourcegroupstaggingapi", "s3", "secretsmanager", "sns", "sqs", "ssm", "sts",
 )  # fmt: skip
 """The services of MiniStack that this cloud offers, by botocore's names."""

@@ -179,6 +179,13 @@ def _cloudwatch(place: _Place, p: Parameters) -> list[str]:
     return [_first(p, "ResourceARN")]
 
 
+def _kms(place: _Place, p: Parameters) -> list[str]:
+    key = _first(p, "KeyId", "TargetKeyId")
+    if not key or key.startswith("arn:"):
+        return [key]
+    return [place.arn("kms", key if key.startswith("alias/") else f"key/{key}")]
+
+
 def _secrets(place: _Place, p: Parameters) -> list[str]:
     """A secret's ARN ends with six random characters, for which policies write six question marks."""
     secret = _first(p, "SecretId", "Name")
@@ -258,6 +265,7 @@ _SERVICES: dict[str, Callable[[_Place, Parameters], list[str]]] = {
     "sagemaker-runtime": _sagemaker,
     "sns": _sns,
     "sqs": _sqs,
+    "kms": _kms,
     "secretsmanager": _secrets,
     "ssm": _ssm,
     "sts": _sts,
