@@ -106,7 +106,7 @@ def role(running: localcloud.Running, session: boto3.Session) -> str:
     """An execution role for models."""
     iam: Any = session.client("iam", endpoint_url=running.endpoint_url)
     trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    allowed = {"Effect": "Allow", "Action": ["s3:*", "sns:*", "logs:*", "cloudwatch:*"], "Resource": "*"}
+    allowed = {"Effect": "Allow", "Action": ["s3:*", "sns:*", "logs:*", "cloudwatch:*", "ecr:*"], "Resource": "*"}
     arn = iam.create_role(
         RoleName="clients-model", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     )["Role"]["Arn"]
