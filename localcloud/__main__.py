@@ -11,13 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.process import control
+from localcloud.process.credentials import GIT_HELPER
 from localcloud.services import DEFAULT_REGION
 
-GIT_HELPER = (
-    '!f() { echo "username=$AWS_ACCESS_KEY_ID${AWS_SESSION_TOKEN:+%$AWS_SESSION_TOKEN}"; '
-    'echo "password=$AWS_SECRET_ACCESS_KEY"; }; f'
-)
-"""A credential helper for Git, since ``aws codecommit credential-helper`` answers for AWS's own hosts alone."""
 _HINTS = (
     'AWS CLI 1: `aws sqs` goes to AWS whatever AWS_ENDPOINT_URL says; add --endpoint-url "$AWS_ENDPOINT_URL"',
     f"Git with CodeCommit: git -c credential.helper={shlex.quote(GIT_HELPER)} clone $AWS_ENDPOINT_URL/v1/repos/NAME",

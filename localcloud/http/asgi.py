@@ -18,6 +18,7 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 # And for one of MiniStack's, S3's objects excepted: a function's code (50 MB, base64).
 MAX_EMULATED_BYTES = 72 * 1024 * 1024
 _REQUEST_ID = b"x-localcloud-requestid"
+"""The id of a request to MiniStack, where it is ours that counts."""
 
 
 def head_of(scope: Scope) -> Request:

@@ -44,7 +44,6 @@ from localcloud.services import ACCOUNT, DEFAULT_REGION, Application, Receive, S
 logger = logging.getLogger(__name__)
 
 STATUS_PATH = "/_localcloud/status"
-"""The id of a request to MiniStack, where it is ours that counts."""
 
 
 class Front:

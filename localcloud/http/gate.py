@@ -80,7 +80,7 @@ class Gate:
             return refused(
                 request, "AccessDenied", "The local cloud does not answer browsers: this request has an Origin."
             )
-        if not _is_local(request.headers.get("host", "")):
+        if not _is_local(request.host_name):
             host = request.headers.get("host", "")
             return refused(request, "AccessDenied", f"The local cloud is not {host!r}; it answers to 127.0.0.1 only.")
         path = request.decoded_path
@@ -137,11 +137,11 @@ class Gate:
             return Response(401, challenge, line)
         access_key, password = given
         repository = _REPOSITORY.fullmatch(request.path)
-        host = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
         try:
             known = self._known(access_key)
             _check_token(known, basic_token(request))
-            verify_git(repository[1] if repository else request.path, host, known.secret, password)
+            path = repository[1] if repository else request.path
+            verify_git(path, request.host_name, known.secret, password)
         except SignatureError as error:
             return Response(403, {"content-type": "text/plain"}, f"{error.message}\n".encode())
         return None
@@ -160,8 +160,7 @@ def _foreign(access_key: str) -> str:
     )
 
 
-def _is_local(host: str) -> bool:
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+def _is_local(name: str) -> bool:
     return name in _LOCAL_NAMES or name.endswith(".localhost")
 
 

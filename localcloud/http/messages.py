@@ -8,6 +8,8 @@ import re
 import urllib.parse
 from collections.abc import Mapping
 
+_BUCKET_HOST = re.compile(r"(.+?)(?:\.s3(?:[.-][a-z0-9-]+)?)?\.localhost")
+
 
 @dataclasses.dataclass(frozen=True)
 class Request:
@@ -27,6 +29,19 @@ class Request:
     def decoded_path(self) -> str:
         """The path with its percent-encoding undone, once."""
         return urllib.parse.unquote(self.path)
+
+    @property
+    def host_name(self) -> str:
+        """The host without its port."""
+        host = self.headers.get("host", "")
+        name, _, port = host.rpartition(":")
+        return name if port.isdigit() else host
+
+    @property
+    def bucket_of_host(self) -> str:
+        """S3's bucket where the host names it (``bucket.localhost``, virtual-hosted style); empty where it does not."""
+        match = _BUCKET_HOST.fullmatch(self.host_name)
+        return match[1] if match and match[1] != "s3" else ""
 
 
 @dataclasses.dataclass(frozen=True)

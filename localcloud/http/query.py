@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 import urllib.parse
 import uuid
@@ -15,7 +13,7 @@ from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureSh
 
 from localcloud.http.messages import Request, Response
 from localcloud.http.protocol import checked
-from localcloud.http.shapes import ShapeError, from_text
+from localcloud.http.shapes import ShapeError, blob, from_text
 from localcloud.http.xml import element, members
 from localcloud.services import ServiceError
 
@@ -133,12 +131,7 @@ def _value(shape: Shape, tree: Any, where: str) -> Any:
         return {item[key]: _value(shape.value, item.get(value, ""), f"{where}.{item[key]}") for item in entries}
     if not isinstance(tree, str):
         raise ShapeError(f"{where}: must be a value")
-    if shape.type_name == "blob":
-        try:
-            return base64.b64decode(tree, validate=True)
-        except binascii.Error:
-            raise ShapeError(f"{where}: not base64") from None
-    return from_text(shape, tree, where)
+    return blob(tree, where) if shape.type_name == "blob" else from_text(shape, tree, where)
 
 
 def _numbered(tree: Any) -> list[tuple[int, Any]]:

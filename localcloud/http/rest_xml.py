@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import datetime
 import email.utils
-import re
-import urllib.parse
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -202,11 +200,9 @@ class RestXmlProtocol:
 
 def place(request: Request) -> tuple[str, str]:
     """Bucket and key of a request, from its path or, in virtual-hosted style, its host; empty when absent."""
-    path = urllib.parse.unquote(request.path).removeprefix("/")
-    host = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
-    match = re.fullmatch(r"(.+?)(?:\.s3(?:[.-][a-z0-9-]+)?)?\.localhost", host)
-    if match and match[1] != "s3":
-        return match[1], path
+    path = request.decoded_path.removeprefix("/")
+    if request.bucket_of_host:
+        return request.bucket_of_host, path
     bucket, _, key = path.partition("/")
     return bucket, key
 

@@ -5,10 +5,10 @@ AWS gives nobody a session of a role that trusts only a service; here it shows w
 
 from __future__ import annotations
 
-import json
 import urllib.parse
 from typing import Any, Protocol
 
+from localcloud.http.asgi import head_of, json_response, send_response
 from localcloud.http.messages import Request, credential_scope
 from localcloud.iam.roles import SESSION_SECONDS, Sessions
 from localcloud.services import Receive, Scope, Send
@@ -36,18 +36,13 @@ class RoleSessions:
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        status, answer = self._answer(scope)
-        body = json.dumps(answer).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await send_response(send, json_response(*self._answer(head_of(scope))))
 
-    def _answer(self, scope: Scope) -> tuple[int, dict[str, Any]]:
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        signed = credential_scope(Request(scope["method"], str(scope["path"]), {}, headers, b""))
+    def _answer(self, request: Request) -> tuple[int, dict[str, Any]]:
+        signed = credential_scope(request)
         if signed is None or not self._sessions.is_root(signed.access_key):
             return 403, {"message": "only the administrator of this cloud gets sessions of any role"}
-        role = urllib.parse.unquote(str(scope["path"]).removeprefix(PREFIX))
+        role = urllib.parse.unquote(request.decoded_path.removeprefix(PREFIX))
         if self._sessions.role(role) is None:
             return 404, {"message": f"there is no role {role}"}
         found = self._sessions.session(role, NAME, SESSION_SECONDS)

@@ -108,12 +108,15 @@ def _scalar(shape: Shape, value: Any, where: str) -> Any:
         return parse_timestamp(value, where)
     if not isinstance(value, str):
         raise ShapeError(f"{where}: {type(value).__name__} can not be converted to a String")
-    if shape.type_name == "blob":
-        try:
-            return base64.b64decode(value, validate=True)
-        except binascii.Error:
-            raise ShapeError(f"{where}: not base64") from None
-    return value
+    return blob(value, where) if shape.type_name == "blob" else value
+
+
+def blob(text: str, where: str) -> bytes:
+    """The bytes of base64 ``text``; raises :class:`ShapeError`, which names ``where``."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise ShapeError(f"{where}: not base64") from None
 
 
 def from_text(shape: Shape, text: str, where: str) -> Any:

@@ -17,7 +17,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import botocore.session
 from botocore.auth import HmacV1Auth
@@ -328,6 +328,4 @@ def _version_2_text(request: Request, headers: Mapping[str, str], expires: str |
 
 def _version_2_path(request: Request) -> str:
     """The resource: in virtual-hosted style the host names the bucket."""
-    name = unquote(request.headers.get("host", "")).rpartition(":")[0]
-    match = re.fullmatch(r"(.+?)(?:\.s3(?:[.-][a-z0-9-]+)?)?\.localhost", name)
-    return f"/{match[1]}{request.path}" if match and match[1] != "s3" else request.path
+    return f"/{request.bucket_of_host}{request.path}" if request.bucket_of_host else request.path

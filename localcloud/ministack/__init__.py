@@ -80,7 +80,7 @@ class MiniStack:
         self.queues = Queues(modules, self.rules)
         messages = Messages(modules, self.rules, self.queues)
         MoveTasks(self.rules, self.queues, messages)
-        self.fanout = Fanout(modules, messages)
+        self.fanout = Fanout(modules, messages, self.functions.notify)
         Subscriptions(
             modules, self.rules, Topics(modules, self.rules, self.fanout), self.fanout, self.permissions.identity
         )

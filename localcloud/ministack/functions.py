@@ -1,12 +1,10 @@
-"""Lambda and SNS of MiniStack: where functions run, and how events reach them."""
+"""Lambda of MiniStack: where functions run, and how events reach them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -36,7 +34,6 @@ class Functions:
         self._modules = modules
         self._runtime: Any = modules["lambda_runtime"]
         self._functions: Any = modules["lambda_svc"]
-        self._sns: Any = modules["sns"]
         self._responses: Any = modules["responses"]
 
     async def stop(self) -> None:
@@ -87,18 +84,6 @@ class Functions:
             ``may_invoke("sns.amazonaws.com", function ARN, topic ARN)``: whether the function's policy says so.
         """
 
-        def from_sns(endpoint: str, envelope: str, topic: str, subscription: str, *_: object) -> None:
-            record = {
-                "EventVersion": "1.0",
-                "EventSubscriptionArn": subscription,
-                "EventSource": "aws:sns",
-                "Sns": json.loads(envelope),
-            }
-            if may_invoke("sns.amazonaws.com", endpoint, topic):
-                events.submit(endpoint, {"Records": [record]})
-            else:
-                events.undeliverable(endpoint, {"Records": [record]})
-
         def from_invoke(function: dict[str, Any], event: Any) -> None:
             arn, records = function["config"]["FunctionArn"], event.get("Records") if isinstance(event, dict) else None
             bucket = records[0].get("s3", {}).get("bucket", {}).get("arn", "") if records else ""
@@ -107,11 +92,32 @@ class Functions:
             else:
                 logger.warning("the policy of %s does not let %s invoke it: no notification", arn, bucket)
 
-        self._sns._deliver_to_lambda = from_sns
-        self._sns._threading = _Threading(from_sns)
         self._functions.invoke_async_with_retry = from_invoke
         self._functions._emit_lambda_metrics = lambda *_, **__: None  # Execution counts
         self._submit = events.submit
+        self._events, self._may_invoke = events, may_invoke
+
+    def notify(self, function_arn: str, notification: Mapping[str, Any], topic: str, subscription: str) -> None:
+        """Accept a notification of SNS; it is durable when this returns.
+
+        Parameters
+        ----------
+        function_arn : str
+        notification : mapping
+            The ``Sns`` of the event's record.
+        topic, subscription : str
+            ARNs.
+        """
+        record = {
+            "EventVersion": "1.0",
+            "EventSubscriptionArn": subscription,
+            "EventSource": "aws:sns",
+            "Sns": dict(notification),
+        }
+        if self._may_invoke("sns.amazonaws.com", function_arn, topic):
+            self._events.submit(function_arn, {"Records": [record]})
+        else:
+            self._events.undeliverable(function_arn, {"Records": [record]})
 
     def policy(self, function_arn: str) -> Policy | None:
         """What the function says about asynchronous invocations; None when it does not exist."""
@@ -147,27 +153,3 @@ class Functions:
             message = str(said) or "Unhandled"
         version, throttled = str(config.get("Version", "$LATEST")), bool(result.get("throttle"))
         return Outcome(body, message, throttled=throttled, version=version, never=throttled and reserved == 0)
-
-
-class _Threading:
-    """Stands in for ``threading`` in MiniStack's SNS: a delivery to Lambda is written down before Publish answers."""
-
-    def __init__(self, durable: Callable[..., None]) -> None:
-        self._durable = durable
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(threading, name)
-
-    def Thread(self, *, target: Callable[..., Any], args: tuple[Any, ...] = (), **options: Any) -> Any:  # noqa: N802
-        """Like ``threading.Thread``, but a delivery runs where it is started: it only writes one row."""
-        if self._durable in args:
-            return _Inline(target, args)
-        return threading.Thread(target=target, args=args, **options)
-
-
-class _Inline:
-    def __init__(self, target: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-        self._target, self._arguments = target, arguments
-
-    def start(self) -> None:
-        self._target(*self._arguments)

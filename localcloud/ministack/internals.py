@@ -241,10 +241,8 @@ INTERNALS = {
     "ministack.services.sns": (
         "_HOST",
         "_PORT",
-        "_deliver_to_lambda",
         "_fanout",
         "_sub_arn_to_topic",
-        "_threading",
         "_topics",
         "publish_internal",
     ),

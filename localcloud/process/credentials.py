@@ -11,6 +11,11 @@ from pathlib import Path
 
 _FILE = "credentials.json"
 _PREFIX = "LOCALCLOUD"
+GIT_HELPER = (
+    '!f() { echo "username=$AWS_ACCESS_KEY_ID${AWS_SESSION_TOKEN:+%$AWS_SESSION_TOKEN}"; '
+    'echo "password=$AWS_SECRET_ACCESS_KEY"; }; f'
+)
+"""A credential helper for Git, since ``aws codecommit credential-helper`` answers for AWS's own hosts alone."""
 
 
 @dataclasses.dataclass(frozen=True)

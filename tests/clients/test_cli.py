@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import localcloud
-from localcloud.__main__ import GIT_HELPER
+from localcloud.process.credentials import GIT_HELPER
 from tests.clients.conftest import Client, environment_with
 
 pytestmark = [pytest.mark.cloud, pytest.mark.rare]

@@ -14,6 +14,7 @@ from localcloud.codebuild.buildspec.grammar import DEFAULT_NAME
 from localcloud.codebuild.failures import client_error, yaml_error
 from localcloud.codebuild.files import archive
 from localcloud.codebuild.files.places import Places, Storage, split_location
+from localcloud.process.credentials import GIT_HELPER
 
 TYPES = ("CODECOMMIT", "CODEPIPELINE", "NO_SOURCE", "S3")
 """Other providers need the internet, which this cloud does not reach."""
@@ -161,9 +162,7 @@ def git_variables(cloud: Cloud) -> dict[str, str]:
 def write_git_helper(cloud: Cloud, home: Path) -> None:
     """``git-credential-helper: yes``: Git in a build's commands reaches CodeCommit, under its AWS address, too."""
     address = f"https://git-codecommit.{cloud.region}.amazonaws.com/v1/repos/"
-    user, password = "$AWS_ACCESS_KEY_ID${AWS_SESSION_TOKEN:+%$AWS_SESSION_TOKEN}", "$AWS_SECRET_ACCESS_KEY"
-    helper = f'!f() {{ echo "username={user}"; echo "password={password}"; }}; f'
-    escaped = helper.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = GIT_HELPER.replace("\\", "\\\\").replace('"', '\\"')
     (home / ".gitconfig").write_text(
         f'[credential "{cloud.endpoint_url}"]\n\thelper = "{escaped}"\n\tuseHttpPath = true\n'
         f'[url "{cloud.endpoint_url}/v1/repos/"]\n\tinsteadOf = {address}\n'

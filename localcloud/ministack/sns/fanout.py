@@ -62,9 +62,22 @@ class Fanout:
         ``may("sns.amazonaws.com", "sqs:SendMessage", queue ARN, topic ARN)``: whether the queue's policy says so.
     """
 
-    def __init__(self, modules: Mapping[str, ModuleType], queue_messages: Messages) -> None:
+    def __init__(
+        self, modules: Mapping[str, ModuleType], queue_messages: Messages, notify: Callable[..., None]
+    ) -> None:
+        """Take SNS's deliveries over.
+
+        Parameters
+        ----------
+        modules : mapping
+        queue_messages : Messages
+            Takes what goes to queues.
+        notify : callable
+            :meth:`localcloud.ministack.functions.Functions.notify`: takes what goes to functions.
+        """
         self._sns: Any = modules["sns"]
         self._queue_messages = queue_messages
+        self._notify = notify
         self.may: Callable[[str, str, str, str], bool] = lambda *_: True
         modules["sns"].__dict__["_fanout"] = self._from_inside
 
@@ -198,9 +211,7 @@ class Fanout:
     ) -> None:
         """Hand over to Lambda's queue of events, which is durable, retries, and redrives when the function is gone."""
         notification = self._notification(topic, subscription, message, text).for_function(self.sign)
-        self._sns._deliver_to_lambda(
-            subscription["endpoint"], json.dumps(notification), topic["arn"], subscription["arn"]
-        )
+        self._notify(subscription["endpoint"], notification, topic["arn"], subscription["arn"])
 
     def _to_endpoint(
         self,
