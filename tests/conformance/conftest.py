@@ -69,11 +69,22 @@ class Account:
         """Call ``action`` after the test; errors are left alone, since the resource may be gone."""
         self._cleanup.append(lambda: action(**arguments))
 
+    @contextlib.contextmanager
+    def lasting(self, make: Callable[..., str], *arguments: Any, **settings: Any) -> Iterator[str]:
+        """What ``make(…)`` makes, for the tests of a file: it is removed after the block, and not after a test."""
+        of_the_test, self._cleanup = self._cleanup, []
+        try:
+            made = make(*arguments, **settings)
+        finally:
+            of_the_block, self._cleanup = self._cleanup, of_the_test
+        try:
+            yield made
+        finally:
+            _carry_out(of_the_block)
+
     def clean(self) -> None:
         """Do what :meth:`later` was asked to do, last first."""
-        while self._cleanup:
-            with contextlib.suppress(ClientError):
-                self._cleanup.pop()()
+        _carry_out(self._cleanup)
 
     @contextlib.contextmanager
     def refused(self, code: str, *parts: str, status: int | None = None) -> Iterator[None]:
@@ -163,6 +174,12 @@ class Account:
         return wait_until(done, 60 if self.local else 900)
 
 
+def _carry_out(actions: list[Callable[[], Any]]) -> None:
+    while actions:
+        with contextlib.suppress(ClientError):
+            actions.pop()()
+
+
 @pytest.fixture(scope="session")
 def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     if request.config.getoption("--target") == "aws":
@@ -181,6 +198,13 @@ def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         yield Account(session, environment["AWS_ENDPOINT_URL"])
     finally:
         localcloud.stop(state)
+
+
+@pytest.fixture(scope="module")
+def role(account: Account) -> Iterator[str]:
+    """One role that Lambda may assume, for the functions of a file."""
+    with account.lasting(account.role) as arn:
+        yield arn
 
 
 @pytest.fixture

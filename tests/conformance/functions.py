@@ -9,6 +9,13 @@ from botocore.config import Config
 from tests.conformance.conftest import Account
 from tests.localcloud.conftest import wait_until
 
+ONE = "def handler(event, context):\n    return 1"
+
+
+def function(aws: Account, role: str, **settings: Any) -> str:
+    """A new function that answers 1; its name."""
+    return active(aws, aws.function(ONE, Role=role, **settings).split(":")[-1])
+
 
 def active(aws: Account, name: str) -> str:
     """``name`` when the function can be invoked and changed; the waiter of boto3 looks only once a second."""

@@ -211,14 +211,8 @@ def test_a_policy_that_is_not_there(aws: Account, scaled: Scaled) -> None:
         scaled.client.delete_scaling_policy(**scaled.names, PolicyName="nobody")
 
 
-@behaviour(
-    AAS,
-    "DescribeScalingPolicies",
-    "A step policy tells the alarms that call it",
-    API + "API_DescribeScalingPolicies.html",
-)
-def test_alarms_of_a_step_policy(aws: Account, scaled: Scaled) -> None:
-    arn, name = scaled.step(steps((0, None, 1))), aws.name("alarm")
+def alarmed(aws: Account, scaled: Scaled, name: str, action: str) -> None:
+    """The alarm of AWS's optional second policy: a backlog, and no instance."""
     scaled.cloudwatch.put_metric_alarm(
         AlarmName=name,
         Namespace="AWS/SageMaker",
@@ -229,9 +223,20 @@ def test_alarms_of_a_step_policy(aws: Account, scaled: Scaled) -> None:
         EvaluationPeriods=1,
         Threshold=1,
         ComparisonOperator="GreaterThanOrEqualToThreshold",
-        AlarmActions=[arn],
+        AlarmActions=[action],
     )
     aws.later(scaled.cloudwatch.delete_alarms, AlarmNames=[name])
+
+
+@behaviour(
+    AAS,
+    "DescribeScalingPolicies",
+    "A step policy tells the alarms that call it",
+    API + "API_DescribeScalingPolicies.html",
+)
+def test_alarms_of_a_step_policy(aws: Account, scaled: Scaled) -> None:
+    arn, name = scaled.step(steps((0, None, 1))), aws.name("alarm")
+    alarmed(aws, scaled, name, arn)
     (policy,) = scaled.policies()
     assert [row["AlarmName"] for row in policy["Alarms"]] == [name]
 
@@ -309,19 +314,7 @@ def test_the_step_policy_wakes(aws: Account, hosting: Hosting) -> None:
     scaled = asleep(aws, hosting, high=2)
     scaled.track()
     arn, name = scaled.step(steps((0, None, 1))), aws.name("wake")
-    scaled.cloudwatch.put_metric_alarm(
-        AlarmName=name,
-        Namespace="AWS/SageMaker",
-        MetricName="HasBacklogWithoutCapacity",
-        Dimensions=[{"Name": "EndpointName", "Value": scaled.endpoint}],
-        Statistic="Average",
-        Period=60,
-        EvaluationPeriods=1,
-        Threshold=1,
-        ComparisonOperator="GreaterThanOrEqualToThreshold",
-        AlarmActions=[arn],
-    )
-    aws.later(scaled.cloudwatch.delete_alarms, AlarmNames=[name])
+    alarmed(aws, scaled, name, arn)
     sent = hosting.invoke({}, EndpointName=scaled.endpoint)["InferenceId"]
     assert hosting.notice(sent)["invocationStatus"] == "Completed"
     woken = scaled.activities()[-1]

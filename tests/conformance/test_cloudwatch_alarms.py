@@ -317,7 +317,7 @@ def test_history(aws: Account) -> None:
 
 
 @behaviour(
-    "cloudwatch", "DeleteAlarms", "Alarms are deleted; one that is not there is no error", API + "DeleteAlarms.html"
+    "cloudwatch", "DeleteAlarms", "Alarms are deleted; one that is not there is not an error", API + "DeleteAlarms.html"
 )
 def test_delete(aws: Account) -> None:
     cloudwatch, name = aws.client("cloudwatch"), alarm(aws)

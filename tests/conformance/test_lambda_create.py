@@ -17,16 +17,6 @@ RECORDED = "localstack:tests/aws/services/lambda_/test_lambda_api.py::"
 SOURCE = "def handler(event, context):\n    return event"
 
 
-@pytest.fixture(scope="module")
-def role(account: Account) -> Any:
-    """One role for the functions of this module: most of them are refused."""
-    arn = account.role()
-    actions, account._cleanup = account._cleanup, []
-    yield arn
-    account._cleanup = actions
-    account.clean()
-
-
 def create(aws: Account, role: str, **settings: Any) -> Any:
     given = {
         "FunctionName": aws.name("function"),

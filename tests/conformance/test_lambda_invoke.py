@@ -46,13 +46,9 @@ def handler(event, context):
 @pytest.fixture(scope="module")
 def function(account: Account) -> Iterator[str]:
     """A function that does what its event says."""
-    actions, account._cleanup = account._cleanup, []
-    name = account.function(SOURCE, Timeout=10, Environment={"Variables": {"GREETING": "hello"}}).split(":")[-1]
-    kept, account._cleanup = account._cleanup, actions
-    active(account, name)
-    yield name
-    account._cleanup = kept
-    account.clean()
+    settings = {"Timeout": 10, "Environment": {"Variables": {"GREETING": "hello"}}}
+    with account.lasting(account.function, SOURCE, **settings) as arn:
+        yield active(account, arn.split(":")[-1])
 
 
 def invoke(aws: Account, function: str, event: Any = None, **settings: Any) -> Any:

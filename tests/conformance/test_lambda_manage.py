@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,26 +10,11 @@ from botocore.exceptions import ClientError
 
 from tests.conformance.behaviours import behaviour
 from tests.conformance.conftest import Account
-from tests.conformance.functions import active
+from tests.conformance.functions import ONE, active, function
 from tests.localcloud.conftest import zipped
 
 API = "lambda/latest/api/"
 RECORDED = "localstack:tests/aws/services/lambda_/test_lambda_api.py::"
-SOURCE = "def handler(event, context):\n    return 1"
-
-
-@pytest.fixture(scope="module")
-def role(account: Account) -> Iterator[str]:
-    actions, account._cleanup = account._cleanup, []
-    arn = account.role()
-    kept, account._cleanup = account._cleanup, actions
-    yield arn
-    account._cleanup = kept
-    account.clean()
-
-
-def function(aws: Account, role: str, **settings: Any) -> str:
-    return active(aws, aws.function(SOURCE, Role=role, **settings).split(":")[-1])
 
 
 @behaviour(
@@ -102,7 +86,7 @@ def test_update_during_update(aws: Account, role: str) -> None:
         pytest.fail("20 updates were over before the next")
 
     for response in (
-        refusal(client.update_function_code, ZipFile=zipped(SOURCE)),
+        refusal(client.update_function_code, ZipFile=zipped(ONE)),
         refusal(client.update_function_configuration, Timeout=60),
     ):
         assert response["Error"]["Code"] == "ResourceConflictException"
@@ -279,7 +263,7 @@ def test_refused_tags(aws: Account, role: str) -> None:
 
 @behaviour("lambda", "ListFunctions", "Functions are listed in pages", API + "API_ListFunctions.html")
 def test_list(aws: Account, role: str) -> None:
-    names = {aws.function(SOURCE, Role=role).split(":")[-1] for _ in range(3)}
+    names = {aws.function(ONE, Role=role).split(":")[-1] for _ in range(3)}
     pages = list(aws.client("lambda").get_paginator("list_functions").paginate(PaginationConfig={"PageSize": 2}))
     assert all(len(page["Functions"]) <= 2 for page in pages)
     assert names <= {each["FunctionName"] for page in pages for each in page["Functions"]}

@@ -4,33 +4,14 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
-from typing import Any
-
-import pytest
 
 from tests.conformance.behaviours import behaviour
 from tests.conformance.conftest import Account
-from tests.conformance.functions import active
+from tests.conformance.functions import ONE, active, function
 from tests.localcloud.conftest import zipped
 
 API = "lambda/latest/api/"
 RECORDED = "localstack:tests/aws/services/lambda_/test_lambda_api.py::"
-SOURCE = "def handler(event, context):\n    return 1"
-
-
-@pytest.fixture(scope="module")
-def role(account: Account) -> Iterator[str]:
-    actions, account._cleanup = account._cleanup, []
-    arn = account.role()
-    kept, account._cleanup = account._cleanup, actions
-    yield arn
-    account._cleanup = kept
-    account.clean()
-
-
-def function(aws: Account, role: str, **settings: Any) -> str:
-    return active(aws, aws.function(SOURCE, Role=role, **settings).split(":")[-1])
 
 
 @behaviour(
@@ -43,7 +24,7 @@ def test_revision(aws: Account, role: str) -> None:
     name, client = function(aws, role), aws.client("lambda")
     words = "The Revision Id provided does not match the latest Revision Id."
     with aws.refused("PreconditionFailedException", words, status=412):
-        client.update_function_code(FunctionName=name, ZipFile=zipped(SOURCE), RevisionId="other")
+        client.update_function_code(FunctionName=name, ZipFile=zipped(ONE), RevisionId="other")
     with aws.refused("PreconditionFailedException", words, status=412):
         client.publish_version(FunctionName=name, RevisionId="other")
 
@@ -143,11 +124,11 @@ def test_layer(aws: Account, role: str) -> None:
 def test_refused_layers(aws: Account, role: str) -> None:
     arn = f"arn:aws:lambda:{aws.region}:{aws.account}:layer:none"
     with aws.refused("InvalidParameterValueException", f"Layer version {arn}:1 does not exist."):
-        aws.function(SOURCE, Role=role, Layers=[f"{arn}:1"])
+        aws.function(ONE, Role=role, Layers=[f"{arn}:1"])
     with aws.refused("InvalidParameterValueException", "Two different versions of the same layer are not allowed"):
-        aws.function(SOURCE, Role=role, Layers=[f"{arn}:1", f"{arn}:2"])
+        aws.function(ONE, Role=role, Layers=[f"{arn}:1", f"{arn}:2"])
     with aws.refused("InvalidParameterValueException", "Cannot reference more than 5 layers."):
-        aws.function(SOURCE, Role=role, Layers=[f"{arn}{number}:1" for number in range(6)])
+        aws.function(ONE, Role=role, Layers=[f"{arn}{number}:1" for number in range(6)])
     aws.client("lambda").delete_layer_version(LayerName="none", VersionNumber=1)
 
 
