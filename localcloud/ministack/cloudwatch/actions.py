@@ -184,7 +184,7 @@ class AlarmActions:
         for action in alarm.get(ACTION_LISTS[new]) or ():
             try:
                 self._act(alarm, action, old, detail)
-            except Exception:
+            except Exception:  # one action that fails must not keep the others from being carried out
                 logger.exception("alarm %s: the action %s failed", alarm["AlarmName"], action)
 
     def _act(self, alarm: Mapping[str, Any], action: str, old: str, detail: Mapping[str, Any]) -> None:

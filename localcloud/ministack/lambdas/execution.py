@@ -151,7 +151,7 @@ class Execution:
         try:
             self._logs._append_log_events(self._stream(group, stream), written)
             self._logs._fanout_to_subscription_filters(group, stream, written)
-        except Exception:
+        except Exception:  # a log that cannot be written must not fail the invocation
             logger.exception("the log of %s cannot be written", config["FunctionName"])
         return "\n".join(text for _, text in events) + "\n"
 

@@ -145,7 +145,7 @@ class LogFilters:
             found = self._store.module._log_groups.get(group) or {}
             for subscription in list((found.get("subscriptionFilters") or {}).values()):
                 self._deliver(subscription, group, stream, events)
-        except Exception:
+        except Exception:  # the events are stored already: their sender has done nothing wrong
             logger.exception("the filters of %s could not look at new events", group)
 
     def _count(self, metric_filter: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> None:
