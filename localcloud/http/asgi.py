@@ -90,6 +90,31 @@ async def read_body(receive: Receive, limit: int = MAX_BODY_BYTES) -> bytes | No
             return b"".join(chunks)
 
 
+def ending_if_unread(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
+    """``receive`` and ``send`` that announce the end of a connection whose request was answered before it was read.
+
+    The server closes such a connection in any case (the rest of the body cannot be the next request). A client that is
+    not told would send its next request into it, and lose that one.
+    """
+    headers = dict(scope.get("headers", ()))
+    unread = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+    if not unread or scope.get("http_version") != "1.1":
+        return receive, send
+
+    async def watched() -> MutableMapping[str, Any]:
+        nonlocal unread
+        message = await receive()
+        unread = unread and bool(message.get("more_body"))
+        return message
+
+    async def announcing(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start" and unread:
+            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        await send(message)
+
+    return watched, announcing
+
+
 def json_response(status: int, body: object) -> Response:
     """A response of the cloud's own pages."""
     return Response(status, {"content-type": "application/json"}, json.dumps(body).encode())

@@ -20,6 +20,7 @@ from localcloud.http import wire
 from localcloud.http.asgi import (
     MAX_EMULATED_BYTES,
     PayloadMismatchError,
+    ending_if_unread,
     hashed,
     head_of,
     inflated,
@@ -129,6 +130,7 @@ class Front:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        receive, send = ending_if_unread(scope, receive, send)
         request = head_of(scope)
         if self._unsigned(request.decoded_path):
             await self._dispatch(scope, request, receive, send)

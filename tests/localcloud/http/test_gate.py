@@ -292,3 +292,23 @@ def test_a_temporary_key_needs_its_token(cloud: CloudUnderTest) -> None:
         with pytest.raises(ClientError) as caught:
             client.get_caller_identity()
         assert caught.value.response["Error"]["Code"] == "InvalidClientTokenId"
+
+
+@pytest.mark.parametrize(("number", "status", "connection"), [("1", 404, None), ("10001", 400, "close")])
+def test_a_refusal_before_the_body_is_read_says_that_the_connection_ends(
+    cloud: CloudUnderTest, number: str, status: int, connection: str | None
+) -> None:
+    """Else a client would send its next request into a connection that the server closes."""
+    path, body = f"/nowhere/k?partNumber={number}&uploadId=x", b"x" * 100_000
+    request = AWSRequest(method="PUT", url=f"{cloud.running.endpoint_url}{path}", data=body)
+    environment = cloud.running.environment
+    keys = Credentials(environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"])
+    S3SigV4Auth(keys, "s3", "us-east-1").add_auth(request)
+    open_connection = http.client.HTTPConnection(cloud.running.endpoint_url.removeprefix("http://"), timeout=10)
+    open_connection.request("PUT", path, body, dict(request.headers))
+    answer = open_connection.getresponse()
+    assert (answer.status, answer.getheader("Connection")) == (status, connection), answer.read()
+    answer.read()
+    open_connection.request("GET", "/_localcloud/health")  # the client opens another one when it was told
+    assert open_connection.getresponse().status == 200
+    open_connection.close()
