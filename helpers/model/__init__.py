@@ -1,5 +1,5 @@
 """Models: look-ups in JumpStart, what is inside an artifact, and repackaging for the endpoint."""
 
-import lazy_loader
+from helpers.faces import face
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = face(__name__, __file__)

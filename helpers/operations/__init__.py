@@ -1,5 +1,5 @@
 """A running workshop: logs, metrics, alarms, dead letters, versions, scaling, costs, and its end."""
 
-import lazy_loader
+from helpers.faces import face
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = face(__name__, __file__)

@@ -1,5 +1,5 @@
 """The prompt studio: a form, the requests on their way, and a gallery, as widgets."""
 
-import lazy_loader
+from helpers.faces import face
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = face(__name__, __file__)
