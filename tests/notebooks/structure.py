@@ -34,6 +34,8 @@ OPENING = {
     "its cost": r"\*\*Cost:?\*\*:? \S",
     "what must be there before": r"\*\*Before:?\*\*:? \S",
 }
+KERNEL = 'runpy.run_path("../contract/kernel.py")["check"]()'
+"""Says what to do in a kernel that has not even the workshop's own packages; so it comes before their import."""
 IDIOM = "from helpers import connect"
 FACES = re.compile(r"helpers(\.[a-z]+)?|contract(\.[a-z]+)?|(?!helpers|contract|localcloud|infra)[\w.]+")
 """What a notebook may import: the face of a room, what all parts agree on, and what is not the workshop's."""
@@ -97,8 +99,10 @@ def _cells(notebook: Any, path: Path) -> Iterator[str]:
     tagged = [number for number, cell in enumerate(code) if "parameters" in cell.metadata.get("tags", ())]
     if tagged != [0]:
         yield "the first code cell, and no other, must be tagged 'parameters'"
-    if len(code) < 2 or IDIOM not in code[1].source:
-        yield f"the second code cell must connect: {IDIOM}"
+    if len(code) < 2 or KERNEL not in code[1].source:
+        yield f"the second code cell must look at the kernel: {KERNEL}"
+    if len(code) < 3 or IDIOM not in code[2].source:
+        yield f"the third code cell must connect: {IDIOM}"
 
 
 def _opening(notebook: Any, path: Path) -> Iterator[str]:
@@ -125,7 +129,7 @@ def _prose(notebook: Any, path: Path) -> Iterator[str]:
 def _belongs(before: Any, after: Any) -> bool:
     """Whether two code cells may stand together: preparations do, the questions of a quiz, and parts of one thing."""
     stems = {re.sub(r"(-\d+)?$", "", cell.get("id", "")) for cell in (before, after)}
-    return len(stems) == 1 or bool(stems & {"parameters", "connect", "push"})
+    return len(stems) == 1 or bool(stems & {"parameters", "kernel", "connect", "push"})
 
 
 def _code(notebook: Any, path: Path) -> Iterator[str]:

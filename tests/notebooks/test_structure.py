@@ -9,7 +9,7 @@ import pytest
 
 from contract.settings import ROOT
 
-from .structure import NAMES, problems
+from .structure import KERNEL, NAMES, problems
 
 FOLDER = ROOT / "notebooks"
 OPENING = """# A title
@@ -35,6 +35,7 @@ def good():
     notebook.cells = [
         text(OPENING, id="intro"),
         code("a = 1", id="parameters", metadata={"tags": ["parameters"]}),
+        code(f"import runpy\n\n{KERNEL}", id="kernel"),
         code(CONNECT, id="connect"),
         text("**Predict:** what will be shown?", id="predict"),
         code("a", id="show"),
@@ -100,13 +101,14 @@ def call(function):
 BROKEN = {
     "the kernel is 'conda_python3', not 'python3'": call(lambda n: n.metadata.kernelspec.update(name="conda_python3")),
     "language_info is": call(lambda n: n.metadata.language_info.update(version="3.11")),
-    "'deadbeef' is not a readable one": call(lambda n: n.cells[3].update(id="deadbeef")),
-    "the cell id 'intro' is there 2 times": call(lambda n: n.cells[3].update(id="intro")),
+    "'deadbeef' is not a readable one": call(lambda n: n.cells[4].update(id="deadbeef")),
+    "the cell id 'intro' is there 2 times": call(lambda n: n.cells[4].update(id="intro")),
     "cell 'show' has 21 lines": cell("show", "a\n" * 21),
     "cell 'show' is empty": cell("show", " "),
-    "cell 'show' holds an output": call(lambda n: n.cells[4].update(execution_count=3)),
-    "tagged 'parameters'": call(lambda n: n.cells[4].metadata.update(tags=["parameters"])),
-    "the second code cell must connect": cell("connect", "import sys"),
+    "cell 'show' holds an output": call(lambda n: n.cells[5].update(execution_count=3)),
+    "tagged 'parameters'": call(lambda n: n.cells[5].metadata.update(tags=["parameters"])),
+    "the second code cell must look at the kernel": cell("kernel", "import runpy"),
+    "the third code cell must connect": cell("connect", "import sys"),
     "helpers.show.tables is inside of a room": cell("show", "from helpers.show.tables import Listing"),
     "the opening lacks a title": cell("intro", OPENING[1:]),
     "the opening lacks “You": cell("intro", OPENING.replace("- do that,\n", "")),
