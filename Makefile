@@ -8,7 +8,7 @@ SHELL := /bin/bash
 # Modules that were compiled once stay compiled: the SageMaker SDK alone takes two seconds more without.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo demo-pipeline lab notebooks test test-all test-studio lint synth studio local environment fidelity sbom bench train score clean
+.PHONY: help setup demo demo-pipeline lab notebooks test test-all test-studio lint synth studio studio-kernel local environment fidelity sbom bench train score clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,8 +50,11 @@ lint: setup ## format, style, layers, dead names and types
 synth: setup ## write the CloudFormation templates to build/cdk.out
 	@$(BIN)/python -m infra.app
 
-studio: setup ## the prompt studio as a web page of its own (its URL holds a token; Ctrl+C ends it)
-	@$(BIN)/python -m helpers.commands.studio_page
+studio: setup ## the prompt studio as a web page of its own (its URL holds a token; Ctrl+C ends it; ARGS="--port 8867")
+	@$(BIN)/python -m helpers.commands.studio_page $(ARGS)
+
+studio-kernel: ## in SageMaker Studio: set-up, a kernel for the notebooks, widgets (ARGS="--target aws"; ARGS=--undo)
+	@bash scripts/studio.sh $(ARGS)
 
 local: setup ## start the local cloud and show how to reach it
 	@$(BIN)/python -c "from helpers import connect; connect()"

@@ -132,9 +132,9 @@ def check() -> None:
         raise explained(lacking)
 
 
-def translated(error: ModuleNotFoundError) -> ImportError:
+def translated(error: ImportError) -> ImportError:
     """An import that failed as an error that says what to do; one that is the program's own mistake stays."""
-    name = (error.name or "").partition(".")[0]
+    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     if not name or name in OURS or name in sys.stdlib_module_names:
         return error
     return explained(missing() or [name])

@@ -1,7 +1,8 @@
 """``make studio``: the prompt studio as a web page of its own.
 
 Voilà shows it, as an extension of a Jupyter server: Voilà by itself asks nobody for a token. The server listens on this
-machine only; each visit has a kernel of its own, which ends with the page.
+machine only; each visit has a kernel of its own, which ends with the page. In SageMaker Studio the page is reached
+through the space's own JupyterLab.
 """
 
 from __future__ import annotations
@@ -9,10 +10,8 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
-import socket
 import subprocess
 import sys
-import urllib.parse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ import nbformat
 from contract.errors import WorkshopError
 from contract.settings import ROOT
 from helpers.commands.interruption import interruptible
+from helpers.commands.reaching import Reach, free_port, reach
 from helpers.inference.connection import connect
 from helpers.studio.studio import Studio
 from helpers.target.targets import STATE
@@ -63,8 +63,20 @@ def write_notebook(folder: Path, state: Path) -> Path:
     return folder / NOTEBOOK
 
 
-def command(folder: Path, port: int) -> list[str]:
-    """The server's command line; the token is in :func:`environment`, where no other user of the machine sees it."""
+def command(folder: Path, port: int, behind: Reach | None = None, others: Sequence[str] = ()) -> list[str]:
+    """The server's command line; the token is in :func:`environment`, where no other user of the machine sees it.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the page's notebook.
+    port : int
+        Where to listen.
+    behind : Reach, optional
+        How a browser reaches it, by default directly.
+    others : sequence of str
+        Options of the user's; they win.
+    """
     return [
         sys.executable,
         *("-m", "jupyter", "server", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
@@ -73,29 +85,20 @@ def command(folder: Path, port: int) -> list[str]:
         f"--VoilaConfiguration.template={TEMPLATE}",
         *(f"--MappingKernelManager.cull_idle_timeout={IDLE_SECONDS}", "--MappingKernelManager.cull_interval=60"),
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
+        *(behind or Reach(port)).options(),
+        *others,
     ]
 
 
 def environment(token: str, base: Mapping[str, str]) -> dict[str, str]:
-    """The server's environment: its token, and where it finds the template."""
+    """The server's environment: its token, where it finds the template, and that its kernel is this Python."""
     path = os.pathsep.join(filter(None, (str(Path(__file__).parent), base.get("JUPYTER_PATH"))))
-    return {**base, "JUPYTER_TOKEN": token, "JUPYTER_PATH": path}
+    return {**base, "JUPYTER_TOKEN": token, "JUPYTER_PATH": path, "JUPYTER_PREFER_ENV_PATH": "1"}
 
 
-def address(port: int, token: str) -> str:
+def address(port: int, token: str, behind: Reach | None = None) -> str:
     """The page's URL."""
-    query = urllib.parse.urlencode({"token": token})
-    return f"http://127.0.0.1:{port}/voila/render/{NOTEBOOK}?{query}"
-
-
-def free_port(wanted: int) -> int:
-    """``wanted``, or any other that is free when somebody listens there."""
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return (behind or Reach(port)).url(f"voila/render/{NOTEBOOK}", token)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -104,15 +107,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=PORT, help=f"by default {PORT}, or another when that is taken")
     parser.add_argument("--state", type=Path, default=STATE, help="where the local cloud keeps its state")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the page's notebook is written")
+    parser.add_argument("others", nargs="*", metavar="OPTION", help="after --: options for the Jupyter server")
     chosen = parser.parse_args(arguments)
     write_notebook(chosen.folder, chosen.state.resolve())
     port, token = free_port(chosen.port), secrets.token_hex(16)
-    sys.stdout.write(f"Prompt studio: {address(port, token)}\nCtrl+C ends it.\n")
+    behind = reach(port)
+    sys.stdout.write(f"Prompt studio: {address(port, token, behind)}\n{behind.note()}Ctrl+C ends it.\n")
     sys.stdout.flush()
     with interruptible("The prompt studio has ended.", serves=True):
         # In a session of its own: Ctrl+C is for this process, which ends the server.
         server = subprocess.Popen(
-            command(chosen.folder, port),
+            command(chosen.folder, port, behind, chosen.others),
             env=environment(token, os.environ),
             stdin=subprocess.DEVNULL,
             start_new_session=True,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from contract.settings import Settings
-from helpers.inference.connection import Connection
-from helpers.preflight import account_checks, machine_checks
+from contract import kernel
+from contract.settings import ROOT, Settings
 from helpers.show.checks import Check, Planned, Report, run
-from helpers.target.targets import STATE
+
+if TYPE_CHECKING:  # a kernel that lacks what this imports gets a report that says so
+    from helpers.inference.connection import Connection
 
 __all__ = ["Check", "Report", "preflight"]
+
+STATE = ROOT / ".localcloud"
 
 
 def preflight(connection_or_settings: Connection | Settings, *, state: Path = STATE) -> Report:
@@ -29,8 +33,14 @@ def preflight(connection_or_settings: Connection | Settings, *, state: Path = ST
         ``report.ok`` when nothing stands in the way; shown as a table in a notebook.
     """
     settings = (
-        connection_or_settings.settings if isinstance(connection_or_settings, Connection) else connection_or_settings
+        connection_or_settings if isinstance(connection_or_settings, Settings) else connection_or_settings.settings
     )
+    target = "the local cloud" if settings.workshop.target == "local" else f"AWS in {settings.workshop.region}"
+    try:
+        from helpers.preflight import account_checks, machine_checks
+    except ImportError as error:
+        missing = str(kernel.translated(error)).partition("\n")[0]
+        return Report(f"Preflight for {target}", (Check("Kernel", "fail", missing, " ".join(kernel.advice())),))
     account = account_checks.Account(connection_or_settings, state)
     planned = [
         Planned("Python", machine_checks.python),
@@ -53,5 +63,4 @@ def preflight(connection_or_settings: Connection | Settings, *, state: Path = ST
         Planned("JumpStart model", account.model, 150),
         Planned("Git provider", account.git_provider),
     ]
-    target = "the local cloud" if settings.workshop.target == "local" else f"AWS in {settings.workshop.region}"
     return run(f"Preflight for {target}", planned)

