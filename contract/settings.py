@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from contract.errors import SettingsError
-from contract.names import SMALLWORLD
+from contract.names import BUDGET_REGIONS, SMALLWORLD
+from contract.naming import instance_type, workshop_name
 
 ROOT = Path(__file__).resolve().parent.parent
 """The repository's root, which holds ``workshop.toml`` and ``cdk.json``."""
@@ -36,6 +37,17 @@ def between(low: float, high: float) -> Check:
 
 def matching(pattern: str, meaning: str) -> Check:
     return lambda value: None if re.fullmatch(pattern, value) else meaning
+
+
+BY_TARGET = -1
+"""The value of a key of ``[safety]`` that is left to the target: :data:`SAFE_ON_AWS` on AWS, 0 (off) locally."""
+SAFE_ON_AWS: dict[str, float] = {"expire_hours": 12, "budget_usd": 20, "idle_hours": 2}
+
+
+def by_target(low: float, high: float) -> Check:
+    return lambda value: (
+        None if value in (BY_TARGET, 0) or low <= value <= high else f"-1 (by target), 0 (off) or {low:g} to {high:g}"
+    )
 
 
 def each(pattern: str, meaning: str) -> Check:
@@ -61,9 +73,7 @@ def _key(check: Check, default: Any) -> Any:
 class Workshop:
     """``[workshop]``: names and the target."""
 
-    name: str = _key(
-        matching(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?", "1 to 32 lower-case letters, digits and hyphens"), "genai-async"
-    )
+    name: str = _key(workshop_name, "genai-async")
     target: str = _key(one_of("local", "aws"), "local")
     region: str = _key(matching(r"[a-z]{2}(-[a-z]+)+-\d", "a region's name, such as us-east-1"), "us-east-1")
 
@@ -74,9 +84,7 @@ class Model:
 
     id: str = _key(matching(r"[a-z0-9][A-Za-z0-9.-]{0,127}", "a JumpStart model id"), SMALLWORLD)
     version: str = _key(matching(r"\*|\d+(\.\d+|\.\*)*", '"*" or a version such as 1.0.0'), "*")
-    instance_type: str = _key(
-        matching(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "a SageMaker instance type, such as ml.m5.large"), "ml.m5.large"
-    )
+    instance_type: str = _key(instance_type, "ml.m5.large")
     accept_eula: bool = _key(one_of(), False)
 
 
@@ -140,6 +148,16 @@ class Pipeline:
 
 
 @dataclasses.dataclass(frozen=True)
+class Safety:
+    """``[safety]``: what keeps a forgotten workshop from being billed. :meth:`Settings.safety_of` resolves -1."""
+
+    expire_hours: float = _key(by_target(0.25, 720), BY_TARGET)
+    budget_usd: float = _key(by_target(1, 1_000_000), BY_TARGET)
+    idle_hours: int = _key(by_target(1, 24), BY_TARGET)
+    notify_email: str = _key(matching(r"|[^@\s]+@[^@\s]+\.[^@\s]+", "empty or an e-mail address"), "")
+
+
+@dataclasses.dataclass(frozen=True)
 class Local:
     """``[local]``: the local cloud."""
 
@@ -147,6 +165,16 @@ class Local:
     speed: float = _key(between(1, 3600), 60)
     provision_seconds: float = _key(between(0, 3600), 120)
     unverified: bool = _key(one_of(), False)
+    role: str = _key(
+        matching(r"|arn:aws:iam::\d{12}:role/[\w+=,.@/-]+", "empty or the ARN of a role of the local cloud"), ""
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Verify:
+    """``[verify]``: what ``make verify-aws`` sets for itself and for the kernels that it starts."""
+
+    record: str = _key(matching(r"[^\0]*", "a folder"), "")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,7 +188,36 @@ class Settings:
     security: Security = Security()
     functions: Functions = dataclasses.field(default=Functions(), metadata={"table": "lambda"})
     pipeline: Pipeline = Pipeline()
+    safety: Safety = Safety()
     local: Local = Local()
+    verify: Verify = Verify()
+
+    def safety_of(self, key: str, target: str | None = None) -> float:
+        """What a key of ``[safety]`` means on a target, the settings' own by default; 0 is off."""
+        value: float = getattr(self.safety, key)
+        if value != BY_TARGET:
+            return value
+        return SAFE_ON_AWS[key] if (target or self.workshop.target) == "aws" else 0
+
+    @property
+    def safety_email(self) -> str:
+        """Who hears by e-mail of the budget and of an idle instance; empty: nobody."""
+        return self.safety.notify_email or self.pipeline.notify_email
+
+    @property
+    def has_safety_stack(self) -> bool:
+        """Whether something expires, or is counted against a budget."""
+        return bool(self.safety_of("expire_hours") or self.has_budget)
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether a budget is asked for, somebody is told, and CloudFormation has budgets in the region."""
+        return bool(self.safety_of("budget_usd") and self.safety_email and self.workshop.region in BUDGET_REGIONS)
+
+    @property
+    def safety_stack(self) -> str:
+        """Name of the stack that deletes the others when the workshop expires."""
+        return f"{self.workshop.name}-safety"
 
     @property
     def application_stack(self) -> str:
@@ -310,6 +367,12 @@ def _check_together(settings: Settings, path: Path) -> None:
         raise SettingsError(
             f'{path}, [pipeline]: source = "connection" works on the target aws only; it must be "codecommit", since '
             "the local cloud reaches no Git provider."
+        )
+    if security.vpc_id and settings.workshop.target == "local":
+        raise SettingsError(
+            f"{path}, [security]: vpc_id = {security.vpc_id!r} works on the target aws only; set vpc_id, subnet_ids and "
+            "security_group_ids empty to rehearse here. The local cloud has no networks: a model runs as a process of "
+            "this machine."
         )
     if endpoint.initial_instances > endpoint.max_capacity:
         raise SettingsError(

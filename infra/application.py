@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_ssm as ssm
@@ -14,6 +15,7 @@ from contract.names import IMAGES, OUTPUT, PUBLISHED, REQUESTS, STATUS, ssm_para
 from contract.settings import ROOT, Settings
 from infra.common.storage import make_key
 from infra.lambda_code.bundling import Interpreter, python_code
+from infra.safety.idle_alarm import IdleAlarm
 from infra.serving.async_endpoint import AsyncEndpoint
 from infra.serving.autoscaling import BacklogScaling
 from infra.serving.dashboard import Dashboard
@@ -91,7 +93,7 @@ class ApplicationStack(cdk.Stack):
             model_id=parameters.model_id,
             endpoint_name=endpoint.name,
             functions=[self._save_status(), self._extract_images()],
-            alarms=[scaling.alarm],
+            alarms=[scaling.alarm, *self._idle_alarm(endpoint.name)],
         )
         self._publish_names(parameters.model_id, endpoint.name, dashboard.name)
 
@@ -125,6 +127,16 @@ class ApplicationStack(cdk.Stack):
             subnet_ids=security.subnet_ids,
             security_group_ids=security.security_group_ids,
         )
+
+    def _idle_alarm(self, endpoint_name: str) -> list[cloudwatch.IAlarm]:
+        """None when ``[safety] idle_hours`` is off."""
+        hours = int(self._settings.safety_of("idle_hours"))
+        if not hours:
+            return []
+        email = self._settings.safety_email
+        return [
+            IdleAlarm(self, "IdleAlarm", endpoint_name=endpoint_name, hours=hours, email=email, key=self._key).alarm
+        ]
 
     def _save_status(self) -> NotificationFunction:
         """Stores each notification, of success and of failure."""

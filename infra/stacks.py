@@ -12,6 +12,7 @@ from infra.application import BUNDLES, LAMBDAS, ApplicationStack
 from infra.model_store import ModelStoreStack
 from infra.pipeline import PipelineStack
 from infra.repository import RepositoryStack
+from infra.safety_stack import SafetyStack
 
 # The first four are behaviours that a project created today gets from its cdk.json. They are here because the
 # templates must be the same whether the CDK CLI runs the app or not. The last keeps call stacks out of the metadata.
@@ -70,6 +71,16 @@ def build_app(
         env=env,
         description="Asynchronous generative AI workshop: from a push to a deployed endpoint",
     )
+    if settings.has_safety_stack:
+        SafetyStack(
+            app,
+            settings.safety_stack,
+            settings=settings,
+            lambdas=lambdas,
+            bundles=bundles,
+            env=env,
+            description="Asynchronous generative AI workshop: deletes the others when it expires",
+        )
     if settings.pipeline.source == "codecommit":
         repository = RepositoryStack(
             app,

@@ -5,6 +5,7 @@ from __future__ import annotations
 SERVICE_MODULES = (
     "localcloud.sagemaker",
     "localcloud.autoscaling",
+    "localcloud.budgets",
     "localcloud.codecommit",
     "localcloud.codebuild",
     "localcloud.codepipeline",

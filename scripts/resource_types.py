@@ -15,10 +15,12 @@ import cfnlint
 
 TARGET = Path(__file__).parents[1] / "localcloud/ministack/cloudformation/resource_types.json"
 TYPES = [
+    "AWS::Budgets::Budget",
     "AWS::CloudFormation::Stack",
     "AWS::CloudFormation::WaitCondition",
     "AWS::CloudFormation::WaitConditionHandle",
     "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::CompositeAlarm",
     "AWS::CloudWatch::Dashboard",
     "AWS::ECR::Repository",
     "AWS::Events::EventBus",

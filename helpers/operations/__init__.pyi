@@ -26,6 +26,9 @@ from .dead_letters import (
 from .dead_letters import (
     waiting as waiting,
 )
+from .expiry import Expiry as Expiry
+from .expiry import expires as expires
+from .expiry import extend as extend
 from .model_versions import roll_back as roll_back
 from .model_versions import try_bad_version as try_bad_version
 from .model_versions import versions as versions

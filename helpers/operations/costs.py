@@ -14,6 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from contract.names import SMALLWORLD_MODELS
 from contract.settings import Settings
 from helpers.show.tables import html_table, text_table
 
@@ -27,6 +28,14 @@ SAVE_STATUS_GB_SECONDS, EXTRACT_SECONDS = 0.25 * 0.3, 1.0
 BUILD_MINUTES, ACTION_MINUTES = 12, 20
 """Assumed for one run of the pipeline with Small World, not measured: three builds, and all actions together."""
 ALARMS, DASHBOARDS = 8, 1
+IDLE_ALARMS, COMPOSITE_ALARMS = 2, 1
+"""What ``[safety] idle_hours`` adds: two alarms, and one on both (infra/safety/idle_alarm.py)."""
+LOOKS_AN_HOUR, LOOK_GB_SECONDS = 12, 0.25
+"""Of the expiry: a function with 256 MB looks every five minutes; assumed: for a second (infra/safety/expiry.py)."""
+REQUEST_LOG_GB, RUN_LOG_GB = 20e-6, 1e-3
+"""Assumed, not measured: what one request and one run of the pipeline write to CloudWatch Logs."""
+MODEL_GB, SMALLWORLD_GB = 10, 0.1
+"""Assumed: a packaged model of JumpStart's, and Small World with its wheels."""
 COLUMNS = ("What", "Price", "How much of it", "Cost", "Remark")
 
 
@@ -42,6 +51,8 @@ class Prices:
         USD for an hour of an instance type.
     services : mapping
         USD for units of the other services: ``services["s3"]["put"]``.
+    sources : mapping
+        The page that each service's prices are from.
     """
 
     as_of: str
@@ -49,6 +60,7 @@ class Prices:
     source: str
     instance_hour: Mapping[str, float]
     services: Mapping[str, Mapping[str, float]]
+    sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,8 +171,11 @@ def load_prices(path: Path = PRICES) -> Prices:
     """The dated table in the repository."""
     table = tomllib.loads(path.read_text(encoding="utf-8"))
     plain = {name: value for name, value in table.items() if isinstance(value, str)}
-    services = {name: value for name, value in table.items() if isinstance(value, dict) and name != "instance_hour"}
-    return Prices(plain["as_of"], plain["region"], plain["source"], table["instance_hour"], services)
+    others = ("instance_hour", "sources")
+    services = {name: value for name, value in table.items() if isinstance(value, dict) and name not in others}
+    return Prices(
+        plain["as_of"], plain["region"], plain["source"], table["instance_hour"], services, table["sources"]
+    )  # fmt: skip
 
 
 def instance_price(settings: Settings, *, pricing: Any = None, prices: Prices | None = None) -> InstancePrice:
@@ -286,6 +301,7 @@ def estimate(
         ),
         *_around(settings, table, requests),
         *_pipeline(table, pipeline_runs),
+        _logs(table, requests, pipeline_runs),
         *_standing(settings, table, hours),
     )  # fmt: skip
     others = sum(row.usd for row in rows[1:] if row.usd is not None)
@@ -314,15 +330,41 @@ def _pipeline(table: Prices, runs: int) -> list[Row]:
     ]  # fmt: skip
 
 
+def _logs(table: Prices, requests: int, runs: int) -> Row:
+    price, size = table.services["logs"]["gigabyte_written"], requests * REQUEST_LOG_GB + runs * RUN_LOG_GB
+    return Row("CloudWatch Logs", f"{usd(price)} a GB", f"{size:.4f} GB", size * price, "assumed: 20 kB a request")
+
+
+def standing_month(settings: Settings, prices: Prices | None = None) -> float:
+    """USD for a month in which the stacks are there, the endpoint is at zero, and nobody asks for anything."""
+    return sum(row.usd or 0 for row in _standing(settings, prices or load_prices(), HOURS_A_MONTH))
+
+
 def _standing(settings: Settings, table: Prices, hours: float) -> list[Row]:
-    """What is charged by the month, for as long as the stacks are there."""
+    """What is charged by the month, for as long as the stacks are there; the safety is that of the target aws."""
     months, watch = hours / HOURS_A_MONTH, table.services["cloudwatch"]
-    board = ALARMS * watch["alarm_month"] + DASHBOARDS * watch["dashboard_month"]
+    idle, expires = settings.safety_of("idle_hours", "aws"), settings.safety_of("expire_hours", "aws")
+    alarms, composite = ALARMS + IDLE_ALARMS * bool(idle), COMPOSITE_ALARMS * bool(idle)
+    board = (
+        alarms * watch["alarm_month"]
+        + composite * watch["composite_alarm_month"]
+        + DASHBOARDS * watch["dashboard_month"]
+    )
+    size = SMALLWORLD_GB if settings.model.id in SMALLWORLD_MODELS else MODEL_GB
+    stored, functions = table.services["s3"]["gigabyte_month"], table.services["lambda"]
+    look = functions["request"] + LOOK_GB_SECONDS * functions["gigabyte_second"]
+    looks = LOOKS_AN_HOUR * HOURS_A_MONTH if expires else 0
     keys = 2 if settings.security.kms else 0  # the application's and the pipeline's
     key = table.services["kms"]["key_month"]
     return [
-        Row("CloudWatch: alarms and dashboard", f"{usd(board)} a month", f"{ALARMS} alarms, {DASHBOARDS} dashboard",
-            board * months, "free unless the account has others: 10 alarms and 3 dashboards are"),
+        Row("CloudWatch: alarms and dashboard", f"{usd(board)} a month",
+            f"{alarms} alarms, {composite} on others, {DASHBOARDS} dashboard", board * months,
+            "10 alarms and 3 dashboards of an account are free; that is not taken off here"),
+        Row("Packaged model in S3", f"{usd(stored)} a GB and month", f"{size:g} GB", size * stored * months, "assumed"),
+        Row("Expiry: Lambda", f"{usd(look * looks)} a month", f"{looks} looks a month", look * looks * months,
+            "its EventBridge rule is free" if expires else "[safety] expire_hours = 0"),
+        Row("AWS Budgets", f"{usd(table.services['budgets']['budget_month'])} a month", "at most 1", 0.0,
+            "budgets that only write e-mails are free"),
         Row("KMS keys", f"{usd(key)} a month", f"{keys} keys", keys * key * months,
             "" if keys else "[security] kms = false: AWS's own keys, which are free"),
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from contract.names import TAG
+from contract.names import STACK_LETTERS_KEPT, TAG, endpoint_log_group, endpoint_prefix
 from contract.settings import Settings
 from helpers.inference.connection import Connection
 from helpers.target.explain import DENIED, code_of, explained
@@ -67,7 +67,10 @@ class Stack:
 
 def stack_names(settings: Settings) -> tuple[str, ...]:
     """All stacks of the workshop, in the order in which they are deleted."""
-    return (settings.pipeline_stack, settings.application_stack, settings.models_stack, settings.repository_stack)
+    return (
+        settings.pipeline_stack, settings.application_stack, settings.models_stack, settings.repository_stack,
+        settings.safety_stack,
+    )  # fmt: skip
 
 
 def find_stack(connection: Connection, name: str) -> Stack | None:
@@ -171,7 +174,8 @@ def _pages(connection: Connection, service: str, operation: str, **arguments: An
 
 
 def _beginnings(connection: Connection) -> tuple[str, ...]:
-    return tuple(f"{name}-" for name in stack_names(connection.settings))
+    """How names that CloudFormation made for our stacks begin, shortened ones too."""
+    return tuple(f"{name}-"[:STACK_LETTERS_KEPT] for name in stack_names(connection.settings))
 
 
 def _log_groups(connection: Connection, prefix: str) -> list[str]:
@@ -181,9 +185,11 @@ def _log_groups(connection: Connection, prefix: str) -> list[str]:
 
 def _all_log_groups(connection: Connection) -> Iterator[str]:
     for start in _beginnings(connection):
-        stack = start.removesuffix("-")
-        for prefix in (start, f"/aws/lambda/{start}", f"/aws/cloudformation/{stack}/", f"/aws/codebuild/{start}"):
+        for prefix in (start, f"/aws/lambda/{start}", f"/aws/codebuild/{start}"):
             yield from _log_groups(connection, prefix)
+    for stack in stack_names(connection.settings):
+        yield from _log_groups(connection, f"/aws/cloudformation/{stack}/")
+    yield from _log_groups(connection, endpoint_log_group(endpoint_prefix(connection.settings.application_stack)))
 
 
 def _begins(connection: Connection, names: Iterator[str]) -> Iterator[str]:
@@ -212,8 +218,9 @@ def _functions(connection: Connection) -> Iterator[str]:
 
 def _alarms(connection: Connection) -> Iterator[str]:
     for start in _beginnings(connection):
-        for page in _pages(connection, "cloudwatch", "describe_alarms", AlarmNamePrefix=start):
-            yield from (item["AlarmName"] for item in page["MetricAlarms"])
+        kinds = ["MetricAlarm", "CompositeAlarm"]
+        for page in _pages(connection, "cloudwatch", "describe_alarms", AlarmNamePrefix=start, AlarmTypes=kinds):
+            yield from (item["AlarmName"] for kind in ("MetricAlarms", "CompositeAlarms") for item in page[kind])
 
 
 def _dashboards(connection: Connection) -> Iterator[str]:
@@ -239,6 +246,12 @@ def _pipelines(connection: Connection) -> Iterator[str]:
     return _begins(connection, (item["name"] for page in pages for item in page["pipelines"]))
 
 
+def _budgets(connection: Connection) -> Iterator[str]:
+    """Budgets belong to the account, not to a region."""
+    pages = _pages(connection, "budgets", "describe_budgets", AccountId=connection.identity.account)
+    return _begins(connection, (item["BudgetName"] for page in pages for item in page.get("Budgets", ())))
+
+
 def _projects(connection: Connection) -> Iterator[str]:
     """CodeBuild's names do not show the stack; the tags do."""
     client, mark = connection.client("codebuild"), (TAG, connection.settings.workshop.name)
@@ -261,8 +274,14 @@ def _roles(connection: Connection) -> Iterator[str]:
     return _begins(connection, (item["RoleName"] for page in pages for item in page["Roles"]))
 
 
+def _endpoints(connection: Connection) -> Iterator[str]:
+    """The present one, and one of another instance type that an update could not delete."""
+    prefix = endpoint_prefix(connection.settings.application_stack)
+    return _sagemaker("list_endpoints", "Endpoints", "Endpoint", prefix)(connection)
+
+
 def _sagemaker(operation: str, listed: str, kind: str, contains: str) -> Callable[[Connection], Iterator[str]]:
-    """SageMaker's names do not show the stack; the logical id narrows them down, the tags decide."""
+    """Names do not show the stack, or show it of others too; a part narrows them down, the tags decide."""
 
     def look(connection: Connection) -> Iterator[str]:
         client, name = connection.client("sagemaker"), connection.settings.workshop.name
@@ -276,7 +295,7 @@ def _sagemaker(operation: str, listed: str, kind: str, contains: str) -> Callabl
 
 
 _LOOKS: dict[str, Callable[[Connection], Any]] = {
-    "SageMaker endpoints": _sagemaker("list_endpoints", "Endpoints", "Endpoint", "AsyncEndpoint"),
+    "SageMaker endpoints": _endpoints,
     "SageMaker endpoint configurations": _sagemaker(
         "list_endpoint_configs", "EndpointConfigs", "EndpointConfig", "AsyncEndpointConfig"
     ),
@@ -293,6 +312,7 @@ _LOOKS: dict[str, Callable[[Connection], Any]] = {
     "CodeCommit repositories": _repositories,
     "CodeBuild projects": _projects,
     "CodePipeline pipelines": _pipelines,
+    "AWS Budgets": _budgets,
     "IAM roles": _roles,
 }
 
@@ -314,7 +334,10 @@ def _log_group_is_there(connection: Connection, arn: str, resource: str) -> bool
 def _watch_is_there(connection: Connection, arn: str, resource: str) -> bool:
     if resource.startswith("alarm:"):
         name = resource.removeprefix("alarm:")
-        return bool(connection.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"])
+        found = connection.client("cloudwatch").describe_alarms(
+            AlarmNames=[name], AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+        )
+        return bool(found["MetricAlarms"] or found["CompositeAlarms"])
     pages = _pages(connection, "cloudwatch", "list_dashboards", DashboardNamePrefix=_last(resource))
     return any(page["DashboardEntries"] for page in pages)
 
@@ -328,6 +351,9 @@ _PROOFS: dict[str, Callable[[Connection, str, str], Any]] = {
     "cloudwatch": _watch_is_there,
     "ssm": lambda c, arn, name: c.client("ssm").get_parameter(Name=name.removeprefix("parameter")),
     "events": lambda c, arn, name: c.client("events").describe_rule(Name=_last(name)),
+    "budgets": lambda c, arn, name: c.client("budgets").describe_budget(
+        AccountId=arn.split(":")[4], BudgetName=_last(name)
+    ),
     "codecommit": lambda c, arn, name: c.client("codecommit").get_repository(repositoryName=name),
     "codebuild": lambda c, arn, name: bool(c.client("codebuild").batch_get_projects(names=[_last(name)])["projects"]),
     "codepipeline": lambda c, arn, name: c.client("codepipeline").get_pipeline(name=name),

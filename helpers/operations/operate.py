@@ -79,6 +79,8 @@ class Alarm:
     ----------
     scales : bool
         True when it scales the endpoint: then there is nothing to repair when it sounds.
+    part : bool
+        True when a composite alarm is made of it: then the composite one says whether something is wrong.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Alarm:
     since: dt.datetime
     meaning: str
     scales: bool
+    part: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -253,24 +256,31 @@ def alarms(connection: Connection) -> Listing[Alarm]:
     client, stack = connection.client("cloudwatch"), connection.settings.application_stack
     # Application Auto Scaling names the alarms of a target tracking policy itself.
     tracking = f"TargetTracking-endpoint/{connection.names.endpoint}/"
-    found = []
+    kinds, found = ["MetricAlarm", "CompositeAlarm"], []
     with explained("listing alarms", connection.target):
         for prefix in (f"{stack}-", tracking):
-            for page in client.get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix):
-                found += [_alarm(item, prefix) for item in page["MetricAlarms"]]
-    found.sort(key=lambda alarm: (alarm.state != "ALARM", alarm.scales, alarm.name))
+            pages = list(client.get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix, AlarmTypes=kinds))
+            composite = [item for page in pages for item in page["CompositeAlarms"]]
+            rules = " ".join(item["AlarmRule"] for item in composite)
+            single = [item for page in pages for item in page["MetricAlarms"]]
+            found += [_alarm(item, prefix, part=item["AlarmName"] in rules) for item in single]
+            found += [_alarm(item, prefix) for item in composite]
+    found.sort(key=lambda alarm: (alarm.state != "ALARM", alarm.scales or alarm.part, alarm.name))
     rows, states = [], []
     for alarm in found:
         said = _STATES.get(alarm.state, alarm.state)
         if alarm.scales:
             said += " (scales the endpoint)"
+        if alarm.part:
+            said += " (part of another alarm)"
+        harmless = alarm.scales or alarm.part
         rows.append((alarm.name, said, alarm.reason, f"{alarm.since:%H:%M:%S} UTC", alarm.meaning))
-        states.append("fail" if alarm.state == "ALARM" and not alarm.scales else "ok" if alarm.state == "OK" else "")
+        states.append("fail" if alarm.state == "ALARM" and not harmless else "ok" if alarm.state == "OK" else "")
     columns = ("Alarm", "State", "Why", "Since", "What it is for")
     return Listing("Alarms", columns, tuple(found), tuple(rows), tuple(states))
 
 
-def _alarm(item: dict[str, Any], prefix: str) -> Alarm:
+def _alarm(item: dict[str, Any], prefix: str, part: bool = False) -> Alarm:
     scales = any("scalingPolicy" in action for action in item.get("AlarmActions", ()))
     name = item["AlarmName"].removeprefix(prefix)
     if prefix.startswith("TargetTracking"):
@@ -280,4 +290,4 @@ def _alarm(item: dict[str, Any], prefix: str) -> Alarm:
         name = re.sub(r"[0-9A-F]{8}-\w+$", "", name)  # what CloudFormation adds to make it unique
         meaning = item.get("AlarmDescription", "")
     since = item["StateUpdatedTimestamp"].astimezone(dt.UTC)
-    return Alarm(name, item["StateValue"], item.get("StateReason", ""), since, meaning, scales)
+    return Alarm(name, item["StateValue"], item.get("StateReason", ""), since, meaning, scales, part)

@@ -16,6 +16,14 @@ from localcloud.rules import Call
 _PREFIXES = {"sagemaker-runtime": "sagemaker", "cloudwatch": "cloudwatch", "resourcegroupstaggingapi": "tag"}
 """The prefix of a service's actions where it is not the service's name."""
 _ACTIONS = {
+    **{
+        ("budgets", operation): "budgets:ModifyBudget" for operation in ("CreateBudget", "DeleteBudget", "UpdateBudget")
+    },
+    **{
+        ("budgets", f"Describe{what}"): "budgets:ViewBudget"
+        for what in ("Budget", "Budgets", "NotificationsForBudget", "SubscribersForNotification")
+    },
+    ("budgets", "ListTagsForResource"): "budgets:ListTagsForResource",
     ("lambda", "Invoke"): "lambda:InvokeFunction",
     ("lambda", "InvokeAsync"): "lambda:InvokeFunction",
     ("lambda", "InvokeWithResponseStream"): "lambda:InvokeFunction",
@@ -71,9 +79,18 @@ def checks_of(call: Call) -> list[Check]:
         action = action or f"{_PREFIXES.get(call.service, call.service)}:{call.operation}"
         context |= _conditions(call)
         found = [Check(action, resource, context) for resource in resources.of(call)]
+        if _describes_all_stacks(call):
+            found.append(Check("cloudformation:ListStacks", "*", context))
     for role, service in passed_roles(call):
         found.append(Check("iam:PassRole", role, {"iam:PassedToService": service}))
     return found
+
+
+def _describes_all_stacks(call: Call) -> bool:
+    """CloudFormation API Reference, DescribeStacks: without a name, "this requires ListStacks and DescribeStacks"."""
+    return (call.service, call.operation) == ("cloudformation", "DescribeStacks") and not call.parameters.get(
+        "StackName"
+    )
 
 
 _NEVER_DENIED = frozenset({("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")})

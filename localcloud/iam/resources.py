@@ -31,6 +31,14 @@ class _Place:
         return f"arn:aws:{service}:{self._region if region else ''}:{self._account}:{resource}"
 
 
+def _budgets(place: _Place, p: Parameters) -> list[str]:
+    """A budget's ARN has no region (Service Authorization Reference, "AWS Budgets Service")."""
+    if p.get("ResourceARN"):
+        return [str(p["ResourceARN"])]
+    budget = p.get("Budget") or p.get("NewBudget") or p
+    return [place.arn("budgets", f"budget/{budget.get('BudgetName', '*')}", region=False)]
+
+
 def _first(parameters: Parameters, *names: str) -> str:
     return next((str(parameters[name]) for name in names if parameters.get(name)), "")
 
@@ -212,7 +220,7 @@ def _cloudformation(place: _Place, p: Parameters) -> list[str]:
     if not name and _first(p, "ChangeSetName").startswith("arn:"):
         return [place.arn("cloudformation", "stack/*/*")]
     if not name:
-        return [place.arn("cloudformation", "stack/*/*")] if operation == "DescribeStacks" else []
+        return []
     return [place.arn("cloudformation", name if name.startswith("arn:") else f"stack/{name}/*")]
 
 
@@ -251,6 +259,7 @@ def _sts(place: _Place, p: Parameters) -> list[str]:
 
 _SERVICES: dict[str, Callable[[_Place, Parameters], list[str]]] = {
     "application-autoscaling": _scaling,
+    "budgets": _budgets,
     "cloudformation": _cloudformation,
     "cloudwatch": _cloudwatch,
     "codebuild": _codebuild,

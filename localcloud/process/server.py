@@ -323,7 +323,9 @@ class Server:
             self.services.extend(services)
         from localcloud.bucket_emptier import BucketEmptier
 
-        self.ministack.stacks.register([BucketEmptier(self.cloud)])
+        from localcloud.cloudwatch.composite_type import CompositeAlarmType
+
+        self.ministack.stacks.register([BucketEmptier(self.cloud), CompositeAlarmType(self.cloud)])
         for service in self.services:
             service.start()
         self.lambda_events.start()

@@ -19,6 +19,8 @@ _SESSION = "AWSCloudFormation"
 _OURS = {
     "AWS::ApplicationAutoScaling::ScalableTarget": ("application-autoscaling", "RegisterScalableTarget"),
     "AWS::ApplicationAutoScaling::ScalingPolicy": ("application-autoscaling", "PutScalingPolicy"),
+    "AWS::Budgets::Budget": ("budgets", "CreateBudget"),
+    "AWS::CloudWatch::CompositeAlarm": ("cloudwatch", "PutCompositeAlarm"),
     "AWS::CodeBuild::Project": ("codebuild", "CreateProject"),
     "AWS::CodeBuild::ReportGroup": ("codebuild", "CreateReportGroup"),
     "AWS::CodeCommit::Repository": ("codecommit", "CreateRepository"),
@@ -74,6 +76,7 @@ class StackPermissions:
             parameters = _small(properties) if service in _SMALL else dict(properties)
             named = {
                 "CreateModel": "ModelName",
+                "PutCompositeAlarm": "AlarmName",
                 "CreateEndpoint": "EndpointName",
                 "CreateEndpointConfig": "EndpointConfigName",
                 "CreateRepository": "repositoryName",
