@@ -61,8 +61,7 @@ def model_alone(count: int) -> float:
     body = json.dumps({"prompt": "a red circle on a blue background", **REQUEST})
 
     def answer() -> None:
-        request = inference.input_fn(body, "application/json")
-        inference.output_fn(inference.predict_fn(request, model), "application/json")
+        inference.answer(model, body)
 
     answer()
     began = time.perf_counter()

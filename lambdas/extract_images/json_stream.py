@@ -147,7 +147,7 @@ class JsonStream:
         """Return the error for a document that ends here."""
         return TruncatedResponseError(
             f"the response is truncated: it ends after {self._dropped + len(self.buffer)} bytes, {where}; "
-            "look for a response ceiling (MMS_MAX_RESPONSE_SIZE) or ask for fewer images a request"
+            "look for a response ceiling (TS_MAX_RESPONSE_SIZE, MMS_MAX_RESPONSE_SIZE) or ask for fewer images"
         )
 
     def excerpt(self, length: int = 40) -> str:

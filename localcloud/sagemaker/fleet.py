@@ -121,28 +121,11 @@ class Instance:
         self._end()
 
     def invoke(self, headers: dict[str, str], source: Path, target: Path, timeout: float) -> Reply:
-        """Send one request to the container, within the limits of its model server.
-
-        See :meth:`localcloud.sagemaker.process.ContainerProcess.invoke` for parameters and errors.
-
-        Raises
-        ------
-        WorkerDied, ConnectionReset
-            See :mod:`localcloud.sagemaker.model_server`.
-        """
+        """Send one request to the container: see :meth:`localcloud.sagemaker.model_server.ModelServer.ask`."""
         container = self._container
         if container is None:
             raise ContainerGone("the instance has no container")
-        server = self._deployment.server
-        server.check_request(source.stat().st_size)
-        try:
-            reply = container.invoke(headers, source, target, min(timeout, server.seconds))
-        except InvocationTimedOut:
-            if server.seconds < timeout:
-                raise server.too_slow() from None
-            raise
-        server.check_response(target.stat().st_size)
-        return reply
+        return self._deployment.server.ask(container, headers, source, target, timeout)
 
     def _end(self) -> None:
         with self._lanes_lock:

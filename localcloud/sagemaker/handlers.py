@@ -2,8 +2,8 @@
 
 Follows aws/sagemaker-inference-toolkit (README, "Implementing a handler service", and ``transformer.py``): functions
 may take a trailing ``context``; JSON and CSV bodies arrive as text, everything else as a ``bytearray``; ``output_fn``
-may return ``(body, content type)``; an exception answers with its ``status_code`` when it has one, else with 500, and
-its body is the message and the traceback.
+may return ``(body, content type)``; an exception answers with 500, one of the toolkit's own class with its
+``status_code``, and the body is the message and the traceback.
 """
 
 from __future__ import annotations
@@ -104,6 +104,15 @@ def _call(function: Callable[..., Any], *arguments: Any, context: Context) -> An
     return function(*arguments, context) if len(positional) > len(arguments) else function(*arguments)
 
 
+def _of_the_toolkit(error: Exception) -> bool:
+    """Whether it is a ``sagemaker_inference.errors.BaseInferenceToolkitError``, whose status counts.
+
+    By the name of its class: where the toolkit is not installed, a model's code brings a class of that name.
+    """
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return "BaseInferenceToolkitError" in names and isinstance(getattr(error, "status_code", None), int)
+
+
 def _accepted(header: str) -> str:
     """The content type that ``output_fn`` gets: SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT when anything goes."""
     if header in ("", "*/*"):
@@ -151,9 +160,7 @@ class Handler:
         try:
             return self._transform(body, context)
         except Exception as error:  # noqa: BLE001 - whatever the model raises becomes the HTTP answer of the container
-            status = getattr(error, "status_code", 500)
-            if isinstance(status, bool) or not isinstance(status, int) or not 400 <= status <= 599:
-                status = 500
+            status = error.status_code if _of_the_toolkit(error) else 500  # type: ignore[attr-defined]
             trace = traceback.format_exc()
             sys.stderr.write(trace)
             message = getattr(error, "message", None)

@@ -16,6 +16,9 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
+
+from localcloud.sagemaker.process import ContainerProcess, InvocationTimedOut, Reply
 
 DEFAULT_BYTES = 6_553_500
 """``max_request_size`` and ``max_response_size`` of both servers."""
@@ -90,6 +93,26 @@ class ModelServer:
             response_bytes=_number(environment, f"{prefix}_MAX_RESPONSE_SIZE", DEFAULT_BYTES),
             prefix=prefix,
         )
+
+    def ask(
+        self, container: ContainerProcess, headers: Mapping[str, str], source: Path, target: Path, timeout: float
+    ) -> Reply:
+        """Hand one request to the container within these limits; parameters and other errors: see its ``invoke``.
+
+        Raises
+        ------
+        WorkerDied, ConnectionReset
+            The request, or the answer's time or size, exceeds a limit.
+        """
+        self.check_request(source.stat().st_size)
+        try:
+            reply = container.invoke(headers, source, target, min(timeout, self.seconds))
+        except InvocationTimedOut:
+            if self.seconds < timeout:
+                raise self.too_slow() from None
+            raise
+        self.check_response(target.stat().st_size)
+        return reply
 
     def check_request(self, size: int) -> None:
         """Raise :class:`ConnectionReset` for a body that is too large."""

@@ -1,6 +1,11 @@
-"""SageMaker's handlers for Small World: ``model_fn``, ``input_fn``, ``predict_fn``, ``output_fn``.
+"""SageMaker's handlers for Small World: ``model_fn`` loads it, ``transform_fn`` answers a request.
 
 Contract: https://sagemaker.readthedocs.io/en/stable/frameworks/pytorch/using_pytorch.html#serve-a-pytorch-model.
+``transform_fn`` stands in place of ``input_fn``, ``predict_fn`` and ``output_fn``, which the toolkit would call one
+after the other. So what cannot be answered is refused before anything is drawn, and an error is answered with its
+message alone, where the toolkit adds a traceback (aws/sagemaker-inference-toolkit, ``transformer.py``,
+``handle_error``).
+
 Request and response are those of JumpStart's Stable Diffusion text-to-image models. ``config.json`` next to the weights
 says which variant they are: "base", or "turbo" with always four steps.
 """
@@ -10,8 +15,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 # Absolute, because in a bundle this file is code/inference.py and the package is next to it.
 from smallworld import response
@@ -21,8 +28,16 @@ from smallworld.sample import SmallWorld
 LOG = logging.getLogger(__name__)
 
 JSON_TYPE, TEXT_TYPE, JPEG_TYPE = "application/json", "application/x-text", "application/json;jpeg"
-DEFAULT_MAX_RESPONSE = 20_000_000  # what JumpStart sets MMS_MAX_RESPONSE_SIZE to
+DEFAULT_MAX_RESPONSE = 6_553_500
+"""What TorchServe and Multi Model Server let through unless told otherwise."""
 VARIANTS = ("base", "turbo")
+
+
+class Context(Protocol):
+    """What the toolkit hands over besides; https://pytorch.org/serve/custom_service.html."""
+
+    def set_response_status(self, code: int = 200, phrase: str = "", idx: int = 0) -> None:
+        """Set the status of the answer."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +49,6 @@ class Endpoint:
     variant: str
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """Pictures and the request that they answer."""
-
-    pictures: list[response.Picture]
-    request: Request
-    max_response: int
-
-
 def _variant(folder: Path) -> str:
     """The variant of the weights in a folder, as its ``config.json`` names it."""
     path = folder / "config.json"
@@ -50,6 +56,12 @@ def _variant(folder: Path) -> str:
     if variant not in VARIANTS:
         raise ValueError(f"{path}: variant is {variant!r}; it must be {' or '.join(VARIANTS)}")
     return str(variant)
+
+
+def max_response(environment: Mapping[str, str]) -> int:
+    """Bytes that the model server lets through: TorchServe, which is in this model's image, reads ``TS_…``."""
+    given = environment.get("TS_MAX_RESPONSE_SIZE") or environment.get("MMS_MAX_RESPONSE_SIZE")
+    return int(given or DEFAULT_MAX_RESPONSE)
 
 
 def model_fn(model_dir: str) -> Endpoint:
@@ -62,11 +74,74 @@ def model_fn(model_dir: str) -> Endpoint:
     ValueError
         When ``config.json`` names a variant that this code does not know.
     """
-    # The one variable of the container that matters here; SageMaker sets it from the model's environment.
-    largest = int(os.environ.get("MMS_MAX_RESPONSE_SIZE") or DEFAULT_MAX_RESPONSE)
     folder = Path(model_dir)
     variant = _variant(folder)
-    return Endpoint(SmallWorld(folder, workers=os.cpu_count() or 1, turbo=variant == "turbo"), largest, variant)
+    model = SmallWorld(folder, workers=os.cpu_count() or 1, turbo=variant == "turbo")
+    return Endpoint(model, max_response(os.environ), variant)
+
+
+def transform_fn(
+    model: Endpoint, request_body: str | bytes, content_type: str, accept: str | None, context: Context
+) -> tuple[bytes, str]:
+    """Answer one request; whatever happens, the answer is JSON.
+
+    Parameters
+    ----------
+    model : Endpoint
+        What :func:`model_fn` loaded.
+    request_body : str or bytes
+    content_type, accept : str
+        The request's headers.
+    context : Context
+        Gets the status of a request that is refused.
+
+    Returns
+    -------
+    (bytes, str)
+        The body and its media type. That of an error has the form of the model server's own errors.
+    """
+    try:
+        return answer(model, request_body, content_type, accept)
+    except RequestError as refusal:
+        LOG.warning("refused with %d: %s", refusal.status_code, refusal)
+        status, phrase, message = refusal.status_code, refusal.phrase, str(refusal)
+    except Exception as error:
+        # Ours, whatever it is: the log gets all of it, the caller what it needs to report it.
+        LOG.exception("the request failed")
+        status, phrase = 500, "Internal Server Error"
+        message = f"the model failed with {type(error).__name__}; the endpoint's log says where"
+    context.set_response_status(code=status, phrase=phrase)
+    return json.dumps({"code": status, "type": phrase, "message": message}, ensure_ascii=False).encode(), JSON_TYPE
+
+
+def answer(
+    model: Endpoint, request_body: str | bytes, content_type: str = JSON_TYPE, accept: str | None = JSON_TYPE
+) -> tuple[bytes, str]:
+    """Read a request, see whether it can be answered, and only then draw.
+
+    Raises
+    ------
+    RequestError
+        What is asked for, its form, or the form or size of the answer is not possible.
+    """
+    request = _read(request_body, content_type)
+    kind = _accepted(accept)
+    if model.variant == "turbo":
+        request = for_turbo(request)
+    first, count = request.drawings[0], len(request.prompts) * request.images_per_prompt
+    if kind == JSON_TYPE:
+        response.check_size(
+            count, first.width, first.height, request.echo, largest=model.max_response, warnings=request.warnings
+        )
+    body = response.body(
+        _draw(request, model.model),
+        request.echo,
+        plain=request.plain,
+        jpeg=kind == JPEG_TYPE,
+        largest=model.max_response,
+        warnings=request.warnings,
+    )
+    return body, kind
 
 
 def _media_type(header: str | None) -> str:
@@ -75,64 +150,40 @@ def _media_type(header: str | None) -> str:
     return ";".join([parts[0], *(part for part in parts[1:] if part and not part.startswith("charset="))])
 
 
-def input_fn(request_body: str | bytes, content_type: str = JSON_TYPE) -> Request:
-    """Read and check a request.
-
-    Raises
-    ------
-    RequestError
-        When its type or what it asks for is not one that this model takes.
-    """
+def _read(body: str | bytes, content_type: str) -> Request:
     kind = _media_type(content_type)
     if kind == JSON_TYPE:
-        return read_json(request_body)
+        return read_json(body)
     if kind == TEXT_TYPE:
-        return read_text(request_body)
+        return read_text(body)
     message = f"ContentType is {content_type!r}; it must be {JSON_TYPE} or {TEXT_TYPE}"
     raise RequestError(message, 415, "Unsupported Media Type")
 
 
-def predict_fn(data: Request, model: Endpoint) -> Prediction:
-    """Draw every picture that was asked for."""
-    if model.variant == "turbo":
-        data = for_turbo(data)
-    first = data.drawings[0]
+def _accepted(accept: str | None) -> str:
+    """The media type to answer with."""
+    kind = _media_type(accept)
+    if kind in ("", "*/*", "application/*", JSON_TYPE):
+        return JSON_TYPE
+    if kind == JPEG_TYPE:
+        return JPEG_TYPE
+    raise RequestError(f"Accept is {accept!r}; it must be {JSON_TYPE} or {JPEG_TYPE}", 406, "Not Acceptable")
+
+
+def _draw(request: Request, model: SmallWorld) -> list[response.Picture]:
+    first = request.drawings[0]
     LOG.info(
         "%d prompts x %d images, %d x %d, %d steps, guidance %g, seed %d",
-        len(data.prompts),
-        data.images_per_prompt,
+        len(request.prompts),
+        request.images_per_prompt,
         first.width,
         first.height,
         first.steps,
         first.guidance_scale,
         first.seed,
     )
-    pictures = [
+    return [
         picture
-        for prompt, drawing in zip(data.prompts, data.drawings, strict=True)
-        for picture in model.model.draw(prompt, drawing, data.images_per_prompt)
+        for prompt, drawing in zip(request.prompts, request.drawings, strict=True)
+        for picture in model.draw(prompt, drawing, request.images_per_prompt)
     ]
-    return Prediction(pictures, data, model.max_response)
-
-
-def output_fn(prediction: Prediction, accept: str | None = JSON_TYPE) -> bytes:
-    """Write the response in the form that was accepted.
-
-    Raises
-    ------
-    RequestError
-        When that form is not one of ours, or the response would be too large.
-    """
-    kind = _media_type(accept)
-    if kind not in ("", "*/*", "application/*", JSON_TYPE, JPEG_TYPE):
-        message = f"Accept is {accept!r}; it must be {JSON_TYPE} or {JPEG_TYPE}"
-        raise RequestError(message, 406, "Not Acceptable")
-    request = prediction.request
-    return response.body(
-        prediction.pictures,
-        request.echo,
-        plain=request.plain,
-        jpeg=kind == JPEG_TYPE,
-        largest=prediction.max_response,
-        warnings=request.warnings,
-    )

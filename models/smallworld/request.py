@@ -24,21 +24,6 @@ from .prompt import unknown_words
 from .sample import Drawing
 from .schedule import TURBO_STEPS
 
-try:
-    # The SageMaker inference toolkit turns this class, and no other, into a response with its status.
-    from sagemaker_inference.errors import (  # type: ignore[import-not-found]  # only in the container
-        BaseInferenceToolkitError,
-    )
-except ImportError:
-
-    class BaseInferenceToolkitError(Exception):  # type: ignore[no-redef]  # the same attributes where there is no toolkit
-        """An error with an HTTP status."""
-
-        def __init__(self, status_code: int, message: str, phrase: str) -> None:
-            super().__init__(status_code, message, phrase)
-            self.status_code, self.message, self.phrase = status_code, message, phrase
-
-
 LOG = logging.getLogger(__name__)
 
 SIZE_STEP, LARGEST_SIZE = 8, 512
@@ -67,7 +52,7 @@ FIELDS = frozenset(
 DEFAULT = Drawing()
 
 
-class RequestError(BaseInferenceToolkitError):  # type: ignore[misc]  # the toolkit has no types
+class RequestError(Exception):
     """The request cannot be answered as it is; the message says what to change.
 
     Parameters
@@ -81,10 +66,8 @@ class RequestError(BaseInferenceToolkitError):  # type: ignore[misc]  # the tool
     """
 
     def __init__(self, message: str, status_code: int = 400, phrase: str = "Bad Request") -> None:
-        super().__init__(status_code, message, phrase)
-
-    def __str__(self) -> str:
-        return str(self.message)
+        super().__init__(message)
+        self.status_code, self.phrase = status_code, phrase
 
 
 @dataclass(frozen=True)

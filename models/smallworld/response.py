@@ -20,8 +20,8 @@ from .request import RequestError
 Picture = NDArray[np.uint8]
 
 JPEG_QUALITY = 95
-# "[255, 255, 255], ", the longest a pixel can be.
-BYTES_PER_PIXEL = 17
+# "[255, 255, 255], ", the longest a pixel can be; a row has two brackets besides, and a picture ", ".
+BYTES_PER_PIXEL, BYTES_PER_ROW, BYTES_PER_PICTURE = 17, 2, 2
 
 # The digits of 0 to 255, padded with zero bytes: shape (256, 3).
 _DIGITS = np.frombuffer(b"".join(str(n).encode().ljust(3, b"\0") for n in range(256)), np.uint8).reshape(256, 3)
@@ -48,6 +48,50 @@ def base64_jpeg(picture: Picture) -> bytes:
     return b'"' + base64.b64encode(file.getvalue()) + b'"'
 
 
+def check_size(
+    count: int,
+    width: int,
+    height: int,
+    prompt: str | list[str],
+    *,
+    largest: int,
+    warnings: Sequence[str] = (),
+) -> None:
+    """See that nested RGB of pictures that are not drawn yet will fit into a response.
+
+    Parameters
+    ----------
+    count, width, height : int
+        How many pictures, and their pixels.
+    prompt : str or list of str
+        Given back as it came.
+    largest : int
+        What the model server lets through, in bytes.
+    warnings : sequence of str
+        See :func:`body`.
+
+    Raises
+    ------
+    RequestError
+        They might not: pixels whose numbers all have three digits would not.
+    """
+    each = height * (width * BYTES_PER_PIXEL + BYTES_PER_ROW) + BYTES_PER_PICTURE
+    around = len(_frame(b"", prompt, plain=False, warnings=warnings))
+    if count * each + around > largest:
+        raise RequestError(
+            f"{count} images of {width} x {height} may need {count * each + around:,} bytes as nested RGB; a response "
+            f"has at most {largest:,} (TS_MAX_RESPONSE_SIZE), which is {max(0, largest - around) // each} images of "
+            "this size: ask for fewer or smaller images, or accept application/json;jpeg"
+        )
+
+
+def _frame(written: bytes, prompt: str | list[str], *, plain: bool, warnings: Sequence[str]) -> bytes:
+    """The object around the pictures."""
+    images = b'"generated_image": ' + written if plain else b'"generated_images": [' + written + b"]"
+    said = b', "warnings": ' + json.dumps(list(warnings)).encode() if warnings else b""
+    return b"{" + images + b', "prompt": ' + json.dumps(prompt).encode() + said + b"}"
+
+
 def body(
     pictures: Sequence[Picture],
     prompt: str | list[str],
@@ -70,32 +114,20 @@ def body(
     jpeg : bool
         Base64 JPEGs in place of nested RGB.
     largest : int
-        ``MMS_MAX_RESPONSE_SIZE``, in bytes.
+        What the model server lets through, in bytes.
     warnings : sequence of str
         What was asked and is ignored; the field is there only when there is something to say.
 
     Raises
     ------
     RequestError
-        When nested RGB of these pictures could exceed ``largest``; found before it is written.
+        It would be larger than that. Only JPEGs come as far as this: how large they are, nobody knows before.
     """
-    if not jpeg:
-        needed = sum(picture.shape[0] * picture.shape[1] for picture in pictures) * BYTES_PER_PIXEL
-        if needed > largest:
-            height, width = pictures[0].shape[:2]
-            most = largest // (height * width * BYTES_PER_PIXEL)
-            raise RequestError(
-                f"{len(pictures)} images of {width} x {height} may need {needed:,} bytes as nested RGB; a response has "
-                f"at most {largest:,} (MMS_MAX_RESPONSE_SIZE), which is {most} images of this size: ask for fewer or "
-                "smaller images, or accept application/json;jpeg"
-            )
-    written = [base64_jpeg(picture) if jpeg else nested_rgb(picture) for picture in pictures]
-    images = b'"generated_image": ' + written[0] if plain else b'"generated_images": [' + b", ".join(written) + b"]"
-    said = b', "warnings": ' + json.dumps(list(warnings)).encode() if warnings else b""
-    answer = b"{" + images + b', "prompt": ' + json.dumps(prompt).encode() + said + b"}"
+    written = b", ".join(base64_jpeg(picture) if jpeg else nested_rgb(picture) for picture in pictures)
+    answer = _frame(written, prompt, plain=plain, warnings=warnings)
     if len(answer) > largest:
         raise RequestError(
-            f"the response has {len(answer):,} bytes; it may have {largest:,} (MMS_MAX_RESPONSE_SIZE): ask for fewer "
-            "or smaller images"
+            f"the response has {len(answer):,} bytes; it may have {largest:,} (TS_MAX_RESPONSE_SIZE): ask for fewer or "
+            "smaller images"
         )
     return answer

@@ -25,7 +25,11 @@ MODEL = """
 import json, os
 
 
-class BadRequest(Exception):
+class BaseInferenceToolkitError(Exception):
+    pass  # the toolkit's own has this name: no other exception has a status
+
+
+class BadRequest(BaseInferenceToolkitError):
     status_code = 400
 
 

@@ -30,7 +30,11 @@ def input_fn(body, content_type):
     return json.loads(body)
 
 
-class Refused(Exception):
+class BaseInferenceToolkitError(Exception):
+    pass  # the toolkit's own has this name: no other exception has a status
+
+
+class Refused(BaseInferenceToolkitError):
     status_code = 400
 
 

@@ -8,7 +8,7 @@ import shared
 from shared import names as copy
 from shared import notification
 from shared.exceptions import FunctionError
-from smallworld import bundle, inference
+from smallworld import bundle
 
 from contract import ids, names
 from contract.errors import ParameterError
@@ -50,7 +50,3 @@ def test_clients_and_functions_take_the_same_ids(inference_id):
 def test_small_worlds_ids():
     assert set(names.SMALLWORLD_MODELS) == {model.id for model in bundle.MODELS}
     assert names.SMALLWORLD_MODELS == (names.SMALLWORLD, names.SMALLWORLD_TURBO)
-
-
-def test_small_worlds_largest_response():
-    assert inference.DEFAULT_MAX_RESPONSE == names.MAX_RESPONSE_BYTES

@@ -207,7 +207,7 @@ def test_truncated_anywhere_says_so():
 
 def test_a_truncated_large_image_names_its_row():
     raw = json.dumps({"generated_images": [[[[7, 8, 9]] * 100] * 100]}).encode()
-    where = r"ends after 60000 bytes, in image 0, row \d+; look for a response ceiling \(MMS_MAX_RESPONSE_SIZE\)"
+    where = r"ends after 60000 bytes, in image 0, row \d+; look for a response ceiling \(TS_MAX_RESPONSE_SIZE, "
     refused(exceptions.TruncatedResponseError, where, raw[:60_000], size=5000)
 
 

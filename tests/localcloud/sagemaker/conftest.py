@@ -32,7 +32,11 @@ import importlib.util, json, logging, os, signal, sys, time
 log = logging.getLogger("model")
 
 
-class BadRequest(Exception):
+class BaseInferenceToolkitError(Exception):
+    pass  # the toolkit's own has this name: no other exception has a status
+
+
+class BadRequest(BaseInferenceToolkitError):
     status_code = 400
 
 

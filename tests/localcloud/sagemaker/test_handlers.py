@@ -67,13 +67,17 @@ def test_context_is_the_optional_last_argument() -> None:
     assert (got.body, got.content_type, got.custom_attributes, got.status) == (b"id-1 /model", "text/x", "trace=1", 201)
 
 
-class Teapot(Exception):
+class BaseInferenceToolkitError(Exception):
+    """As a model brings it where the toolkit is not installed."""
+
+
+class Teapot(BaseInferenceToolkitError):
     status_code = 418
     message = "short and stout"
 
 
 class Odd(Exception):
-    status_code = 200
+    status_code = 418  # not the toolkit's class, so nothing to the toolkit
 
 
 @pytest.mark.parametrize(("error", "status"), [(Teapot(), 418), (ValueError("no"), 500), (Odd("x"), 500)])

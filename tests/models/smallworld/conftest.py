@@ -1,11 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from smallworld.bundle import BASE, TURBO, WEIGHTS, Model, model_files
 from smallworld.inference import Endpoint, model_fn
 from smallworld.sample import SmallWorld
+
+from contract.names import MAX_RESPONSE_BYTES
+
+
+@pytest.fixture(scope="session", autouse=True)
+def response_limit() -> Iterator[None]:
+    """As the stack sets it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TS_MAX_RESPONSE_SIZE", str(MAX_RESPONSE_BYTES))
+        yield
 
 
 @pytest.fixture(scope="session")

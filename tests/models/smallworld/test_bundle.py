@@ -95,7 +95,7 @@ def test_the_same_files_give_the_same_bytes(tmp_path, entry):
 
 
 def test_the_code_imports_nothing_but_what_travels_with_it():
-    allowed = {"smallworld", "numpy", "PIL", "onnxruntime", "sagemaker_inference"} | set(sys.stdlib_module_names)
+    allowed = {"smallworld", "numpy", "PIL", "onnxruntime"} | set(sys.stdlib_module_names)
     for name, content in bundle.source_files().items():
         if not name.endswith(".py"):
             continue

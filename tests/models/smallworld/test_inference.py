@@ -12,19 +12,44 @@ import tarfile
 import numpy as np
 import pytest
 from PIL import Image
-from smallworld import bundle
-from smallworld.inference import input_fn, model_fn, output_fn, predict_fn
+from smallworld import bundle, inference
+from smallworld.inference import Endpoint, max_response, model_fn, transform_fn
 from smallworld.request import RequestError
 from smallworld.sample import Drawing
 
 PROMPT = "a red circle on a blue background"
+JPEG = "application/json;jpeg"
 FIELDS = {"prompt": PROMPT, "width": 40, "height": 24, "num_inference_steps": 1, "seed": 5}
 
 
 def answer(endpoint, body, content_type="application/json", accept="application/json"):
-    written = output_fn(predict_fn(input_fn(body, content_type), endpoint), accept)
+    written, _ = inference.answer(endpoint, body, content_type, accept)
     assert isinstance(written, bytes)
     return json.loads(written)
+
+
+class Context:
+    status = 200, ""
+
+    def set_response_status(self, code=200, phrase="", idx=0):
+        self.status = code, phrase
+
+
+class NoDrawing:
+    """A model that must not be asked."""
+
+    def draw(self, *_):
+        raise AssertionError("this was to be refused before")
+
+
+def refused(body, content_type="application/json", accept="application/json", variant="base", largest=20_000_000):
+    context = Context()
+    written, kind = transform_fn(Endpoint(NoDrawing(), largest, variant), body, content_type, accept, context)
+    assert kind == "application/json"
+    said = json.loads(written)
+    assert (said["code"], said["type"]) == context.status
+    assert set(said) == {"code", "type", "message"}
+    return said["code"], said["message"]
 
 
 def test_json_in_nested_rgb_out(endpoint, model):
@@ -85,14 +110,45 @@ def test_other_ways_to_accept_json(endpoint, accept):
     assert "generated_images" in answer(endpoint, json.dumps(FIELDS), accept=accept)
 
 
-def test_other_media_types_are_refused(endpoint):
-    with pytest.raises(RequestError, match="ContentType is 'text/csv'; it must be application/json or") as caught:
-        input_fn(b"a", "text/csv")
-    assert caught.value.status_code == 415
-    prediction = predict_fn(input_fn(json.dumps(FIELDS)), endpoint)
-    with pytest.raises(RequestError, match="Accept is 'image/png'; it must be application/json or") as caught:
-        output_fn(prediction, "image/png")
-    assert caught.value.status_code == 406
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [(None, "application/json"), ("application/*", "application/json"), ("application/json; jpeg", JPEG)],
+)
+def test_the_answer_says_what_it_is(endpoint, accept, kind):
+    context = Context()
+    body, said = transform_fn(endpoint, json.dumps(FIELDS), "application/json", accept, context)
+    assert (said, context.status) == (kind, (200, ""))
+    assert "generated_images" in json.loads(body)
+
+
+@pytest.mark.parametrize("variant", ["base", "turbo"])
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "message"),
+    [
+        ("{nope", {}, 400, "the body is not JSON (Expecting property name enclosed in double quotes"),
+        ("{}", {}, 400, "prompt is missing; send"),
+        (json.dumps({"prompt": "a", "width": 1024}), {}, 400, "width is 1024; it must be an integer divisible by 8"),
+        (json.dumps(FIELDS), {"content_type": "text/csv"}, 415, "ContentType is 'text/csv'; it must be application"),
+        (json.dumps(FIELDS), {"accept": "image/png"}, 406, "Accept is 'image/png'; it must be application/json or"),
+        (json.dumps(FIELDS), {"largest": 16_000}, 400, "1 images of 40 x 24 may need 16,"),
+    ],
+)
+def test_a_refusal_comes_before_any_drawing_and_is_its_message_alone(body, headers, status, message, variant):
+    code, said = refused(body, variant=variant, **headers)
+    assert (code, said[: len(message)]) == (status, message)
+    assert "Traceback" not in said
+
+
+def test_an_error_of_ours_is_named_and_nothing_more_of_it_leaves_the_container(caplog):
+    class Broken:
+        def draw(self, *_):
+            raise MemoryError("secret of the machine")
+
+    context = Context()
+    body, _ = transform_fn(Endpoint(Broken(), 10**8, "base"), json.dumps(FIELDS), "application/json", None, context)
+    assert context.status == (500, "Internal Server Error")
+    assert json.loads(body)["message"] == "the model failed with MemoryError; the endpoint's log says where"
+    assert "secret of the machine" in caplog.text
 
 
 def test_turbo_takes_four_steps_and_needs_nothing_else(turbo):
@@ -131,11 +187,23 @@ def test_a_model_of_another_variant_is_not_loaded(folder, tmp_path):
 
 
 def test_the_containers_response_limit_is_kept(monkeypatch, folder):
-    monkeypatch.setenv("MMS_MAX_RESPONSE_SIZE", "10000")
+    monkeypatch.setenv("TS_MAX_RESPONSE_SIZE", "10000")
     endpoint = model_fn(str(folder))
-    with pytest.raises(RequestError, match=r"1 images of 40 x 24 may need 16,320 bytes .* at most 10,000"):
+    with pytest.raises(RequestError, match=r"1 images of 40 x 24 may need 16,\d+ bytes .* at most 10,000"):
         answer(endpoint, json.dumps(FIELDS))
     assert "generated_images" in answer(endpoint, json.dumps(FIELDS), accept="application/json;jpeg")
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, 6_553_500),  # of both servers
+        ({"MMS_MAX_RESPONSE_SIZE": "7"}, 7),
+        ({"MMS_MAX_RESPONSE_SIZE": "7", "TS_MAX_RESPONSE_SIZE": "8"}, 8),
+    ],
+)
+def test_whose_limit_counts(environment, expected):
+    assert max_response(environment) == expected
 
 
 CLIENT = """
@@ -144,8 +212,7 @@ sys.path.insert(0, sys.argv[1] + "/code")
 import inference
 assert inference.__file__.startswith(sys.argv[1]), inference.__file__
 model = inference.model_fn(sys.argv[1])
-request = inference.input_fn(sys.stdin.buffer.read(), "application/json")
-sys.stdout.buffer.write(inference.output_fn(inference.predict_fn(request, model), "application/json"))
+sys.stdout.buffer.write(inference.transform_fn(model, sys.stdin.buffer.read(), "application/json", None, None)[0])
 loaded = [m.__file__ for n, m in sys.modules.items() if n.startswith("smallworld")]
 assert all(file.startswith(sys.argv[1]) for file in loaded), loaded
 """

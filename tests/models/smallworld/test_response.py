@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from PIL import Image
 from smallworld.request import RequestError
-from smallworld.response import body, nested_rgb
+from smallworld.response import body, check_size, nested_rgb
 
 pictures = npst.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)))
 
@@ -61,14 +61,38 @@ def test_jpegs():
     assert np.abs(np.asarray(image).astype(int) - picture).max() <= 4
 
 
-def test_too_large_a_response_is_refused_before_it_is_written():
-    picture = np.zeros((512, 512, 3), np.uint8)
+@settings(deadline=None)
+@given(
+    st.integers(1, 3), st.integers(1, 9), st.integers(1, 9), st.one_of(st.text(), st.lists(st.text())),
+    st.lists(st.text()), st.booleans(),
+)  # fmt: skip
+def test_a_response_that_was_let_through_fits(count, width, height, prompt, warnings, plain):
+    """All numbers of three digits: no answer is longer, so the smallest limit that passes is at most its length."""
+    count = 1 if plain else count
+    white = [np.full((height, width, 3), 255, np.uint8)] * count
+    longest = body(white, prompt, plain=plain, jpeg=False, largest=10**6, warnings=warnings)
+    with pytest.raises(RequestError):
+        check_size(count, width, height, prompt, largest=len(longest) - 1, warnings=warnings)
+    check_size(count, width, height, prompt, largest=len(longest) + 8 * count, warnings=warnings)
+
+
+def test_too_large_a_response_is_refused_before_it_is_drawn():
     with pytest.raises(RequestError) as caught:
-        body([picture] * 5, "a", plain=False, jpeg=False, largest=20_000_000)
+        check_size(5, 512, 512, "a", largest=20_000_000)
     assert caught.value.status_code == 400
-    assert str(caught.value).startswith(
-        "5 images of 512 x 512 may need 22,282,240 bytes as nested RGB; a response has at most 20,000,000 "
-        "(MMS_MAX_RESPONSE_SIZE), which is 4 images of this size"
+    assert str(caught.value) == (
+        "5 images of 512 x 512 may need 22,287,409 bytes as nested RGB; a response has at most 20,000,000 "
+        "(TS_MAX_RESPONSE_SIZE), which is 4 images of this size: ask for fewer or smaller images, or accept "
+        "application/json;jpeg"
     )
+    check_size(4, 512, 512, "a", largest=20_000_000)
+
+
+def test_four_pictures_of_1024_fit_into_what_the_stack_allows():
+    check_size(4, 1024, 1024, "a" * 2000, largest=100_000_000)
+
+
+def test_jpegs_that_are_too_large_are_refused_when_they_are_there():
+    picture = np.zeros((512, 512, 3), np.uint8)
     with pytest.raises(RequestError, match=r"the response has .* bytes; it may have 300"):
         body([picture], "a", plain=False, jpeg=True, largest=300)
