@@ -1,4 +1,7 @@
 from . import jumpstart as jumpstart
+from .catalogue import Catalogue as Catalogue
+from .catalogue import Listed as Listed
+from .catalogue import catalogue as catalogue
 from .jumpstart import known as known
 from .jumpstart import look_up as look_up
 from .model_view import ModelView as ModelView

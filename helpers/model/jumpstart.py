@@ -28,6 +28,11 @@ from helpers.target.handle import Handle
 
 SMALLWORLD_VERSION = "1.0.0"
 PYTORCH, PYTORCH_PYTHON = "2.6.0", "py312"
+CODE_APART = (SMALLWORLD,)
+"""Models whose weights and code JumpStart keeps apart, so that each packaging puts them together; others come in one
+archive, as JumpStart's newer models do."""
+GPU_FAMILIES = ("g4dn", "g5", "g6")
+"""Families of GPU instances on which Small World runs, too."""
 INSTANCE_TYPES = ("ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge", "ml.c6i.large", "ml.c6i.xlarge")
 
 
@@ -47,6 +52,12 @@ class Model:
         True when the model data already holds ``code/inference.py``.
     needs_eula : bool
         True when the model asks for a licence to be accepted.
+    notice : str
+        What JumpStart warns of, such as a withdrawal that it has announced; empty when of nothing.
+    accept_types : tuple of str
+        Media types of answers that JumpStart names for the model; empty when it names none.
+    network_isolation : bool
+        Whether JumpStart deploys the model in a container that reaches no network.
     """
 
     model_id: str
@@ -58,9 +69,22 @@ class Model:
     prepacked: bool
     instance_types: tuple[str, ...]
     needs_eula: bool = False
+    notice: str = ""
+    accept_types: tuple[str, ...] = ()
+    network_isolation: bool = False
 
 
-def _ask(connection: Handle, *question: str) -> Any:
+WITHDRAWN = ("DeprecatedJumpStartModelError", "VulnerableJumpStartModelError")
+"""The SDK's refusals of a model that JumpStart still lists: ``sagemaker.core.jumpstart.exceptions``."""
+
+
+def from_the_repository(connection: Handle, model_id: str) -> bool:
+    """Whether a model comes from this repository, since JumpStart's bucket on AWS belongs to AWS and lacks it."""
+    return connection.settings.workshop.target == "aws" and model_id in SMALLWORLD_MODELS
+
+
+def ask(connection: Handle, *question: str) -> Any:
+    """What the SageMaker SDK answers to one of ``helpers.model.jumpstart_lookup.QUESTIONS``; RefusedError else."""
     environment = connection.child_environment() | {
         "SAGEMAKER_USER_CONFIG_OVERRIDE": str(Path(__file__).with_name("sagemaker_config.yaml"))
     }
@@ -77,27 +101,28 @@ def look_up(connection: Handle, model_id: str, version: str, instance_type: str)
     model_id, version : str
         As JumpStart names them; ``*`` is the newest version.
     instance_type : str
-        What the container's image is chosen for.
+        What the container's image is chosen for; empty for the one that JumpStart takes by default.
 
     Raises
     ------
     ModelError
-        The id or version is unknown (with the nearest ids), or there is no image for the instance type.
+        The id or version is unknown (with the nearest ids) or withdrawn, or there is no image for the instance type.
     TargetError
         JumpStart's bucket cannot be read.
     """
     region = connection.settings.workshop.region
     try:
-        found = _ask(connection, "look_up", model_id, version, instance_type, region)
+        found = ask(connection, "look_up", model_id, version, instance_type, region)
     except sdk.RefusedError as refusal:
         raise _explain(connection, model_id, version, instance_type, refusal) from None
-    return Model(**{**found, "instance_types": tuple(found["instance_types"])})
+    lists = {name: tuple(found[name]) for name in ("instance_types", "accept_types")}
+    return Model(**{**found, **lists})
 
 
 def known(connection: Handle) -> list[str]:
     """Ids of all text-to-image models that JumpStart has in the region (about 5 s); ModelError when it does not say."""
     try:
-        found: list[str] = _ask(connection, "known", connection.settings.workshop.region)
+        found: list[str] = ask(connection, "known", connection.settings.workshop.region)
     except sdk.RefusedError as refusal:
         kind, message = refusal.args
         raise ModelError(f"JumpStart's models could not be listed: {kind}: {message}") from None
@@ -120,9 +145,7 @@ def look_up_specification(connection: Handle, model_id: str, version: str) -> di
         The id or version is unknown (with the nearest ids).
     """
     try:
-        found: dict[str, Any] = _ask(
-            connection, "specification", model_id, version, connection.settings.workshop.region
-        )
+        found: dict[str, Any] = ask(connection, "specification", model_id, version, connection.settings.workshop.region)
     except sdk.RefusedError as refusal:
         raise _explain(connection, model_id, version, "", refusal) from None
     return found
@@ -138,13 +161,20 @@ def _explain(
             f"asking JumpStart in {region} for {model_id!r}: {kind}: {message.rstrip('.')}; check network, region and "
             "credentials, and that your role may read JumpStart's bucket."
         )
+    if kind in WITHDRAWN:
+        return ModelError(
+            f"JumpStart in {region} lists {model_id!r} in version {version!r} and refuses to deploy it. It says: "
+            f"{message.rstrip('.')}. Set [model] id or version in workshop.toml to another; "
+            "helpers.model.catalogue(connection) marks those that are withdrawn."
+        )
     if "instance" in message.lower():
         return ModelError(
             f"model {model_id!r} {version}: no image for instance type {instance_type!r} in {region}; set "
             f"[model] instance_type in workshop.toml to one that the model supports. JumpStart said: {message}"
         )
     try:
-        near = difflib.get_close_matches(model_id, known(connection), 3, 0.4)
+        # Those of this repository can be deployed on AWS too, where JumpStart does not list them.
+        near = difflib.get_close_matches(model_id, sorted({*known(connection), *SMALLWORLD_MODELS}), 3, 0.4)
     except (sdk.RefusedError, ModelError):
         near = []
     hint = "the nearest ids are " + ", ".join(near) if near else "no id is near it"
@@ -158,7 +188,7 @@ def pytorch_image(connection: Handle, instance_type: str) -> str:
     """URI of AWS's PyTorch inference image (CPU or GPU) for an instance type; ModelError when there is none."""
     region = connection.settings.workshop.region
     try:
-        return str(_ask(connection, "image", instance_type, region, PYTORCH, PYTORCH_PYTHON)["image_uri"])
+        return str(ask(connection, "image", instance_type, region, PYTORCH, PYTORCH_PYTHON)["image_uri"])
     except sdk.RefusedError as refusal:
         kind, message = refusal.args
         raise ModelError(
@@ -196,15 +226,21 @@ def specification(region: str, keys: Mapping[str, str], model_id: str = SMALLWOR
     region : str
         Where it is published.
     keys : mapping
-        ``model``, ``script`` and ``prepacked`` to the keys of these artifacts in JumpStart's bucket.
+        ``model``, ``script`` and ``prepacked`` to the keys of these artifacts in JumpStart's bucket; the last one is
+        not taken for a model of :data:`CODE_APART`.
     model_id : str
         Which of the models.
     """
-    image = (
-        f"763104351884.dkr.ecr.{region}.amazonaws.com/"
-        f"pytorch-inference:{PYTORCH}-cpu-{PYTORCH_PYTHON}-ubuntu22.04-sagemaker"
-    )
-    families = sorted({instance.split(".")[1] for instance in INSTANCE_TYPES})
+    repository = f"763104351884.dkr.ecr.{region}.amazonaws.com/pytorch-inference"
+    images = {
+        "cpu_image": f"{repository}:{PYTORCH}-cpu-{PYTORCH_PYTHON}-ubuntu22.04-sagemaker",
+        "gpu_image": f"{repository}:{PYTORCH}-gpu-{PYTORCH_PYTHON}-cu124-ubuntu22.04-sagemaker",
+    }
+    # A model without this key is one whose code is apart (class JumpStartModelSpecs of the SageMaker SDK).
+    prepacked = {} if model_id in CODE_APART else {"hosting_prepacked_artifact_key": keys["prepacked"]}
+    # It gains nothing from a GPU; so a move to one and back can be rehearsed before a larger model pays for it.
+    families = dict.fromkeys(sorted({instance.split(".")[1] for instance in INSTANCE_TYPES}), "$cpu_image")
+    families |= dict.fromkeys(GPU_FAMILIES, "$gpu_image")
     return {
         "model_id": model_id,
         "url": "",
@@ -213,9 +249,10 @@ def specification(region: str, keys: Mapping[str, str], model_id: str = SMALLWOR
         "hosting_ecr_specs": {"framework": "pytorch", "framework_version": PYTORCH, "py_version": PYTORCH_PYTHON},
         "hosting_artifact_key": keys["model"],
         "hosting_script_key": keys["script"],
-        "hosting_prepacked_artifact_key": keys["prepacked"],
-        "hosting_use_script_uri": False,
+        **prepacked,
+        "hosting_use_script_uri": not prepacked,
         "training_supported": False,
+        "inference_enable_network_isolation": True,
         "inference_environment_variables": [
             {"name": name, "type": "text", "default": value, "scope": "container", "required_for_model_class": True}
             for name, value in (
@@ -229,8 +266,8 @@ def specification(region: str, keys: Mapping[str, str], model_id: str = SMALLWOR
         "default_inference_instance_type": INSTANCE_TYPES[0],
         "supported_inference_instance_types": list(INSTANCE_TYPES),
         "hosting_instance_type_variants": {
-            "regional_aliases": {region: {"cpu_image": image}},
-            "variants": {family: {"regional_properties": {"image_uri": "$cpu_image"}} for family in families},
+            "regional_aliases": {region: images},
+            "variants": {name: {"regional_properties": {"image_uri": image}} for name, image in families.items()},
         },
     }
 
@@ -247,7 +284,10 @@ def _published(region: str) -> dict[str, bytes]:
         }
         with tempfile.TemporaryDirectory() as folder:
             files = build_smallworld(Path(folder), model_id)
-            bodies |= {keys[name]: path.read_bytes() for name, path in files.items()}
+            apart = model_id in CODE_APART
+            bodies |= {
+                keys[name]: path.read_bytes() for name, path in files.items() if name != "prepacked" or not apart
+            }
         spec_key = f"community_models/{model_id}/specs_v{SMALLWORLD_VERSION}.json"
         bodies[spec_key] = _json(specification(region, keys, model_id))
         rows.append({"model_id": model_id, "version": SMALLWORLD_VERSION, "min_version": "2.0.0", "spec_key": spec_key})

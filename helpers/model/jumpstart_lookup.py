@@ -13,7 +13,11 @@ import select
 import signal
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+READERS = 10
+"""As many specifications are read at a time as boto3 keeps connections for."""
 
 
 def look_up(model_id: str, version: str, instance_type: str, region: str) -> dict[str, Any]:
@@ -29,6 +33,7 @@ def look_up(model_id: str, version: str, instance_type: str, region: str) -> dic
 
     model = {"region": region, "model_id": model_id, "model_version": version}
     specs = JumpStartModelsAccessor.get_model_specs(region=region, model_id=model_id, version=version)
+    instance_type = instance_type or specs.default_inference_instance_type
     return {
         "model_id": model_id,
         "version": specs.version,
@@ -41,6 +46,17 @@ def look_up(model_id: str, version: str, instance_type: str, region: str) -> dic
         "prepacked": not specs.use_inference_script_uri(),
         "instance_types": list(specs.supported_inference_instance_types or []),
         "needs_eula": bool(specs.gated_bucket),
+        "network_isolation": bool(specs.inference_enable_network_isolation),
+        **_remarks(specs),
+    }
+
+
+def _remarks(specs: Any) -> dict[str, Any]:
+    """What a specification says for whoever is about to choose the model, withdrawn or not."""
+    predictor = getattr(specs, "predictor_specs", None)
+    return {
+        "notice": specs.deprecate_warn_message or "",
+        "accept_types": list(getattr(predictor, "supported_accept_types", None) or []),
     }
 
 
@@ -88,6 +104,39 @@ def known(region: str) -> list[str]:
     return sorted(list_jumpstart_models("task == txt2img", region=region))
 
 
+def catalogue(region: str) -> list[dict[str, Any]]:
+    """The newest version of each text-to-image model, with what its specification says against using it."""
+    from sagemaker.core.jumpstart.accessors import JumpStartModelsAccessor
+    from sagemaker.core.jumpstart.constants import DEFAULT_JUMPSTART_SAGEMAKER_SESSION
+    from sagemaker.core.jumpstart.filters import And
+    from sagemaker.core.jumpstart.notebook_utils import list_jumpstart_models
+    from sagemaker.core.jumpstart.types import JumpStartModelSpecs
+    from sagemaker.core.jumpstart.utils import get_jumpstart_content_bucket
+
+    wanted = And("task == txt2img", "model_type == open_weights")
+    newest = list_jumpstart_models(wanted, region=region, list_versions=True)
+    headers = [
+        JumpStartModelsAccessor.get_model_header(region=region, model_id=model_id, version=version)
+        for model_id, version in newest
+    ]
+    bucket = get_jumpstart_content_bucket(region)
+
+    def read(header: Any) -> dict[str, Any]:
+        # Not through the SDK's cache, which several threads must not use; the SDK's own listing reads in this way.
+        body = DEFAULT_JUMPSTART_SAGEMAKER_SESSION.read_s3_file(bucket, header.spec_key)
+        specs = JumpStartModelSpecs(json.loads(body))
+        return {
+            "model_id": specs.model_id,
+            "version": specs.version,
+            "deprecated": (specs.deprecated_message or "deprecated") if specs.deprecated else "",
+            "vulnerable": ", ".join(specs.inference_vulnerabilities or ["not named"]) * specs.inference_vulnerable,
+            **_remarks(specs),
+        }
+
+    with ThreadPoolExecutor(READERS) as pool:
+        return list(pool.map(read, headers))
+
+
 IDLE_SECONDS = 300
 """After which it ends by itself: it holds 250 MB."""
 
@@ -96,6 +145,7 @@ QUESTIONS: dict[str, Callable[..., Any]] = {
     "specification": specification,
     "image": image,
     "known": known,
+    "catalogue": catalogue,
 }
 
 

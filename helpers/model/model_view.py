@@ -6,15 +6,18 @@ import dataclasses
 import html
 import io
 import tarfile
+import tempfile
 import zlib
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from contract.errors import ModelError
 from contract.names import MODEL_BUCKET_OUTPUT
 from helpers.model import jumpstart
+from helpers.model.repackage.core import smallworld
 from helpers.model.repackage.packaged import PackagedModel
-from helpers.model.repackage.sources import ObjectArtifact, parse
+from helpers.model.repackage.sources import Artifact, FileArtifact, ObjectArtifact, parse
 from helpers.model.sizes import size
 from helpers.target.explain import explained
 from helpers.target.handle import Handle
@@ -36,14 +39,14 @@ class Member:
 
 @dataclasses.dataclass(frozen=True)
 class Contents:
-    """One artifact in S3.
+    """One artifact.
 
     Attributes
     ----------
     uri : str
-        ``s3://…``: a tarball, or a prefix that ends in a slash.
+        ``s3://…``: a tarball, or a prefix that ends in a slash; ``file:…``: a tarball built from this repository.
     size : int
-        Bytes in S3.
+        Bytes, packed.
     members : tuple of Member or None
         What is in it, in order; None when it is too large to be read for that.
     texts : mapping
@@ -68,7 +71,7 @@ class ModelView:
     Attributes
     ----------
     specification : mapping
-        JumpStart's, as it stands in its bucket.
+        JumpStart's, as it stands in its bucket; of a model that this repository brings, what would stand there.
     model : jumpstart.Model
         What the SageMaker SDK makes of it: URIs, image, environment, instance types.
     before : tuple of Contents
@@ -77,6 +80,8 @@ class ModelView:
         The packaged model in the model bucket; None before the first packaging.
     packaged : PackagedModel or None
         The record of that.
+    in_jumpstart : bool
+        False for Small World on AWS, whose JumpStart lacks it: its artifacts are built from this repository.
     """
 
     specification: Mapping[str, Any] = dataclasses.field(repr=False)
@@ -84,16 +89,23 @@ class ModelView:
     before: tuple[Contents, ...]
     after: Contents | None
     packaged: PackagedModel | None
+    in_jumpstart: bool = True
 
     @property
     def code(self) -> Mapping[str, str]:
         """The inference code: file name to text."""
         return next((part.texts for part in (*self.before, self.after) if part and part.texts), {})
 
+    @property
+    def origin(self) -> str:
+        """Where the model comes from, in words."""
+        return "JumpStart" if self.in_jumpstart else "this repository (models/smallworld); JumpStart on AWS lacks it"
+
     def __str__(self) -> str:
         model = self.model
         lines = [
             f"{model.model_id} {model.version}",
+            f"comes from: {self.origin}",
             f"container image: {model.image_uri}",
             f"instance types: {', '.join(model.instance_types) or 'not named'}",
             "before repackaging:",
@@ -106,6 +118,7 @@ class ModelView:
     def _repr_html_(self) -> str:
         model = self.model
         facts = {
+            "Comes from": self.origin,
             "Container image": model.image_uri,
             "Instance types": ", ".join(model.instance_types) or "not named",
             "Environment": ", ".join(f"{key}={value}" for key, value in model.environment.items()),
@@ -144,13 +157,35 @@ def describe_model(connection: Handle, model_id: str | None = None, version: str
     """
     chosen = connection.settings.model
     model_id, version = model_id or chosen.id, version or chosen.version
-    model = jumpstart.look_up(connection, model_id, version, chosen.instance_type)
-    specification = jumpstart.look_up_specification(connection, model_id, version)
-    uris = [model.model_uri] if model.prepacked else [model.model_uri, model.script_uri]
-    before = tuple(contents(connection, uri, code=uri == model.script_uri) for uri in uris)
     packaged = newest_package(connection, model_id)
     after = contents(connection, f"s3://{packaged.bucket}/{packaged.key}") if packaged else None
-    return ModelView(specification, model, before, after, packaged)
+    if jumpstart.from_the_repository(connection, model_id):
+        return _from_the_repository(connection, model_id, after, packaged)
+    # Another model than the workshop's wants another instance: the one that JumpStart takes by default.
+    model = jumpstart.look_up(connection, model_id, version, chosen.instance_type if model_id == chosen.id else "")
+    specification = jumpstart.look_up_specification(connection, model_id, version)
+    return ModelView(specification, model, _artifacts(connection, model), after, packaged)
+
+
+def _from_the_repository(
+    connection: Handle, model_id: str, after: Contents | None, packaged: PackagedModel | None
+) -> ModelView:
+    """Small World on AWS: the same builder, the same look, from files."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = jumpstart.build_smallworld(Path(folder), model_id)
+        model = smallworld(connection, model_id, files)
+        before = _artifacts(connection, model)
+    keys = {name: path.name for name, path in files.items()}
+    specification = jumpstart.specification(connection.settings.workshop.region, keys, model_id)
+    return ModelView(specification, model, before, after, packaged, in_jumpstart=False)
+
+
+def _artifacts(connection: Handle, model: jumpstart.Model) -> tuple[Contents, ...]:
+    """Model data, and the inference code when it is not inside, or cannot be looked at there."""
+    data = contents(connection, model.model_uri)
+    if model.prepacked and data.members is not None:
+        return (data,)
+    return data, contents(connection, model.script_uri, code=True)
 
 
 def newest_package(connection: Handle, model_id: str) -> PackagedModel | None:
@@ -169,16 +204,20 @@ def newest_package(connection: Handle, model_id: str) -> PackagedModel | None:
 
 
 def contents(connection: Handle, uri: str, *, code: bool = False) -> Contents:
-    """What an artifact in S3 holds.
+    """What an artifact holds.
 
     Parameters
     ----------
+    uri : str
+        ``s3://…``, or ``file:…`` for a tarball of this machine.
     code : bool
         It is inference code, so its text files are read too; of other artifacts only those under ``code/``.
     """
+    if uri.startswith("file:"):
+        return _of_tarball(FileArtifact(Path(uri.removeprefix("file:"))), code=code)
     s3 = connection.client("s3")
     with explained(f"reading {uri}", connection.target):
-        return _of_prefix(s3, uri) if uri.endswith("/") else _of_tarball(s3, uri, code=code)
+        return _of_prefix(s3, uri) if uri.endswith("/") else _of_tarball(ObjectArtifact(s3, uri), code=code)
 
 
 def _of_prefix(s3: Any, uri: str) -> Contents:
@@ -194,8 +233,8 @@ def _of_prefix(s3: Any, uri: str) -> Contents:
     return Contents(uri, sum(member.size for member in members), members, texts)
 
 
-def _of_tarball(s3: Any, uri: str, *, code: bool) -> Contents:
-    artifact = ObjectArtifact(s3, uri)
+def _of_tarball(artifact: Artifact, *, code: bool) -> Contents:
+    uri = artifact.uri
     if artifact.size > LISTED_BYTES:
         return Contents(uri, artifact.size, None)
     members, texts = [], {}

@@ -5,6 +5,7 @@ Every call here only reads. On AWS each of them is free of charge.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import threading
@@ -13,12 +14,16 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contract.errors import ModelError, WorkshopError
+from contract.errors import ModelError, ParameterError, WorkshopError
 from contract.names import SMALLWORLD, SMALLWORLD_MODELS
 from contract.settings import Settings
+from helpers.delivery.first_day import CODECOMMIT_CLOSED, NO_CODECOMMIT, NO_PIPELINE
 from helpers.inference.connection import Connection, connect
+from helpers.inference.parameters import limits_of
 from helpers.model import jumpstart
+from helpers.model.catalogue import answers_are_known
 from helpers.show.checks import State
+from helpers.target import regions
 from helpers.target.explain import DENIED, code_of, translated
 from helpers.target.handle import Identity
 from helpers.target.stacks import BOOTSTRAP_STACK
@@ -108,7 +113,13 @@ class Account:
             "Log in as the message says, restart the kernel, and run the checks again.",
         )
 
-    def _look(self, what: str, look: Any) -> Result:
+    @property
+    def opened(self) -> Connection | None:
+        """The connection, whether or not the target accepts its credentials; None when there are none."""
+        with self._lock:
+            return self._opened if isinstance(self._opened, Connection) else None
+
+    def look(self, what: str, look: Any) -> Result:
         """``look`` with the connection; what is not permitted, or not possible yet, is a warning, not a failure."""
         try:
             connection = self.connection
@@ -132,7 +143,12 @@ class Account:
         name = self.settings.workshop.region
         if self.local:
             return "ok", f"{name}: the local cloud takes this name and stays on this machine", ""
-        return self._look(f"asking whether the region {name} is enabled", self._region)
+        opened = self.opened
+        if opened is not None and not isinstance(self._identity, Identity):
+            # A region that is not enabled refuses good credentials, too; the account is asked elsewhere.
+            with contextlib.suppress(ClientError, BotoCoreError):
+                return self._region(opened)
+        return self.look(f"asking whether the region {name} is enabled", self._region)
 
     def _region(self, connection: Connection) -> Result:
         name = self.settings.workshop.region
@@ -149,7 +165,7 @@ class Account:
 
     def bootstrap(self) -> Result:
         """The CDK's bootstrap stack: a bucket for code and the roles that deploy it."""
-        return self._look(f"describing the stack {BOOTSTRAP_STACK}", self._bootstrap)
+        return self.look(f"describing the stack {BOOTSTRAP_STACK}", self._bootstrap)
 
     def _bootstrap(self, connection: Connection) -> Result:
         try:
@@ -182,11 +198,11 @@ class Account:
         kind = self.settings.model.instance_type
         if self.local:
             return "ok", "quotas do not apply: an instance of the local cloud is a process on this machine", ""
-        return self._look(f"looking up the quota of {kind}", self._quota)
+        return self.look(f"looking up the quota of {kind}", self._quota)
 
     def _quota(self, connection: Connection) -> Result:
         kind, endpoint = self.settings.model.instance_type, self.settings.endpoint
-        found = quota_of(connection.client("service-quotas"), kind)
+        found = quota_of(connection.client("service-quotas"), f"{kind} for endpoint usage")
         region = self.settings.workshop.region
         place = f"https://{region}.console.aws.amazon.com/servicequotas/home/services/sagemaker/quotas"
         if found is None:
@@ -216,7 +232,7 @@ class Account:
                 f"{chosen.id} is not in the local cloud, which has {' and '.join(SMALLWORLD_MODELS)} alone",
                 f'Set [model] id = "{SMALLWORLD}" in workshop.toml, or [workshop] target = "aws".',
             )
-        return self._look(f"looking {chosen.id} up in JumpStart", self._model)
+        return self.look(f"looking {chosen.id} up in JumpStart", self._model)
 
     def _model(self, connection: Connection) -> Result:
         chosen = self.settings.model
@@ -227,6 +243,10 @@ class Account:
         except ModelError as error:
             return "fail", str(error), "Set [model] in workshop.toml as the message says."
         said = f"{found.model_id} {found.version}"
+        try:
+            limits_of(found.model_id)
+        except ParameterError as error:
+            return "fail", str(error), "Set [model] id in workshop.toml as the message says."
         if found.needs_eula and not chosen.accept_eula:
             return (
                 "fail",
@@ -240,6 +260,18 @@ class Account:
                 "warn",
                 f"{said} is offered for {some}, not for {chosen.instance_type}",
                 "Set [model] instance_type in workshop.toml to one of those.",
+            )
+        if found.notice:
+            return (
+                "warn",
+                f"{said}: JumpStart says: {found.notice}",
+                "Choose another [model] id before it is withdrawn.",
+            )
+        if not answers_are_known(found.model_id, found.accept_types):
+            return (
+                "warn",
+                f"{said}: its specification does not say that it answers as JumpStart's Stable Diffusion models do",
+                "Try one prompt: if extract_images cannot read the answer, its log says what it found instead.",
             )
         return "ok", f"{said} on {chosen.instance_type}", ""
 
@@ -264,12 +296,15 @@ class Account:
     def git_provider(self) -> Result:
         """Where the pipeline gets its code from: CodeCommit, or a connection to a Git provider."""
         if self.settings.pipeline.source == "connection":
-            return self._look("looking at [pipeline] connection_arn", self._connection)
-        return self._look("listing CodeCommit repositories", self._codecommit)
+            return self.look("looking at [pipeline] connection_arn", self._connection)
+        return self.look("listing CodeCommit repositories", self._codecommit)
 
     def _codecommit(self, connection: Connection) -> Result:
         try:
-            connection.client("codecommit").list_repositories()
+            if missing := regions.lacking(connection, regions.SOURCES["codecommit"]):
+                return "warn", str(missing), NO_PIPELINE
+            pages = connection.client("codecommit").get_paginator("list_repositories").paginate()
+            names = [item["repositoryName"] for page in pages for item in page.get("repositories", ())]
         except ClientError as error:
             return (
                 "warn",
@@ -277,7 +312,16 @@ class Account:
                 "Some accounts may not use CodeCommit. Deploy without the pipeline (notebook 1 shows how), or connect "
                 'GitHub or GitLab and set [pipeline] source = "connection" in workshop.toml.',
             )
-        return "ok", "CodeCommit answers", ""
+        if self.local:
+            return "ok", "CodeCommit answers", ""
+        if names:
+            return "ok", f"CodeCommit answers, and is open to this account, which has {len(names)} repositories", ""
+        return (
+            "warn",
+            f"CodeCommit answers; this account has no repository in {self.settings.workshop.region}, and only creating "
+            "one tells whether it may: new customers were refused from July 2024 to November 2025",
+            f"Go on: deploy_pipeline() creates it first. If AWS says '{CODECOMMIT_CLOSED}': {NO_CODECOMMIT}",
+        )
 
     def _connection(self, connection: Connection) -> Result:
         arn = self.settings.pipeline.connection_arn
@@ -293,16 +337,15 @@ class Account:
         )
 
 
-def quota_of(client: Any, instance_type: str) -> Quota | None:
-    """The quota ``<type> for endpoint usage`` of this account, or AWS's default where the account has no own value.
+def quota_of(client: Any, name: str, service: str = "sagemaker") -> Quota | None:
+    """A quota of this account by its name, or AWS's default where the account has no own value.
 
     Service Quotas API Reference, ListServiceQuotas: "For some quotas, only the default values are available. If the
     applied quota value is not available for a quota, the quota is not retrieved."
     """
-    wanted = f"{instance_type} for endpoint usage"
     for operation in ("list_service_quotas", "list_aws_default_service_quotas"):
-        for page in client.get_paginator(operation).paginate(ServiceCode="sagemaker"):
+        for page in client.get_paginator(operation).paginate(ServiceCode=service):
             for quota in page["Quotas"]:
-                if quota["QuotaName"] == wanted:
+                if quota["QuotaName"] == name:
                     return Quota(float(quota["Value"]), quota["QuotaCode"])
     return None

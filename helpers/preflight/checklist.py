@@ -37,7 +37,7 @@ def preflight(connection_or_settings: Connection | Settings, *, state: Path = ST
     )
     target = "the local cloud" if settings.workshop.target == "local" else f"AWS in {settings.workshop.region}"
     try:
-        from helpers.preflight import account_checks, machine_checks
+        from helpers.preflight import account_checks, first_day_checks, machine_checks
     except ImportError as error:
         missing = str(kernel.translated(error)).partition("\n")[0]
         return Report(f"Preflight for {target}", (Check("Kernel", "fail", missing, " ".join(kernel.advice())),))
@@ -57,10 +57,14 @@ def preflight(connection_or_settings: Connection | Settings, *, state: Path = ST
         ]
     planned += [
         Planned("Credentials", account.credentials),
+        Planned("Time of day", lambda: first_day_checks.time_of_day(account)),
         Planned("Region", account.region),
+        Planned("Services", lambda: first_day_checks.services(account)),
         Planned("CDK bootstrap", account.bootstrap),
+        Planned("CDK roles", lambda: first_day_checks.roles(account)),
         Planned("Instance quota", account.quota, 90),
         Planned("JumpStart model", account.model, 150),
         Planned("Git provider", account.git_provider),
+        Planned("Builds", lambda: first_day_checks.builds(account), 90),
     ]
     return run(f"Preflight for {target}", planned)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Iterator
 
 from botocore import exceptions as boto
@@ -32,7 +33,14 @@ NOT_ACCEPTED = frozenset(
         "UnrecognizedClientException",
     )
 )
-DENIED = frozenset(("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403"))
+# "AuthorizationError" is Amazon SNS's (API Reference, "Common errors"); "403" is what HEAD requests to Amazon S3 bring.
+DENIED = frozenset(
+    ("AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation", "Forbidden", "403")
+)
+SKEWED = frozenset(("RequestTimeTooSkewed", "RequestInTheFuture"))
+SKEWED_WORDS = ("Signature expired", "Signature not yet current")
+"""A request must reach AWS within five minutes of its time stamp, Amazon S3 within fifteen:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html"""
 OTHER_REGION = frozenset(
     ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "OptInRequired")
 )
@@ -118,6 +126,10 @@ def _from_service(error: ClientError, start: str, local: bool) -> WorkshopError:
     said = f"{start}: {code}: {message}"
     if code in EXPIRED:
         return TargetError(f"{said}; the credentials have expired: {NEW_CREDENTIALS}.")
+    if code in SKEWED or (code in NOT_ACCEPTED and any(words in message for words in SKEWED_WORDS)):
+        return TargetError(f"{said}; this machine's clock is wrong: set it, on Linux with `timedatectl set-ntp true`.")
+    if code == "RegionDisabledException":
+        return TargetError(f"{said}; an administrator must activate STS there (IAM console, Account settings).")
     if code in NOT_ACCEPTED:
         todo = (
             "the local cloud makes a new key whenever it starts: call connect() again"
@@ -131,11 +143,29 @@ def _from_service(error: ClientError, start: str, local: bool) -> WorkshopError:
             "[workshop] region in workshop.toml to the region of the stacks."
         )
     if code in DENIED:
-        return TargetError(f"{said}; your role lacks this permission: ask the account's admin to grant it.")
+        return TargetError(f"{said}; {_denied(message, error.operation_name)}")
     gone = code == "NoSuchBucket" or (code.startswith("Validation") and "endpoint" in message.lower())
     if gone and ("not found" in message.lower() or "could not find" in message.lower() or code == "NoSuchBucket"):
         return NotDeployedError(f"{said}; it is gone: deploy the stacks, then call connect() again.")
     return TargetError(f"{said}.")
+
+
+def _denied(message: str, operation: str) -> str:
+    """What a denial means and what to do, from the words that AWS has for it.
+
+    IAM User Guide, "Troubleshoot access denied error messages": "User: … is not authorized to perform: <action> on
+    resource: <ARN> because no identity-based policy allows the <action> action", or "… with an explicit deny in a
+    <kind of policy>". Amazon S3 sends no message with the answer to a HEAD request.
+    """
+    if forbidden := re.search(r"with an explicit deny in an? ([\w -]+?policy|permissions boundary)", message):
+        return f"a {forbidden[1]} forbids it, which only those who manage it can change: ask the account's admin."
+    wanted = re.search(r"not authorized to perform: ([\w-]+:\w+)(?: on resource: \"?(arn:[^\s\"]+))?", message)
+    what = f": {wanted[1]}" if wanted else f", which {operation} needs"
+    where = f" on {wanted[2]}" if wanted and wanted[2] else ""
+    return (
+        f"your role lacks this permission{what}{where}. static/iam_policy.json lists what a participant needs: ask the "
+        "account's admin to grant it."
+    )
 
 
 def no_credentials(start: str) -> str:

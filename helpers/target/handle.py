@@ -9,7 +9,7 @@ import dataclasses
 import datetime as dt
 import functools
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from contract import names as contract_names
@@ -98,18 +98,27 @@ class Handle:
         self.settings, self.target, self._access = settings, access.target, access
         self.environment = dict(access.environment)
         self.pace, self.timer = (LOCAL if self.target.name == "local" else AWS), timer or Timer()
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} to {self.target.described}>"
 
-    def client(self, service: str) -> Any:
-        """The boto3 client of ``service`` for this target; made once, safe for use from several threads."""
+    def client(self, service: str, region: str = "") -> Any:
+        """The boto3 client of ``service`` for this target; made once, safe for use from several threads.
+
+        Parameters
+        ----------
+        service : str
+            As boto3 names it.
+        region : str
+            Another region than the workshop's, for what AWS tells in some regions only.
+        """
         with self._lock:  # a session is not safe to make clients with from several threads
-            if service not in self._clients:
-                self._clients[service] = self._access.client(service)
-            return self._clients[service]
+            if (service, region) not in self._clients:
+                made = self._access.client(service, region) if region else self._access.client(service)
+                self._clients[service, region] = made
+            return self._clients[service, region]
 
     def child_environment(self) -> dict[str, str]:
         """The environment of a program that should reach this target, with these settings."""
@@ -174,21 +183,36 @@ class Handle:
         options : mapping
             Further arguments: ``Accept``, ``RequestTTLSeconds``, ``InvocationTimeoutSeconds``.
         """
-        with explained(f"invoking endpoint {self.names.endpoint}", self.target):
-            answer: dict[str, Any] = self.client("sagemaker-runtime").invoke_endpoint_async(
-                EndpointName=self.names.endpoint,
+        client = self.client("sagemaker-runtime")
+        return self._at_endpoint(
+            "invoking",
+            lambda name: client.invoke_endpoint_async(
+                EndpointName=name,
                 InputLocation=input_location,
                 InferenceId=inference_id,
                 ContentType="application/json",
                 **options,
-            )
-        return answer
+            ),
+        )
 
     def describe_endpoint(self) -> dict[str, Any]:
         """DescribeEndpoint of the workshop's endpoint."""
-        with explained(f"describing endpoint {self.names.endpoint}", self.target):
-            answer: dict[str, Any] = self.client("sagemaker").describe_endpoint(EndpointName=self.names.endpoint)
-        return answer
+        client = self.client("sagemaker")
+        return self._at_endpoint("describing", lambda name: client.describe_endpoint(EndpointName=name))
+
+    def _at_endpoint(self, doing: str, call: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+        """Call with the endpoint's name; once more when another endpoint has taken its place meanwhile."""
+        name = self.names.endpoint
+        try:
+            with explained(f"{doing} endpoint {name}", self.target):
+                return call(name)
+        except NotDeployedError:
+            # A push with another instance type replaces the endpoint; somebody else may have pushed.
+            self.refresh()
+            if self.names.endpoint == name:
+                raise
+        with explained(f"{doing} endpoint {self.names.endpoint}", self.target):
+            return call(self.names.endpoint)
 
     def log_messages(self, group: str, pattern: str, since: dt.datetime) -> list[tuple[str, str]]:
         """Stream and message of the log lines that match ``pattern``, oldest first.

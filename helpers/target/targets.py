@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import sys
 import urllib.parse
 from collections.abc import Mapping
@@ -15,8 +16,9 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ProfileNotFound
 
-from contract import settings
+from contract import kernel, settings
 from contract.errors import TargetError
+from helpers.recording.recorder import recorder_in
 from helpers.target.explain import Target, explained, no_credentials
 
 STATE = settings.ROOT / ".localcloud"
@@ -74,6 +76,9 @@ class LocalCloud(Protocol):
     def environment(self) -> Mapping[str, str]:
         """``AWS_ENDPOINT_URL``, ``AWS_ACCESS_KEY_ID`` and the like."""
 
+    def environment_of_role(self, role: str) -> Mapping[str, str]:
+        """The same with a session of a role (an ARN), good for an hour."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Access:
@@ -85,18 +90,24 @@ class Access:
         For error messages.
     environment : mapping
         Environment variables with which a child process reaches it.
+    record : str
+        Folder into which every call is recorded; empty: none is.
     """
 
     target: Target
     session: boto3.Session = dataclasses.field(repr=False)
     environment: Mapping[str, str] = dataclasses.field(repr=False)
     endpoint_url: str | None = None
+    record: str = ""
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str = "") -> Any:
         """A new boto3 client; one at a time, since sessions are not safe for use from several threads."""
         config = LOCAL_CONFIG if self.target.name == "local" else AWS_CONFIG
         make: Any = self.session.client  # its stubs want a literal for the service
-        return make(service, endpoint_url=self.endpoint_url, config=config)
+        made = make(service, region_name=region or None, endpoint_url=self.endpoint_url, config=config)
+        if self.record:
+            recorder_in(Path(self.record)).attach(made, self.session.get_credentials())
+        return made
 
 
 def open_local(chosen: settings.Settings, start: bool, state: Path = STATE) -> Access:
@@ -114,17 +125,28 @@ def open_local(chosen: settings.Settings, start: bool, state: Path = STATE) -> A
     Raises
     ------
     TargetError
-        It does not run, does not start, or runs as another region.
+        It does not run, does not start, runs as another region, or does not have ``[local] role``.
     """
     cloud = find_local_cloud(chosen, state, start)
-    environment, region = dict(cloud.environment), chosen.workshop.region
+    environment, region = _environment(cloud, chosen.local.role), chosen.workshop.region
     if environment.get("AWS_REGION", region) != region:
         raise TargetError(
             f"the local cloud at {cloud.endpoint_url} runs as {environment['AWS_REGION']}, and [workshop] region in "
             f"workshop.toml is {region}: stop it (`python -m localcloud stop`) and call connect() again."
         )
     session = _isolated_session(environment, region)
-    return Access(Target("local", cloud.endpoint_url), session, environment, cloud.endpoint_url)
+    return Access(Target("local", cloud.endpoint_url), session, environment, cloud.endpoint_url, chosen.verify.record)
+
+
+def _environment(cloud: LocalCloud, role: str) -> dict[str, str]:
+    """The variables that reach the local cloud, as its administrator or as the role that ``[local] role`` names."""
+    try:
+        return dict(cloud.environment_of_role(role) if role else cloud.environment)
+    except Exception as error:
+        raise TargetError(
+            f"the local cloud at {cloud.endpoint_url} gives out no session of [local] role {role}: {error}. Make the "
+            "role there first, or leave the setting empty to work as its administrator."
+        ) from error
 
 
 def _isolated_session(environment: Mapping[str, str], region: str) -> boto3.Session:
@@ -157,6 +179,8 @@ def find_local_cloud(chosen: settings.Settings, state: Path, start: bool) -> Loc
     ------
     TargetError
         It does not run, or does not start.
+    WrongKernelError
+        It must be started, and this Python lacks packages that it needs.
     """
     import localcloud  # here: only this target needs it
 
@@ -168,6 +192,7 @@ def find_local_cloud(chosen: settings.Settings, state: Path, start: bool) -> Loc
             "the local cloud does not run: start it with connect(start=True), `make local` or "
             "`python -m localcloud start`."
         )
+    kernel.check()  # before a process of its own fails for the want of a package, and says so in a log
     local = chosen.local
     try:
         return localcloud.start(
@@ -180,10 +205,8 @@ def find_local_cloud(chosen: settings.Settings, state: Path, start: bool) -> Loc
             unverified=local.unverified,
         )
     except Exception as error:
-        raise TargetError(
-            f"the local cloud did not start on port {local.port}: {error}; [local] port in "
-            "workshop.toml chooses another port."
-        ) from error
+        hint = "; [local] port in workshop.toml chooses another port" if re.search(r"\bport\b", str(error)) else ""
+        raise TargetError(f"the local cloud did not start on port {local.port}: {error}{hint}.") from error
 
 
 def build_variables() -> dict[str, str]:
@@ -224,7 +247,7 @@ def open_aws(chosen: settings.Settings) -> Access:
         raise TargetError(f"{error}: unset AWS_PROFILE, or create it with `aws configure sso --profile …`.") from error
     if credentials is None:
         raise TargetError(no_credentials("looking for credentials on " + target.described))
-    return Access(target, session, {"AWS_REGION": region, "AWS_DEFAULT_REGION": region})
+    return Access(target, session, {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}, record=chosen.verify.record)
 
 
 def open_ambient(chosen: settings.Settings) -> Access:

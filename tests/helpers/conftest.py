@@ -148,7 +148,7 @@ class FakeAccess(Access):
 
     clients: dict[str, Any] = dataclasses.field(default_factory=dict)
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str = "") -> Any:
         return self.clients[service]
 
 

@@ -7,15 +7,16 @@ import hashlib
 import json
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
 from contract.errors import ModelError
-from contract.names import SMALLWORLD_MODELS
 from contract.settings import ROOT
 from helpers.model import jumpstart
+from helpers.model.repackage import wheels as container_wheels
 from helpers.model.repackage.additions import Additions
 from helpers.model.repackage.facts import Progress, get_json
 from helpers.model.repackage.packaged import PackagedModel, Source, Stored
@@ -40,6 +41,7 @@ def repackage(
     bucket: str,
     *,
     overrides: Path | None = None,
+    wheels: Path | None = None,
     verify: Verify = "new",
     accept_eula: bool = False,
     instance_type: str = "",
@@ -56,6 +58,8 @@ def repackage(
         The model bucket.
     overrides : Path, optional
         A folder whose files are laid on top of the model's root, and win.
+    wheels : Path, optional
+        Another one, with what the container imports (:mod:`helpers.model.repackage.wheels`); overrides win over it.
     verify : {"new", "always"}
         Read tarballs that were not read before, or all of them, to their end.
     accept_eula : bool
@@ -73,12 +77,14 @@ def repackage(
         S3 refuses or cannot be reached. In either case nothing is left behind.
     """
     model = PackagedModel(
-        bucket, "", "S3Object", found.image_uri, found.model_id, found.version, instance_type, dict(found.environment)
-    )
+        bucket, "", "S3Object", found.image_uri, found.model_id, found.version, instance_type, dict(found.environment),
+        network_isolation=found.network_isolation,
+    )  # fmt: skip
+    model.parameters()  # what the stack cannot pass on is said before gigabytes are read
     if found.needs_eula:
         return _gated(model, found, overrides, accept_eula, progress)
     script = None if found.prepacked else _artifact(s3, found.script_uri)
-    additions = Additions(script, overrides)
+    additions = Additions(script, overrides, wheels)
     source = Prefix(s3, found.model_uri) if found.model_uri.endswith("/") else _artifact(s3, found.model_uri)
     sources = [source.identity if isinstance(source, Prefix) else identity(source)]
     if script:
@@ -205,7 +211,7 @@ def look_up(connection: Handle) -> jumpstart.Model | None:
         See :func:`helpers.model.jumpstart.look_up`.
     """
     model = connection.settings.model
-    if connection.settings.workshop.target == "aws" and model.id in SMALLWORLD_MODELS:
+    if jumpstart.from_the_repository(connection, model.id):
         return None
     return jumpstart.look_up(connection, model.id, model.version, model.instance_type)
 
@@ -227,7 +233,7 @@ def package(
     bucket : str
         The model bucket.
     found : Model or None
-        What :func:`look_up` said.
+        What :func:`look_up` said; Small World, when it is None, gets its wheels.
     verify, progress
         See :func:`repackage`.
     """
@@ -236,9 +242,10 @@ def package(
     with tempfile.TemporaryDirectory() as folder:
         return repackage(
             connection.client("s3"),
-            found or _smallworld(connection, Path(folder)),
+            found or smallworld(connection, model.id, jumpstart.build_smallworld(Path(folder), model.id)),
             bucket,
             overrides=overrides if overrides.is_dir() else None,
+            wheels=None if found else container_wheels.folder(progress),
             verify=verify,
             accept_eula=model.accept_eula,
             instance_type=model.instance_type,
@@ -246,18 +253,28 @@ def package(
         )
 
 
-def _smallworld(connection: Handle, folder: Path) -> jumpstart.Model:
-    """Small World as JumpStart would describe it, with its files in ``folder``."""
-    model_id, region = connection.settings.model.id, connection.settings.workshop.region
-    files = jumpstart.build_smallworld(folder, model_id)
+def smallworld(connection: Handle, model_id: str, files: Mapping[str, Path]) -> jumpstart.Model:
+    """Small World as JumpStart would describe it, made of its files.
+
+    Parameters
+    ----------
+    connection : Handle
+        Region and instance type decide about the container's image.
+    model_id : str
+        Which of ``SMALLWORLD_MODELS``.
+    files : mapping
+        What :func:`helpers.model.jumpstart.build_smallworld` built.
+    """
+    region, prepacked = connection.settings.workshop.region, model_id not in jumpstart.CODE_APART
     variables = jumpstart.specification(region, dict.fromkeys(files, ""), model_id)["inference_environment_variables"]
     return jumpstart.Model(
         model_id=model_id,
         version=jumpstart.SMALLWORLD_VERSION,
-        model_uri=f"file:{files['prepacked']}",
+        model_uri=f"file:{files['prepacked' if prepacked else 'model']}",
         script_uri=f"file:{files['script']}",
         image_uri=jumpstart.pytorch_image(connection, connection.settings.model.instance_type),
         environment={variable["name"]: variable["default"] for variable in variables},
-        prepacked=True,
+        prepacked=prepacked,
         instance_types=jumpstart.INSTANCE_TYPES,
+        network_isolation=True,
     )

@@ -1,78 +1,21 @@
 """The checks of the target get small fakes of AWS's clients; those of this machine and of the local cloud are real."""
 
-import dataclasses
 import functools
 import json
 import socket
 
-import boto3
 import pytest
 
-from contract import settings
 from contract.errors import ModelError
 from contract.names import SMALLWORLD, SMALLWORLD_MODELS
-from helpers.inference.connection import Connection
 from helpers.model import jumpstart
-from helpers.preflight import account_checks, machine_checks
+from helpers.preflight import account_checks, first_day_checks, machine_checks
 from helpers.preflight.account_checks import Account
 from helpers.preflight.checklist import preflight
-from helpers.target.explain import Target
-from tests.helpers.conftest import FakeAccess, refusal
+from tests.helpers.conftest import refusal
+from tests.helpers.preflight.accounts import ML, STS, Fake, aws, changed, quotas
 
 FIRST_LINE = machine_checks._first_line
-
-
-class Fake:
-    """A client whose operations answer what the test says, and which notes every call."""
-
-    def __init__(self, **answers):
-        self.answers, self.calls = answers, []
-
-    def __getattr__(self, operation):
-        def call(**arguments):
-            self.calls.append((operation, arguments))
-            answer = self.answers[operation]
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
-
-        return call
-
-    def get_paginator(self, operation):
-        answer = self.answers[operation]
-
-        class Pages:
-            def paginate(pages, **arguments):
-                self.calls.append((operation, arguments))
-                if isinstance(answer, Exception):
-                    raise answer
-                yield from answer
-
-        return Pages()
-
-
-def quotas(**values):
-    return [{"Quotas": [{"QuotaName": name, "Value": value, "QuotaCode": "L-1"} for name, value in values.items()]}]
-
-
-STS = {"get_caller_identity": {"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:user/ada"}}
-ML = "ml.m5.large for endpoint usage"
-
-
-def aws(chosen=None, **clients):
-    """An account on AWS made of fakes."""
-    chosen = chosen or settings.Settings()
-    chosen = dataclasses.replace(chosen, workshop=dataclasses.replace(chosen.workshop, target="aws"))
-    clients = {"sts": Fake(**STS), **clients}
-    access = FakeAccess(Target("aws", "us-east-1"), boto3.Session(region_name="us-east-1"), {}, clients=clients)
-    return Account(Connection(chosen, access), None)
-
-
-def changed(**tables):
-    chosen = settings.Settings()
-    for table, values in tables.items():
-        chosen = dataclasses.replace(chosen, **{table: dataclasses.replace(getattr(chosen, table), **values)})
-    return chosen
 
 
 def test_who_we_are_is_shown():
@@ -81,7 +24,10 @@ def test_who_we_are_is_shown():
 
 
 def test_expired_credentials_fail_and_what_depends_on_them_says_so():
-    account = aws(sts=Fake(get_caller_identity=refusal("ExpiredToken")), account=Fake())
+    account = aws(
+        sts=Fake(get_caller_identity=refusal("ExpiredToken")),
+        account=Fake(get_region_opt_status=refusal("ExpiredToken")),
+    )
     assert account.credentials()[0] == "fail"
     state, found, fix = account.region()
     assert (state, found) == ("warn", "not looked at, since there are no credentials that work")
@@ -103,7 +49,9 @@ def test_a_permission_that_only_the_check_needs_is_a_warning():
 
 def bootstrap_of(status="CREATE_COMPLETE", version="33"):
     outputs = [{"OutputKey": "BootstrapVersion", "OutputValue": version}]
-    return Fake(describe_stacks={"Stacks": [{"StackStatus": status, "Outputs": outputs}]})
+    described = {"Stacks": [{"StackStatus": status, "Outputs": outputs}]}
+    resource = {"StackResourceDetail": {"PhysicalResourceId": "cdk-hnb659fds-deploy-role"}}
+    return Fake(describe_stacks=described, describe_stack_resource=resource)
 
 
 @pytest.mark.parametrize(
@@ -151,6 +99,18 @@ def test_codecommit_that_refuses_is_a_warning_with_two_ways_out():
     assert 'source = "connection"' in fix
 
 
+def test_only_a_repository_proves_that_codecommit_is_open():
+    """ListRepositories answers new customers too; what AWS refused them is CreateRepository."""
+    state, found, fix = aws(codecommit=Fake(list_repositories=[{"repositories": []}])).git_provider()
+    assert state == "warn"
+    assert "only creating one tells" in found
+    assert "CreateRepository request is not allowed" in fix
+    assert "AWS Support" in fix
+    pages = [{"repositories": [{"repositoryName": "a"}]}, {"repositories": [{"repositoryName": "b"}]}]
+    state, found, _ = aws(codecommit=Fake(list_repositories=pages)).git_provider()
+    assert (state, "2 repositories" in found) == ("ok", True)
+
+
 def test_a_connection_that_waits_for_its_click_fails():
     chosen = changed(pipeline={"source": "connection", "connection_arn": "arn:x", "repository": "a/b"})
     answer = {"Connection": {"ConnectionName": "github", "ConnectionStatus": "PENDING"}}
@@ -163,6 +123,7 @@ def model(**changes):
     values = {
         "model_id": "model-x", "version": "1.0.0", "model_uri": "", "script_uri": "", "image_uri": "",
         "environment": {}, "prepacked": True, "instance_types": ("ml.g5.xlarge",), "needs_eula": False,
+        "accept_types": ("application/json", "application/json;jpeg"),
     }  # fmt: skip
     return jumpstart.Model(**values | changes)
 
@@ -174,6 +135,9 @@ def model(**changes):
         (model(), {"instance_type": "ml.m5.large"}, "warn"),
         (model(needs_eula=True), {"instance_type": "ml.g5.xlarge"}, "fail"),
         (model(needs_eula=True), {"instance_type": "ml.g5.xlarge", "accept_eula": True}, "ok"),
+        (model(notice="To be withdrawn in May."), {"instance_type": "ml.g5.xlarge"}, "warn"),
+        (model(accept_types=("application/json",)), {"instance_type": "ml.g5.xlarge"}, "warn"),
+        (model(model_id="model-imagegeneration-x"), {"instance_type": "ml.g5.xlarge"}, "fail"),
     ],
 )
 def test_jumpstart_model(monkeypatch, found, chosen, state):
@@ -215,17 +179,19 @@ def test_nothing_on_aws_is_changed(monkeypatch):
     """Every call is one that reads."""
     monkeypatch.setattr(jumpstart, "pytorch_image", lambda *arguments: "x/pytorch-inference:2.6.0-cpu")
     clients = {
-        "sts": Fake(**STS),
+        "sts": Fake(**STS, assume_role={}),
         "account": Fake(get_region_opt_status={"RegionOptStatus": "ENABLED"}),
         "cloudformation": bootstrap_of(),
-        "service-quotas": Fake(list_service_quotas=quotas(**{ML: 2})),
-        "codecommit": Fake(list_repositories={"repositories": []}),
+        "service-quotas": Fake(list_service_quotas=quotas(**{ML: 2, first_day_checks.BUILDS: 2})),
+        "codecommit": Fake(list_repositories=[{"repositories": []}]),
+        "ssm": Fake(get_parameters_by_path=[{"Parameters": []}]),
     }
     report = preflight(aws(**clients).given)
     assert report.ok, str(report)
     called = [operation for fake in clients.values() for operation, _ in fake.calls]
-    assert len(called) >= 5
-    assert all(operation.startswith(("get_", "list_", "describe_")) for operation in called)
+    assert len(called) >= 8
+    # AssumeRole gives out credentials, which nobody uses; it changes nothing.
+    assert all(operation.startswith(("get_", "list_", "describe_", "assume_role")) for operation in called)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -333,4 +299,4 @@ def test_without_credentials_one_check_fails_and_the_others_are_there(monkeypatc
 
 def test_quota_of_reads_all_pages():
     pages = [*quotas(**{"other": 1}), *quotas(**{ML: 7})]
-    assert account_checks.quota_of(Fake(list_service_quotas=pages), "ml.m5.large").value == 7
+    assert account_checks.quota_of(Fake(list_service_quotas=pages), ML).value == 7
