@@ -1,0 +1,1 @@
+"""What was said to a target, scrubbed before it is written."""
