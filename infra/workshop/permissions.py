@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from aws_cdk import aws_iam as iam
@@ -132,8 +133,10 @@ def document(statements: list[dict[str, Any]]) -> iam.PolicyDocument:
 
 
 def wildcards(statements: list[dict[str, Any]]) -> list[str]:
-    """Resources with a wildcard, of which cdk-nag wants to know why."""
-    return sorted({arn for each in statements for arn in each["Resource"] if "*" in arn})
+    """Resources with a wildcard, as cdk-nag writes them when it asks why."""
+    return sorted(
+        {re.sub(r"\$\{([^}]+)\}", r"<\1>", arn) for each in statements for arn in each["Resource"] if "*" in arn}
+    )
 
 
 def event_policy() -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Messages, docstrings, comments and pages say things as readers from anywhere expect them.
 
-Each phrase is the grammar of another language in English words, or a word that few learners meet. Notebooks, tests
-(which repeat messages) and licences are not read.
+Each phrase is the grammar of another language in English words, or a word that few learners meet. Notebooks, the pages
+that are made of them, tests (which repeat messages) and licences are not read.
 """
 
 import re
@@ -43,7 +43,7 @@ AWS_SAYS = ("'x-amz-tagging' shall be encoded",)
 FILES = [
     path
     for path in tracked()
-    if PurePath(path).suffix in KINDS and path not in SKIPPED and not path.startswith("tests/")
+    if PurePath(path).suffix in KINDS and path not in SKIPPED and not path.startswith(("tests/", "content/"))
 ]
 FOLDERS = sorted({path.partition("/")[0] for path in FILES})
 
