@@ -1,4 +1,4 @@
-"""The pixel inspector in Chromium: as a page of its own, and as a widget in JupyterLab, by keyboard and pointer."""
+"""The pixel inspector in Chromium: a page of its own, by keyboard and pointer (in JupyterLab: test_lab.py)."""
 
 import io
 import json
@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 from helpers.commands.notebook_pages import write_page
 from helpers.show.inspector import Inspector, Subject
-from tests.browser.lab import Lab, shoot
+from tests.browser.lab import shoot
 
 WIDTH, HEIGHT = 64, 48
 
@@ -177,42 +177,6 @@ def test_it_fits_a_phone(opened: Page, scheme: str) -> None:
     opened.set_viewport_size({"width": 360, "height": 800})
     assert opened.evaluate("document.documentElement.scrollWidth") <= 360
     shoot(opened, f"inspector-phone-{scheme}")
-
-
-CELL = """
-import io, ipywidgets, numpy as np
-from PIL import Image
-from helpers.show.inspector import Inspector, Subject
-from helpers.commands.notebook_pages import write_page
-y, x = np.mgrid[:48, :64]
-array = np.stack([x * 4, y * 5, np.full_like(x, 9)], axis=2).astype(np.uint8)
-file = io.BytesIO(); Image.fromarray(array).save(file, "PNG")
-inspector = Inspector(Subject(file.getvalue(), "Picture of: a gradient", "generated_images[0]"), x=10, y=10)
-label, button = ipywidgets.Label(), ipywidgets.Button(description="From Python")
-def told(_): label.value = f"Python sees {inspector.x} {inspector.y} {inspector.rgb}"
-inspector.observe(told, ["x", "y"])
-def choose(_): inspector.x, inspector.y = 3, 40
-button.on_click(choose)
-display(label, button)
-inspector
-"""
-
-
-def test_in_jupyterlab_browser_and_kernel_share_the_pixel(lab: Lab, lab_page: Page) -> None:
-    notebook = lab.open(lab_page, lab.write("inspector.ipynb", "#md # First", CELL, "#md # Last"))
-    notebook.run_all()
-    expect(lab_page.locator("canvas.picture[data-ready]")).to_have_count(1)
-    selected = "() => window.jupyterapp.shell.currentWidget.content.activeCellIndex"
-    lab_page.locator("canvas.picture").focus()
-    before = lab_page.evaluate(selected)
-    press(lab_page, "ArrowDown", "ArrowDown", "Shift+ArrowRight")
-    expect(lab_page.get_by_text("Python sees 18 12 (72, 60, 9)", exact=True)).to_be_visible()
-    expect(lab_page.locator(".place")).to_have_text("x 18, y 12")
-    assert lab_page.evaluate(selected) == before  # the keys were ours, not the notebook's
-    notebook.shoot("inspector-lab")
-    lab_page.get_by_role("button", name="From Python").click()
-    expect(lab_page.locator(".place")).to_have_text("x 3, y 40")
-    expect(lab_page.locator(".where")).to_contain_text("generated_images[0][40][3] = [12, 200, 9]")
 
 
 def test_an_exported_notebook_keeps_the_inspector(page: Page, array: np.ndarray, tmp_path: Path) -> None:
