@@ -189,6 +189,13 @@ class Bench:
         variants = self.endpoint(name).get("ProductionVariants") or [{}]
         return int(variants[0].get("CurrentInstanceCount", 0))
 
+    def asleep(self) -> bool:
+        """Whether the workshop's endpoint is at zero instances, and not on its way to any."""
+        found = self.endpoint()
+        variant = (found.get("ProductionVariants") or [{}])[0]
+        counts = (variant.get("CurrentInstanceCount", 0), variant.get("DesiredInstanceCount", 0))
+        return found["EndpointStatus"] == "InService" and counts == (0, 0)
+
     def settled(self, name: str = "", cloud_minutes: float = 40) -> str:
         """The endpoint's state once it is not a passing one."""
 

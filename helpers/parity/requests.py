@@ -84,7 +84,6 @@ def failures(bench: Bench) -> None:
         bench.fact(f"failure.{name}.code", code)
         if not code:
             _failed(bench, name, inference_id, answer)
-    _, _, code = bench.send("failure: inline body", GOOD)
     _, code = bench.ask(
         "failure: a body that is too large", "sagemaker-runtime", "invoke_endpoint_async",
         EndpointName=bench.connection.names.endpoint, Body=b" " * (INLINE_BYTES + 1), ContentType="application/json",

@@ -21,6 +21,8 @@ from helpers.parity.requests import GOOD
 
 SLEEP_MINUTES = 60
 """Fifteen datapoints below the target, a cooldown, and the minutes that metrics are late."""
+QUIET_MINUTES = 4
+"""After which an endpoint at zero is taken to be asleep."""
 WAITS_MINUTES = 8
 """How long a request below the target is left alone: twice what the alarm of target tracking needs."""
 WAKES_MINUTES = 30
@@ -34,15 +36,22 @@ QUEUE_METRICS = ("ApproximateBacklogSizePerInstance", "ApproximateBacklogSize", 
 def sleeps(bench: Bench, name: str = "sleeps") -> None:
     """Wait until the endpoint is at zero instances."""
     began = dt.datetime.now(dt.UTC)
-    asleep = bench.until(lambda: bench.instances() == 0, SLEEP_MINUTES, 60)
+    asleep = bench.until(lambda: _stays_asleep(bench), SLEEP_MINUTES, 60)
     bench.fact(f"{name}.reached_zero", bool(asleep))
     if not asleep:
         raise StepError(f"the endpoint still has {bench.instances()} instances")
     minutes = (dt.datetime.now(dt.UTC) - began).total_seconds() * bench.speed / 60
     bench.recorder.write("took", name=f"{name}.minutes", value=round(minutes, 1))
-    bench.settled()
     down = [said for said in _causes(bench) if " 0." in said]
     bench.fact(f"{name}.by", down[-1:])
+
+
+def _stays_asleep(bench: Bench) -> bool:
+    """At zero now, and still some minutes later: nothing waits any more that could wake it."""
+    if not bench.asleep():
+        return False
+    bench.pause(60 * QUIET_MINUTES)
+    return bench.asleep()
 
 
 def _causes(bench: Bench, since: dt.datetime = BEFORE) -> list[str]:
@@ -81,7 +90,7 @@ def tracking_wakes(bench: Bench) -> None:
         _expires(bench)
         first, _, _ = bench.send("below the target", GOOD)
         bench.pause(60 * WAITS_MINUTES)
-        waited = bench.instances() == 0
+        waited = bench.asleep()
         bench.fact("tracking.waits_below_its_target", waited)
         began = dt.datetime.now(dt.UTC)
         with bench.watching() as seen:
@@ -111,7 +120,7 @@ def _expires(bench: Bench) -> None:
         bench.fact("expired.status", message.get("invocationStatus"))
         bench.fact("expired.reason", forms.plain(str(message.get("failureReason"))))
         bench.fact("expired.fields", forms.fields(message))
-        bench.fact("expired.while_asleep", bench.instances() == 0)
+        bench.fact("expired.while_asleep", bench.asleep())
     else:
         bench.fact("expired.failure_location", bool(answer and answer.get("FailureLocation")))
 
