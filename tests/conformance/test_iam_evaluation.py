@@ -235,6 +235,22 @@ def test_prefix_condition(aws: Account) -> None:
         s3.list_objects_v2(Bucket=bucket, Prefix="output/")
 
 
+@behaviour(
+    "iam", "PutRolePolicy", "DescribeStacks without a name needs ListStacks, too, and no stack's ARN is enough for it",
+    "AWSCloudFormation/latest/APIReference/API_DescribeStacks.html",
+)  # fmt: skip
+def test_all_stacks(aws: Account) -> None:
+    lists, describes = allow("cloudformation:ListStacks"), "cloudformation:DescribeStacks"
+    both = aws.client("cloudformation", session=caller(aws, lists, allow(describes)))
+    assert "Stacks" in both.describe_stacks()
+    one = aws.client("cloudformation", session=caller(aws, allow(describes)))
+    with aws.refused("AccessDenied", "not authorized to perform: cloudformation:ListStacks"):
+        one.describe_stacks()
+    narrow = allow(describes, f"arn:aws:cloudformation:{aws.region}:{aws.account}:stack/*/*")
+    with aws.refused("AccessDenied", "not authorized to perform: cloudformation:DescribeStacks"):
+        aws.client("cloudformation", session=caller(aws, lists, narrow)).describe_stacks()
+
+
 CONDITIONS = "IAM/latest/UserGuide/reference_policies_elements_condition_operators.html"
 
 

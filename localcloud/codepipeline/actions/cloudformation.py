@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from localcloud.codepipeline.actions import stacks
 from localcloud.codepipeline.actions.job import ActionError, Job, Outcome
 from localcloud.codepipeline.actions.parameters import file_of, settings_of
+from localcloud.codepipeline.roles import acting_as_action
 
 LARGEST_BODY = 51_200
 """Bytes of a template that an API call takes (CloudFormation quotas); larger ones go by S3."""
@@ -64,7 +65,10 @@ def _template(job: Job) -> dict[str, str]:
     if len(body) <= LARGEST_BODY:
         return {"TemplateBody": text}
     place = job.store.new("template")
-    job.client("s3").put_object(Bucket=place.bucket, Key=place.key, Body=body, **job.store.encryption)
+    # By the pipeline: an action's own role needs to read artifacts alone. The CDK grants it no more (aws-cdk,
+    # aws-codepipeline-actions/lib/cloudformation/pipeline-actions.ts, grantRead), whatever the template's size.
+    s3 = acting_as_action(job.cloud, job.pipeline, job.role, "", "s3")
+    s3.put_object(Bucket=place.bucket, Key=place.key, Body=body, **job.store.encryption)
     return {"TemplateURL": f"{job.cloud.endpoint_url}/{place.bucket}/{place.key}"}
 
 

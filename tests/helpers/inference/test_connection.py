@@ -28,6 +28,11 @@ class Cloud:
     endpoint_url = ENVIRONMENT["AWS_ENDPOINT_URL"]
     environment = ENVIRONMENT
 
+    def environment_of_role(self, role):
+        if not role.endswith("/studio"):
+            raise RuntimeError(f"there is no role {role}")
+        return {**ENVIRONMENT, "AWS_ACCESS_KEY_ID": "ASIASTUDIO", "AWS_SESSION_TOKEN": "token"}
+
 
 @pytest.fixture
 def local(monkeypatch):
@@ -67,6 +72,25 @@ def test_the_local_cloud_is_found(local):
     assert found.environment == ENVIRONMENT
     assert found.pace is LOCAL
     assert repr(found) == "<Connection to the local cloud at http://127.0.0.1:4566>"
+
+
+def as_role(name):
+    role = f"arn:aws:iam::000000000000:role/{name}"
+    return settings.load(environ={"WORKSHOP_WORKSHOP_TARGET": "local", "WORKSHOP_LOCAL_ROLE": role})
+
+
+def test_the_local_cloud_is_reached_as_the_role_of_the_settings(local):
+    local.cloud = Cloud()
+    found = connection.connect(as_role("studio"))
+    keys = {"AWS_ACCESS_KEY_ID": "ASIASTUDIO", "AWS_SESSION_TOKEN": "token"}
+    assert keys.items() <= found.environment.items()
+    assert keys.items() <= found.child_environment().items()
+
+
+def test_a_role_that_the_local_cloud_does_not_have_is_named(local):
+    local.cloud = Cloud()
+    with pytest.raises(TargetError, match=r"role arn:\S+/none: there is no role .* Make the role"):
+        connection.connect(as_role("none"))
 
 
 def test_the_local_cloud_is_started(local):

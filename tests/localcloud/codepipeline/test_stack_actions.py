@@ -197,6 +197,24 @@ def test_a_large_template_goes_by_s3(world: World) -> None:
     assert status == "Succeeded", world.actions(name, execution)
 
 
+def test_the_role_of_an_action_needs_not_write_a_large_template(world: World) -> None:
+    """The CDK lets a CloudFormation action's role read artifacts, and no more, whatever the template's size."""
+    name, iam = world.name(), world.client("iam")
+    trust = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Action": "sts:AssumeRole"}
+    rights = [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "s3:Put*", "Resource": "*"},
+    ]
+    version = {"Version": "2012-10-17"}
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(version | {"Statement": [trust]}))
+    document = json.dumps(version | {"Statement": rights})
+    iam.put_role_policy(RoleName=name, PolicyName="reads", PolicyDocument=document)
+    template = topic_template() | {"Metadata": {"filling": "x" * 60_000}}
+    act = stack("Deploy", name, roleArn=role["Role"]["Arn"])
+    _, execution, status = deployed(world, {"template.json": template}, act, name=name)
+    assert status == "Succeeded", world.actions(name, execution)
+
+
 def test_a_template_that_is_not_there_fails_the_action(world: World) -> None:
     act = stack("Deploy", world.name("stack"), TemplatePath="Source::deep/other.json")
     name, execution, status = deployed(world, {"template.json": topic_template()}, act)
