@@ -11,6 +11,20 @@ from constructs import Construct
 ACTUAL_PERCENT, FORECAST_PERCENT = (50, 80, 100), 100
 
 
+def budget_name(prefix: str, email: str) -> str:
+    """Name of the budget, of which who is told when is a part.
+
+    CloudFormation replaces the budget when that changes, and makes the new one before it deletes the old.
+
+    Parameters
+    ----------
+    prefix, email : str
+        As :class:`Budget` takes them.
+    """
+    told = hashlib.sha256(repr((email, ACTUAL_PERCENT, FORECAST_PERCENT)).encode()).hexdigest()[:8]
+    return f"{prefix}-{told}"
+
+
 class Budget(Construct):
     """A monthly cost budget of the whole account.
 
@@ -32,14 +46,11 @@ class Budget(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, prefix: str, usd: float, email: str) -> None:
         super().__init__(scope, construct_id)
         thresholds = [("ACTUAL", percent) for percent in ACTUAL_PERCENT] + [("FORECASTED", FORECAST_PERCENT)]
-        # Whoever is told is part of the name: CloudFormation replaces the budget when that changes, and makes the new
-        # one before it deletes the old.
-        told = hashlib.sha256(repr((email, thresholds)).encode()).hexdigest()[:8]
         budgets.CfnBudget(
             self,
             "Budget",
             budget=budgets.CfnBudget.BudgetDataProperty(
-                budget_name=f"{prefix}-{told}",
+                budget_name=budget_name(prefix, email),
                 budget_type="COST",
                 time_unit="MONTHLY",
                 budget_limit=budgets.CfnBudget.SpendProperty(amount=usd, unit="USD"),

@@ -19,7 +19,7 @@ from infra.lambda_code.bundling import Interpreter, bundle, bundle_hash
 X86 = Interpreter.of_lambda("x86_64")
 ARM = Interpreter.of_lambda("arm64")
 HOST = Interpreter.of_host()
-PACKAGES = ("save_status", "extract_images")
+PACKAGES = ("save_status", "extract_images", "expire")
 
 
 @pytest.fixture
