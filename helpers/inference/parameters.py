@@ -95,7 +95,7 @@ class Limits:
     accept : tuple of str
         Media types that one can ask for.
     response_bytes : int
-        The endpoint's ceiling for one answer, ``MMS_MAX_RESPONSE_SIZE``.
+        The endpoint's ceiling for one answer: ``TS_MAX_RESPONSE_SIZE``, ``MMS_MAX_RESPONSE_SIZE``.
     ignored : tuple of str
         Parameters that may be given and change nothing; the model's answer then says so.
     takes_pictures : bool

@@ -165,7 +165,8 @@ class Handler:
             sys.stderr.write(trace)
             message = getattr(error, "message", None)
             text = f"{message if isinstance(message, str) else error}\n{trace}"
-            return Answer(status, text.encode("utf-8", "replace"), "text/plain; charset=utf-8")
+            # Without a content type: handle_error sets none, and TorchServe adds none.
+            return Answer(status, text.encode("utf-8", "replace"), "")
 
     def _transform(self, body: bytearray, context: Context) -> Answer:
         content_type = context.get_request_header(0, "Content-Type") or DEFAULT_CONTENT_TYPE

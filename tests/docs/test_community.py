@@ -9,6 +9,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from contract.settings import ROOT
+from helpers.model.repackage import wheels
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
@@ -34,7 +35,8 @@ def test_the_citation_names_this_version_and_licence():
 def requirements():
     files = [*(ROOT / "lambdas").glob("*/requirements.txt"), ROOT / "models" / "smallworld" / "requirements.txt"]
     lines = [line for file in files for line in file.read_text().splitlines()]
-    return sorted({Requirement(line).name for line in lines if line and not line.startswith("#")})
+    named = {Requirement(line).name for line in lines if line and not line.startswith("#")}
+    return sorted(named | {wheel.name for wheel in wheels.wanted()})
 
 
 @pytest.mark.parametrize("package", requirements())

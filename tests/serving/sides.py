@@ -53,6 +53,25 @@ def _free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
+PROGRAMS = {
+    "torchserve": "ts.model_server:start",
+    "torch-model-archiver": "model_archiver.model_packaging:generate_model_archive",
+}
+
+
+def _layer(folder: Path) -> Path:
+    """An environment on top of the stack's: what a start installs is gone with its container. Returns its Python."""
+    subprocess.run([str(STACK / "bin" / "python"), "-m", "venv", "--without-pip", str(folder)], check=True)
+    (below,), (site,) = (path.glob("lib/python*/site-packages") for path in (STACK, folder))
+    (site / "below.pth").write_text(f"{below}\n", encoding="utf-8")
+    for name, entry in PROGRAMS.items():
+        module, function = entry.split(":")
+        program = folder / "bin" / name
+        program.write_text(f"#!{folder}/bin/python\nfrom {module} import {function}\n{function}()\n", encoding="utf-8")
+        program.chmod(0o755)
+    return folder / "bin" / "python"
+
+
 class RealStack:
     """The container's entry point with its model below ``<folder>/opt/ml``; one at a time on a machine.
 
@@ -65,7 +84,7 @@ class RealStack:
     """
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        self._folder, self._log = folder, folder / "log.txt"
+        self._folder, self._log, self._python = folder, folder / "log.txt", _layer(folder / "layer")
         base = folder / "opt" / "ml"
         (folder / "tmp").mkdir(exist_ok=True)
         port, self._metrics, *grpc = _free_ports(4)
@@ -78,7 +97,7 @@ class RealStack:
         addresses["TS_METRICS_ADDRESS"] = f"http://127.0.0.1:{self._metrics}"
         addresses |= {"TS_GRPC_INFERENCE_PORT": str(grpc[0]), "TS_GRPC_MANAGEMENT_PORT": str(grpc[1])}
         self._environment = {
-            "PATH": f"{STACK / 'bin'}:{os.environ['PATH']}",
+            "PATH": f"{self._python.parent}:{os.environ['PATH']}",
             "HOME": str(folder),
             # The image's own (Dockerfile.cpu).
             **dict.fromkeys(("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"), "1"),
@@ -102,7 +121,7 @@ class RealStack:
         begun = time.monotonic()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [str(STACK / "bin" / "python"), str(Path(__file__).with_name("start.py"))],
+                [str(self._python), str(Path(__file__).with_name("start.py"))],
                 cwd=self._folder, env=self._environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         while time.monotonic() - begun < seconds:
@@ -145,7 +164,8 @@ class RealStack:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        shutil.rmtree(self._folder / "tmp", ignore_errors=True)
+        for name in ("tmp", "layer"):
+            shutil.rmtree(self._folder / name, ignore_errors=True)
 
 
 class LocalContainer:

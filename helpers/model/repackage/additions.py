@@ -1,4 +1,4 @@
-"""What is added to a model: JumpStart's inference code under ``code/``, and the overrides on top of everything."""
+"""What is added to a model: JumpStart's inference code under ``code/``, wheels, and the overrides on top of it all."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _parents(name: str) -> Iterator[str]:
 
 
 class Additions:
-    """Inference code and overrides of one model.
+    """Inference code, wheels and overrides of one model.
 
     Parameters
     ----------
@@ -73,11 +73,14 @@ class Additions:
         JumpStart's sourcedir tarball, whose root becomes ``code/``; None when the model holds its code already.
     overrides : Path or None
         A folder whose files are laid on top of the model's root, and win.
+    wheels : Path or None
+        Another one, which wins over model and code, but not over the overrides.
     """
 
-    def __init__(self, script: Artifact | None, overrides: Path | None) -> None:
-        self._script, self._overrides = script, overrides
-        self._files = _files(overrides) if overrides else []
+    def __init__(self, script: Artifact | None, overrides: Path | None, wheels: Path | None = None) -> None:
+        self._script = script
+        files = {name: path for folder in (wheels, overrides) if folder for name, path in _files(folder)}
+        self._files = sorted(files.items())
 
     @property
     def empty(self) -> bool:
@@ -85,7 +88,7 @@ class Additions:
         return self._script is None and not self._files
 
     def digests(self) -> list[list[str]]:
-        """Name, mode and SHA-256 of each override."""
+        """Name, mode and SHA-256 of each file that does not come from JumpStart."""
         found = []
         for name, path in self._files:
             with path.open("rb") as file:
@@ -140,7 +143,7 @@ def _mode(path: Path) -> int:
 
 
 def _files(folder: Path) -> list[tuple[str, Path]]:
-    """Names and paths of all overrides, in order."""
+    """Names and paths of all files to lay on top, in order."""
     found, rules = [], Rules(str(folder))
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()

@@ -3,7 +3,12 @@
 SageMaker's PyTorch container installs ``code/requirements.txt`` each time it starts, at each wake from zero too
 (aws/sagemaker-pytorch-inference-toolkit, ``torchserve.py``, ``_install_requirements``). With an index in it, a VPC
 without a NAT gateway, network isolation or an outage of PyPI would keep the endpoint from starting. So packaging
-downloads the wheels once, as uv.lock pins them with their hashes, and lays them under ``code/wheels/``.
+downloads the wheels once, as uv.lock pins them with their hashes, and lays them under ``code/wheels/``, with a
+``requirements.txt`` that takes them from there.
+
+Installed, not unpacked beforehand: the toolkit archives the model's folder at each start, so unpacked packages take
+longer than pip does; and pip replaces what the image has in another version
+(docs/decisions/0019-wheels-in-the-package.md).
 """
 
 from __future__ import annotations
@@ -34,7 +39,7 @@ from helpers.model.sizes import size
 REQUIREMENTS = ROOT / "models" / "smallworld" / "requirements.txt"
 LOCK = ROOT / "uv.lock"
 CACHE = ROOT / "build" / "wheels"
-FOLDER = "code/wheels"
+FOLDER, INSTRUCTIONS = "code/wheels", "code/requirements.txt"
 PYTHON = (3, 12)
 """Of the container, ``pytorch-inference:2.6.0-cpu-py312``."""
 GLIBC = range(35, 16, -1)
@@ -149,7 +154,7 @@ def _wheel(package: Mapping[str, Any]) -> Wheel:
 
 
 def folder(progress: Progress, cache: Path = CACHE) -> Path:
-    """What is laid on top of the model: ``code/wheels/`` and how to install them; downloaded unless it is there.
+    """What is laid on top of the model: ``code/wheels/``, and ``code/requirements.txt``; downloaded unless it is there.
 
     Parameters
     ----------
@@ -164,15 +169,17 @@ def folder(progress: Progress, cache: Path = CACHE) -> Path:
         The wheels cannot be downloaded, or are not those of the lock.
     """
     wheels = wanted()
-    key = hashlib.sha256("\n".join(wheel.sha256 for wheel in wheels).encode()).hexdigest()[:16]
-    finished = cache / key
+    pins = "".join(f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}\n" for wheel in wheels)
+    instructions = f"# Everything is in wheels/; nothing is fetched.\n--no-index\n--find-links wheels\n{pins}"
+    finished = cache / hashlib.sha256(instructions.encode()).hexdigest()[:16]
     if finished.is_dir():
         return finished
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".making-") as scratch:
         made = Path(scratch) / "model"
         (made / FOLDER).mkdir(parents=True)
-        _download(wheels, made / FOLDER, progress)
+        _download(wheels, pins, made / FOLDER, progress)
+        (made / INSTRUCTIONS).write_text(instructions, encoding="utf-8")
         try:
             made.rename(finished)  # in one step: what the cache holds is always whole
         except OSError:
@@ -181,12 +188,12 @@ def folder(progress: Progress, cache: Path = CACHE) -> Path:
     return finished
 
 
-def _download(wheels: list[Wheel], target: Path, progress: Progress) -> None:
+def _download(wheels: list[Wheel], pinned: str, target: Path, progress: Progress) -> None:
     began, weight = time.monotonic(), size(sum(wheel.size for wheel in wheels))
     named = ", ".join(f"{wheel.name} {wheel.version}" for wheel in wheels)
     progress(f"downloading what the model's container imports ({weight}, kept in build/wheels): {named}")
     pins = target.parent / "pins.txt"
-    pins.write_text("".join(f"{w.name}=={w.version} --hash=sha256:{w.sha256}\n" for w in wheels), encoding="utf-8")
+    pins.write_text(pinned, encoding="utf-8")
     # pip takes a platform to the letter, so each that the container's glibc can run is named.
     command = [*_pip(), "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"]
     command += ["--require-hashes", "--only-binary", ":all:", "--implementation", "cp"]

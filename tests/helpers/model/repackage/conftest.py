@@ -85,7 +85,7 @@ def world(client: Any) -> World:
     for name in names:
         client.create_bucket(Bucket=name)
     uris = f"s3://{names[0]}/model.tar.gz", f"s3://{names[0]}/sourcedir.tar.gz"
-    model = Model("model-txt2img-x", "1.2.0", *uris, "image:1", {"A": "b"}, False, ("ml.g5.xlarge",))
+    model = Model("model-txt2img-x", "1.2.0", *uris, "image:1", {"HF_TASK": "text-to-image"}, False, ("ml.g5.xlarge",))
     return World(client, *names, model)
 
 

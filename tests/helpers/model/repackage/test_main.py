@@ -43,8 +43,7 @@ def connection(cloud: localcloud.Running, client: Any) -> Connection:
     keys = {"model": "split/model.tar.gz", "script": "split/sourcedir.tar.gz", "prepacked": "split/none.tar.gz"}
     client.put_object(Bucket=bucket, Key=keys["model"], Body=tarball({"w": WEIGHTS}))
     client.put_object(Bucket=bucket, Key=keys["script"], Body=tarball({"./inference.py": b"import torch\n"}))
-    specification = jumpstart.specification("us-east-1", keys) | {"model_id": SPLIT, "hosting_use_script_uri": True}
-    del specification["hosting_prepacked_artifact_key"]
+    specification = jumpstart.specification("us-east-1", keys) | {"model_id": SPLIT}
     spec_key = f"community_models/{SPLIT}/specs.json"
     client.put_object(Bucket=bucket, Key=spec_key, Body=json.dumps(specification))
     manifest = json.loads(client.get_object(Bucket=bucket, Key="models_manifest.json")["Body"].read())
@@ -85,7 +84,7 @@ def run_here(cloud: localcloud.Running, *arguments: str, **variables: str) -> su
 
 @pytest.mark.parametrize(
     ("way", "model_id", "method"),
-    [(run_here, SMALLWORLD, "copied"), (run_here, SMALLWORLD_TURBO, "copied"), (run, SPLIT, "spliced")],
+    [(run_here, SMALLWORLD, "spliced"), (run_here, SMALLWORLD_TURBO, "copied"), (run, SPLIT, "spliced")],
 )
 def test_a_build_packages_the_model_of_the_settings(cloud, client, connection, tmp_path, way, model_id, method):
     output = tmp_path / "model.json"

@@ -113,6 +113,11 @@ def test_they_are_downloaded_once(pip, tmp_path, monkeypatch):
     assert said[0] == (
         "downloading what the model's container imports (2 bytes, kept in build/wheels): one 1.0, two 1.0"
     )
+    assert (folder / "code" / "requirements.txt").read_text().splitlines()[1:] == [
+        "--no-index",
+        "--find-links wheels",
+        *(f"{wheel.name}==1.0 --hash=sha256:{wheel.sha256}" for wheel in WHEELS),
+    ]
     monkeypatch.setattr(wheels, "_pip", lambda: pytest.fail("downloaded again"))
     assert wheels.folder(said.append, tmp_path / "cache") == folder
 
@@ -144,6 +149,7 @@ def test_wheels_are_part_of_the_package_and_of_its_key(world, pip, overrides, tm
     assert packaged.method == "spliced"
     assert packaged.key != plain.key
     held = contents(world.body(packaged))
+    assert held["code/requirements.txt"].startswith(b"# Everything is in wheels/")
     assert {name: held[name] for name in held if name.startswith("code/wheels/")} == {
         "code/wheels/one-1.0-py3-none-any.whl": b"one",
         "code/wheels/two-1.0-py3-none-any.whl": b"two",
