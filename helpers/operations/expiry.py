@@ -61,7 +61,7 @@ def expires(connection: Handle) -> Expiry:
         hours = deadlines.hours_until(settings, moment)
         return Expiry(where, moment, hours, _countdown(moment, hours))
     if planned := settings.safety_of("expire_hours"):
-        return Expiry(where, None, None, f"What you deploy is deleted after {planned:g} hours; extend() gives more.")
+        return Expiry(where, None, None, f"What you deploy is deleted {planned:g} hours later; extend() gives more.")
     if connection.target.name == "local":
         return Expiry(where, None, None, "Nothing expires on it, and nothing is billed.")
     return Expiry(where, None, None, "Nothing expires: what is deployed is billed until clean_up(connection).")
