@@ -8,7 +8,7 @@ SHELL := /bin/bash
 # Modules that were compiled once stay compiled: the SageMaker SDK alone takes two seconds more without.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo demo-pipeline lab notebooks test test-all test-studio lint synth studio studio-kernel local environment fidelity sbom bench train score clean
+.PHONY: help setup demo demo-pipeline lab notebooks test test-all test-studio test-serving lint synth studio studio-kernel local environment fidelity participant-policy event sbom bench train score clean verify-aws replay mutants
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,20 +32,34 @@ test: setup ## the whole contract, once (WORKERS=5: five files at a time, not th
 	@$(BIN)/python scripts/chromium.py --install
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not rare" $(TESTS)
 
-test-all: setup ## what is slow and rare besides: notebooks in both ways, every kind of push, Studio's environment
+test-all: setup ## what is slow and rare besides: notebooks in both ways, every kind of push, Studio's environment, AWS's serving stack
 	@$(BIN)/python scripts/chromium.py --install
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m rare $(TESTS)
 	@$(BIN)/python scripts/studio_environment.py
+	@$(BIN)/python scripts/serving_environment.py
 
 test-studio: setup ## unit tests and a notebook in an environment like SageMaker Studio's (downloads 2 GB)
 	@$(BIN)/python scripts/studio_environment.py $(ARGS)
 
-lint: setup ## format, style, layers, dead names and types
+test-serving: setup ## Small World on the serving stack of AWS's container, beside the local one (downloads 3 GB; Java 17)
+	@$(BIN)/python scripts/serving_environment.py $(ARGS)
+
+lint: setup ## format, style, layers, dead names, types; AWS's schemas and IAM policies of every template
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/vulture
 	@$(BIN)/mypy
+	@$(BIN)/python scripts/lint_aws
+
+verify-aws: setup ## one recorded run through all of it in your AWS account, then clean-up (ARGS="--target local": a rehearsal)
+	@$(BIN)/python -m helpers.parity.verify $(ARGS)
+
+replay: setup ## hold the recordings in parity/ against the local cloud, and list what differs
+	@$(BIN)/python -m helpers.parity.replay $(ARGS)
+
+mutants: setup ## change the local cloud in 26 places, one at a time: does a replay notice? (half an hour)
+	@$(BIN)/python -m tests.parity.mutants $(ARGS)
 
 synth: setup ## write the CloudFormation templates to build/cdk.out
 	@$(BIN)/python -m infra.app
@@ -63,6 +77,13 @@ local: setup ## start the local cloud and show how to reach it
 
 fidelity: setup ## write docs/fidelity.md and localcloud/verified.json: what the conformance tests prove
 	@$(BIN)/python scripts/fidelity.py
+
+participant-policy: setup ## write static/iam_policy.json, what a participant may do (ARGS=--record: run everything first)
+	@$(BIN)/python scripts/participant_policy.py $(ARGS)
+
+event: setup ## write what an AWS event takes, static/ and content/ (PARTICIPANTS=20: build/studio-20.yaml, for one account)
+	@$(BIN)/python -m infra.workshop $(if $(PARTICIPANTS),--participants $(PARTICIPANTS))
+	@$(BIN)/python scripts/event_content.py
 
 sbom: setup ## what an installation consists of, as CycloneDX: build/sbom.cdx.json
 	@$(BIN)/python scripts/sbom.py

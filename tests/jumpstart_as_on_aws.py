@@ -1,7 +1,7 @@
 """A JumpStart bucket as AWS has one: real models, some of them withdrawn, and no Small World.
 
-The specifications have the fields of a real one, that of ``huggingface-txt2img-conflictx-complex-lineart`` 2.0.3 in
-tests/unit/sagemaker/jumpstart/constants.py of the SageMaker SDK's repository.
+The specifications have the fields of a real one, that of ``huggingface-txt2img-conflictx-complex-lineart`` 2.0.3
+among the constants of the SageMaker SDK's unit tests.
 """
 
 from __future__ import annotations

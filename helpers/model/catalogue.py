@@ -15,7 +15,7 @@ from helpers.target.handle import Handle
 RGB_ANSWERS = "application/json;jpeg"
 """A media type that JumpStart's Stable Diffusion models offer beside nested RGB: models that name it answer in the form
 that this workshop reads. A specification says no more of a model's answers: see ``predictor_specs`` in that of
-``huggingface-txt2img-conflictx-complex-lineart``, tests/unit/sagemaker/jumpstart/constants.py of the SageMaker SDK."""
+``huggingface-txt2img-conflictx-complex-lineart``, among the constants of the SageMaker SDK's unit tests."""
 SHOWN = 20
 """So many lines a terminal gets."""
 _CELL = "text-align:left;vertical-align:top;padding:.2em .6em"

@@ -50,6 +50,24 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
 }
 
 
+# Services that these regions have, but whose resources CloudFormation does not make there, say the schemas that it
+# publishes for each region (cfn-lint 1.58 holds them; tests/infra/test_regions.py compares). It is asked before it is
+# believed: such gaps close.
+NOT_BY_CLOUDFORMATION: Mapping[str, tuple[str, frozenset[str]]] = {
+    "codecommit": (
+        "AWS::CodeCommit::Repository",
+        frozenset(
+            (
+                "af-south-1", "ap-east-2", "ap-south-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5",
+                "ap-southeast-6", "ap-southeast-7", "ca-west-1", "eu-central-2", "eu-south-2", "il-central-1",
+                "me-central-1", "mx-central-1",
+            )
+        ),
+    ),
+    "sagemaker": ("AWS::SageMaker::Endpoint", frozenset(("me-central-1",))),
+}  # fmt: skip
+
+
 def pipeline_services(settings: Settings) -> dict[str, str]:
     """What ``deploy_pipeline`` needs besides: it depends on where the code comes from."""
     return {**BUILDS, **SOURCES[settings.pipeline.source]}
@@ -104,6 +122,9 @@ def lacking(connection: Handle, services: Mapping[str, str]) -> Lacking:
         if there and region not in there:
             missing.append(name)
             sources.add(source)
+        elif not _made_by_cloudformation(connection, service, region):
+            missing.append(name)
+            sources.add("CloudFormation")
     return Lacking(region, tuple(missing), " and ".join(sorted(sources)))
 
 
@@ -117,6 +138,17 @@ def _told_by_aws(connection: Handle, region: str, services: Sequence[str]) -> di
         except (BotoCoreError, ClientError):
             break  # what one call may not do, or cannot reach, the next one cannot either
     return found
+
+
+def _made_by_cloudformation(connection: Handle, service: str, region: str) -> bool:
+    kind, without = NOT_BY_CLOUDFORMATION.get(service, ("", frozenset()))
+    if region not in without:
+        return True
+    try:
+        connection.client("cloudformation").describe_type(Type="RESOURCE", TypeName=kind)
+    except (BotoCoreError, ClientError):  # TypeNotFoundException, or not permitted
+        return False
+    return True
 
 
 @functools.cache

@@ -32,12 +32,18 @@ class Ssm:
         yield {"Parameters": [{"Value": region} for region in found[1:]]}
 
 
-def connected(region, ssm=None, target="aws", **pipeline):
+def no_such_type(**arguments):
+    raise refusal("TypeNotFoundException")
+
+
+def connected(region, ssm=None, target="aws", described=no_such_type, **pipeline):
     """A connection that offers the public parameters and nothing else; whatever else is asked fails."""
     asked = []
 
     def client(service, region=""):
-        assert service == "ssm", f"{service} was asked"
+        assert service in ("ssm", "cloudformation"), f"{service} was asked"
+        if service == "cloudformation":
+            return types.SimpleNamespace(describe_type=described)
         asked.append(region)
         return ssm
 
@@ -75,6 +81,16 @@ def test_a_region_that_does_not_answer_is_asked_about_elsewhere():
         connection = connected(region, Ssm({}))
         regions.lacking(connection, {"codebuild": "CodeBuild"})
         assert connection.asked == [asked]
+
+
+def test_a_service_that_cloudformation_does_not_make_there_is_lacking():
+    """CodeCommit is in Cape Town; its repositories are not among CloudFormation's types there."""
+    needed = regions.SOURCES["codecommit"]
+    assert str(regions.lacking(connected("af-south-1", Ssm({})), needed)) == (
+        "af-south-1 has no CodeCommit, says CloudFormation"
+    )
+    since = connected("af-south-1", Ssm({}), described=lambda **arguments: {"Arn": "x"})
+    assert not regions.lacking(since, needed), "the gap has closed"
 
 
 def test_the_local_cloud_is_not_asked():
