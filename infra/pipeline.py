@@ -12,10 +12,12 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from contract import names
+from contract.overrides import identity_as_environment
 from contract.settings import Settings
 from infra.common.reasons import acknowledge, acknowledge_wildcards
 from infra.common.storage import make_key, private_bucket
 from infra.delivery.builds import Build
+from infra.delivery.connection_role import connection_role
 from infra.delivery.deployments import Deployments
 from infra.delivery.failure_notice import FailureNotice
 from infra.delivery.smoke_permissions import allow_smoke_test
@@ -29,7 +31,8 @@ class PipelineStack(cdk.Stack):
 
     The build makes two things side by side: the packaged model (``model.json`` says where it is) and the templates.
     The pipeline then updates itself, and starts again when that changed it; so any setting in ``workshop.toml``, those
-    of the pipeline included, needs a push and nothing else.
+    of the pipeline included, needs a push and nothing else. Name, target and region are what makes it this pipeline and
+    not another one: it was deployed for them, so it keeps them, and tells its builds.
 
     Parameters
     ----------
@@ -77,8 +80,7 @@ class PipelineStack(cdk.Stack):
             actions=deployments.change_set(
                 settings.application_stack,
                 templates,
-                parameters={name: model.get_param("model.json", name) for name in names.MODEL_PARAMETERS},
-                inputs=[model],
+                parameters=model.at_path(names.STACK_PARAMETERS_FILE),
             ),
         )
         if settings.pipeline.smoke_test:
@@ -125,6 +127,7 @@ class PipelineStack(cdk.Stack):
             owner, _, name = pipeline.repository.rpartition("/")
             return actions.CodeStarConnectionsSourceAction(
                 action_name="Source",
+                role=connection_role(self, self._artifacts, pipeline.connection_arn),
                 connection_arn=pipeline.connection_arn,
                 owner=owner,
                 repo=name,
@@ -157,7 +160,7 @@ class PipelineStack(cdk.Stack):
             description=description,
             timeout_minutes=minutes,
             log_retention_days=self._settings.pipeline.log_retention_days,
-            variables=variables,
+            variables={**identity_as_environment(self._settings), **(variables or {})},
             key=self._key,
         )
 

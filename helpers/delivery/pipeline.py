@@ -138,6 +138,7 @@ def watch(
             seen.add(current)
             continue
         if execution.status == "Succeeded":
+            connection.refresh()  # another instance type is another endpoint
             return execution
         if execution.status in ENDED:
             raise PipelineError(explain(connection, execution), execution)

@@ -14,7 +14,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from contract.errors import NotDeployedError, SourceError
+from contract import overrides
+from contract.errors import NotDeployedError, SettingsError, SourceError
 from contract.settings import ROOT
 from helpers.delivery import repository
 from helpers.target.explain import code_of, explained
@@ -24,6 +25,7 @@ CREDENTIALS = Path(__file__).with_name("credentials.py")
 SNAPSHOT = "Workshop-Snapshot: true"
 """A line of a commit's message: it holds uncommitted changes, and a later push may take its place."""
 PUSH_SECONDS = 600
+SETTINGS = "workshop.toml"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,8 +116,8 @@ def push(connection: Handle, folder: Path = ROOT, *, include_uncommitted: bool =
     Raises
     ------
     SourceError
-        There are uncommitted changes, another repository is in the folder, Git refuses, or somebody else has pushed
-        meanwhile.
+        There are uncommitted changes, another repository is in the folder, a variable of this shell says something else
+        than the pushed ``workshop.toml``, Git refuses, or somebody else has pushed meanwhile.
     NotDeployedError
         The repository stack is not there.
     """
@@ -131,12 +133,35 @@ def push(connection: Handle, folder: Path = ROOT, *, include_uncommitted: bool =
         )
     commit = _snapshot(git, changes) if changes else git("rev-parse", "HEAD")
     repository.require_no_nested(git, folder, commit, ())  # such as one that is in the index only
+    _require_file_decides(git, commit)
     remote = _Remote(git, url, branch)
     there = remote.tip()
     if there is not None and git("rev-parse", f"{commit}^{{tree}}") == remote.tree(there):
         return Pushed(there, changes, changed=False)
     remote.push(commit, there)
     return Pushed(commit, changes, changed=True)
+
+
+def _require_file_decides(git: _Git, commit: str) -> None:
+    """Raise SourceError when a setting comes from this shell: the builds would read another one, and nobody say so."""
+    try:
+        text = git("show", f"{commit}:{SETTINGS}")
+    except SourceError:
+        return  # another repository than the workshop's: its own pipeline will say what it lacks
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / SETTINGS
+        path.write_text(text, encoding="utf-8")
+        try:
+            left = overrides.left_behind(path)
+        except SettingsError:
+            return  # the build says what is wrong with the file, and the old version serves on
+    if left:
+        said = "; ".join(f"{name}={os.environ[name]}, and the file says {value!r}" for name, value in left.items())
+        raise SourceError(
+            f"the pipeline builds what {SETTINGS} says in the commit that is pushed, and knows nothing of variables of "
+            f"this shell: {said}. Write the values into {SETTINGS} and commit, or unset the variables. (The workshop's "
+            "name, target and region may come from variables: a pipeline keeps those that it was deployed with.)"
+        )
 
 
 def clone_url(connection: Handle) -> str:

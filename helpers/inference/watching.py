@@ -301,7 +301,11 @@ _ASLEEP = (
     "the endpoint has scaled to zero and an instance must start first, which takes minutes on AWS: give it a longer "
     "timeout."
 )
-_QUEUED = "the endpoint has not answered: other requests may be before it in the queue, or the model takes longer."
+_QUEUED = (
+    "the endpoint has not answered: other requests may be before it in the queue, or the model takes longer. If the "
+    "endpoint was replaced meanwhile (another instance type), its queue is gone: connection.resume(id).submit() sends "
+    "the request again."
+)
 LATE = {
     "created": "it was never submitted: call submit().",
     "uploaded": "its request is stored, but whether the endpoint has accepted it is not known: submit() sends it "

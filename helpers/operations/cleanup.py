@@ -11,7 +11,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError, WaiterError
 
 from contract.errors import WorkshopError
-from contract.names import TAG, endpoint_log_group
+from contract.names import TAG, endpoint_log_group, endpoint_prefix
 from contract.settings import ROOT
 from helpers.delivery import deployment
 from helpers.inference.connection import Connection
@@ -45,7 +45,8 @@ class _Before:
         for stack in self.stacks.values():
             prefixes.append(f"/aws/lambda/{stack.name}-")
             if endpoint := stack.outputs.get("EndpointName"):
-                prefixes.append(endpoint_log_group(endpoint))
+                # Endpoints of other instance types, which this one has replaced, have left theirs.
+                prefixes += [endpoint_log_group(endpoint), endpoint_log_group(endpoint_prefix(stack.name))]
             prefixes += [f"/aws/codebuild/{name}" for name in stack.resources.get("AWS::CodeBuild::Project", ())]
         return prefixes
 
@@ -224,6 +225,7 @@ def _kept(connection: Connection, name: str) -> bool:
     settings = connection.settings
     if not settings.bucket.keep:
         return False
+    # CloudFormation never shortens the name of this bucket: contract.names.LONGEST_WORKSHOP.
     bucket = name.rpartition(":")[2].startswith(f"{settings.application_stack}-requests")
     return bucket or (_is_key(name) and settings.security.kms)
 

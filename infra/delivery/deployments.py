@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import aws_cdk as cdk
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_codepipeline_actions as actions
@@ -64,8 +62,7 @@ class Deployments(Construct):
         stack_name: str,
         templates: codepipeline.Artifact,
         *,
-        parameters: Mapping[str, object],
-        inputs: list[codepipeline.Artifact],
+        parameters: codepipeline.ArtifactPath,
     ) -> list[codepipeline.IAction]:
         """Prepare a change set, then execute it: what will change can be read before, and nothing changes by halves.
 
@@ -73,10 +70,10 @@ class Deployments(Construct):
         ----------
         stack_name, templates
             As for :meth:`update`.
-        parameters : mapping
-            The stack's parameters, for example from an artifact of ``inputs`` (``artifact.get_param``).
-        inputs : list of codepipeline.Artifact
-            Artifacts that the parameters come from.
+        parameters : codepipeline.ArtifactPath
+            A template configuration file with the stack's parameters: CodePipeline takes at most a kilobyte of them
+            in the pipeline itself, and a model's environment alone may have more.
+            https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/continuous-delivery-codepipeline-cfn-artifacts.html
         """
         return [
             actions.CloudFormationCreateReplaceChangeSetAction(
@@ -84,8 +81,7 @@ class Deployments(Construct):
                 stack_name=stack_name,
                 change_set_name=CHANGE_SET,
                 template_path=templates.at_path(f"{stack_name}.template.json"),
-                parameter_overrides=dict(parameters),
-                extra_inputs=inputs,
+                template_configuration=parameters,
                 admin_permissions=False,
                 cfn_capabilities=[cdk.CfnCapabilities.NAMED_IAM],
                 role=self._deployer,

@@ -14,8 +14,8 @@ FOLDERS = (names.REQUESTS, names.OUTPUT, names.FAILURES, names.STATUS, names.IMA
 def allow_smoke_test(build: Build, settings: Settings) -> None:
     """Let a build find the application by its names, put a request, invoke the endpoint and read what came of it.
 
-    The application's stack names bucket and endpoint itself, and is deployed later, so both are known by their marks
-    alone: the bucket by the stack's name at the beginning of its own, the endpoint by its tag.
+    The application's stack names bucket and endpoint, and is deployed later. The bucket is known by the stack's name at
+    the beginning of its own; the endpoint by that too, whatever instance type follows, and by its tag.
     """
     stack = cdk.Stack.of(build)
     name = settings.workshop.name
@@ -28,7 +28,8 @@ def allow_smoke_test(build: Build, settings: Settings) -> None:
     build.allow("s3:PutObject", resources=write)
     build.allow("s3:ListBucket", resources=[bucket])
     mark = {"StringEquals": {f"aws:ResourceTag/{names.TAG}": name}}
-    endpoint = stack.format_arn(service="sagemaker", resource="endpoint", resource_name="*")
+    endpoints = names.endpoint_prefix(settings.application_stack)
+    endpoint = stack.format_arn(service="sagemaker", resource="endpoint", resource_name=f"{endpoints}*")
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
     build.allow(
         "sagemaker:InvokeEndpointAsync",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import aws_cdk as cdk
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
@@ -15,7 +16,16 @@ DOWNLOAD_SECONDS, STARTUP_SECONDS = 1800, 1200
 
 
 class AsyncEndpoint(Construct):
-    """Endpoint and endpoint configuration, both named by CloudFormation.
+    """Endpoint and endpoint configuration.
+
+    The configuration's name is CloudFormation's, since any change replaces it. The endpoint's is made of the stack's
+    name and the instance type: UpdateEndpoint refuses another instance type while the variant is a scalable target, and
+    CloudFormation would not know to deregister it first. With another name it replaces the endpoint instead, and with
+    it everything that is made for it: it creates the new one, waits until it serves, creates its scalable target, its
+    policies and what shows it, and deletes the old ones at the end. Another model updates the endpoint in place.
+    https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html
+
+    What waits in the old endpoint's queue goes with it: AWS documents nothing else. Requests stay in the bucket.
 
     Parameters
     ----------
@@ -75,6 +85,13 @@ class AsyncEndpoint(Construct):
                 ),
             ),
         )
-        endpoint = sagemaker.CfnEndpoint(self, "Endpoint", endpoint_config_name=config.attr_endpoint_config_name)
+        # ml.g5.xlarge becomes ml-g5-xlarge: an endpoint's name may hold no dots.
+        kind = cdk.Fn.join("-", cdk.Fn.split(".", instance_type))
+        endpoint = sagemaker.CfnEndpoint(
+            self,
+            "Endpoint",
+            endpoint_name=f"{cdk.Stack.of(self).stack_name}-{kind}",
+            endpoint_config_name=config.attr_endpoint_config_name,
+        )
         endpoint.node.add_dependency(bucket, notifications)
         self.name = endpoint.attr_endpoint_name

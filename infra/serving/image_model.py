@@ -7,13 +7,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from contract.names import MAX_RESPONSE_BYTES, endpoint_log_group
+from contract.names import endpoint_log_group
 from infra.common.reasons import acknowledge_wildcards
+from infra.serving.container_environment import ContainerEnvironment
 from infra.serving.model_parameters import ModelParameters
 from infra.serving.network import Network
-
-LONGEST_INVOCATION_SECONDS = 3600
-"""The most that InvokeEndpointAsync takes as ``InvocationTimeoutSeconds``."""
 
 
 class ImageModel(Construct):
@@ -21,6 +19,10 @@ class ImageModel(Construct):
 
     The model has no physical name: any change of its data or container replaces it, and a name could not be taken
     twice.
+
+    Its container is isolated unless the model's own description says that it needs the network: it reaches nothing, and
+    nobody's credentials are inside. Model data, requests, answers and logs still come and go, since SageMaker itself
+    carries them. https://docs.aws.amazon.com/sagemaker/latest/dg/mkt-algo-model-internet-free.html
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class ImageModel(Construct):
             execution_role_arn=self.role.role_arn,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
                 image=parameters.image_uri,
-                environment=self._environment(),
+                environment=ContainerEnvironment(self, "Environment").variables,
                 model_data_source=sagemaker.CfnModel.ModelDataSourceProperty(
                     s3_data_source=sagemaker.CfnModel.S3DataSourceProperty(
                         s3_uri=parameters.model_uri,
@@ -58,6 +60,7 @@ class ImageModel(Construct):
                     )
                 ),
             ),
+            enable_network_isolation=parameters.network_isolation,
             vpc_config=network.of_model() if network else None,
         )
         # SageMaker looks at image and model data when the model is made, so the policy must be there before.
@@ -67,29 +70,6 @@ class ImageModel(Construct):
     def name(self) -> str:
         """The name that CloudFormation gives the model."""
         return self.model.attr_model_name
-
-    def _environment(self) -> dict[str, str]:
-        """What JumpStart sets for its text-to-image models."""
-        return {
-            "SAGEMAKER_PROGRAM": "inference.py",
-            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
-            "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
-            "SAGEMAKER_REGION": cdk.Stack.of(self).region,
-            # One copy of the model in memory.
-            "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
-            # Multi Model Server (Hugging Face images) reads MMS_…, TorchServe (PyTorch images) TS_…. Without them
-            # both servers end a worker that takes longer than one or two minutes or answers with more than about
-            # 6.5 MB, and cut off larger requests. SAGEMAKER_MODEL_SERVER_TIMEOUT has no effect on TorchServe.
-            **{
-                f"{server}_{limit}": str(value)
-                for server in ("MMS", "TS")
-                for limit, value in (
-                    ("DEFAULT_RESPONSE_TIMEOUT", LONGEST_INVOCATION_SECONDS),
-                    ("MAX_REQUEST_SIZE", MAX_RESPONSE_BYTES),
-                    ("MAX_RESPONSE_SIZE", MAX_RESPONSE_BYTES),
-                )
-            },
-        }
 
     def _allow_model_data(self, parameters: ModelParameters) -> None:
         self.role.add_to_policy(iam.PolicyStatement(actions=["s3:GetObject"], resources=[parameters.model_objects_arn]))

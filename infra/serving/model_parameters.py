@@ -5,9 +5,9 @@ from __future__ import annotations
 import aws_cdk as cdk
 from constructs import Construct
 
-from contract.names import MODEL_PARAMETERS
+from contract.names import LONGEST_INSTANCE_TYPE, MODEL_PARAMETERS
 
-BUCKET, KEY, DATA_TYPE, IMAGE, INSTANCE_TYPE, MODEL_ID, ACCEPT_EULA = MODEL_PARAMETERS
+BUCKET, KEY, DATA_TYPE, IMAGE, INSTANCE_TYPE, MODEL_ID, ACCEPT_EULA, NETWORK_ISOLATION = MODEL_PARAMETERS
 
 
 class ModelParameters(Construct):
@@ -26,6 +26,8 @@ class ModelParameters(Construct):
         ``Gzip`` or ``None``, as SageMaker's ``S3DataSource`` takes it.
     model_access : cdk.IResolvable
         ``S3DataSource``'s ModelAccessConfig: there only when the model's licence was accepted.
+    network_isolation : cdk.IResolvable
+        Whether the container is cut off from every network.
     repository_arn : str
         ARN of the ECR repository that the container's image comes from.
     """
@@ -61,6 +63,7 @@ class ModelParameters(Construct):
             description="SageMaker instance type of the endpoint",
             allowed_pattern=r"ml\.[a-z0-9-]+\.[a-z0-9]+",
             constraint_description="a SageMaker instance type, such as ml.m5.large or ml.g5.xlarge",
+            max_length=LONGEST_INSTANCE_TYPE,  # a part of the endpoint's name
             default=instance_type,
         )
         self.model_id = self._parameter(
@@ -75,6 +78,12 @@ class ModelParameters(Construct):
             description="true: you have read and accept the licence that a gated JumpStart model asks for",
             allowed_values=["true", "false"],
             default="false",
+        )
+        self._isolate = self._parameter(
+            NETWORK_ISOLATION,
+            description="true: the model's container reaches no network. false: JumpStart says that it needs one",
+            allowed_values=["true", "false"],
+            default="true",
         )
         self._derive()
 
@@ -91,6 +100,9 @@ class ModelParameters(Construct):
         accepted.override_logical_id("IsEulaAccepted")
         # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-sagemaker-model-modelaccessconfig.html
         self.model_access = cdk.Fn.condition_if(accepted.logical_id, {"AcceptEula": True}, cdk.Aws.NO_VALUE)
+        isolated = cdk.CfnCondition(self, "IsIsolated", expression=cdk.Fn.condition_equals(self._isolate, "true"))
+        isolated.override_logical_id("IsIsolated")
+        self.network_isolation = cdk.Fn.condition_if(isolated.logical_id, True, False)
         tarball = cdk.CfnCondition(
             self, "IsTarball", expression=cdk.Fn.condition_equals(self.model_data_type, "S3Object")
         )

@@ -17,7 +17,10 @@ class Network(Construct):
     """An existing VPC with its subnets and security groups; nothing is created in it.
 
     The subnets need a way to S3 (a gateway endpoint is free), SNS, SQS, CloudWatch Logs and ECR, by a NAT gateway or
-    by interface endpoints.
+    by interface endpoints; to nothing else, since a packaged model brings all that its container imports. S3 is
+    documented: SageMaker fetches model data through the subnets, and the functions read and write there
+    (https://docs.aws.amazon.com/sagemaker/latest/dg/host-vpc.html). Which of the others SageMaker and Lambda reach
+    through the subnets, and which through networks of their own, no page of AWS says.
     """
 
     def __init__(

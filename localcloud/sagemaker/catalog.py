@@ -137,9 +137,8 @@ def check_model(parameters: Mapping[str, Any]) -> dict[str, Any]:
         raise invalid("CreateModel needs PrimaryContainer or Containers.")
     if model.get("InferenceExecutionConfig", {}).get("Mode") == "Direct":
         raise not_offered("InferenceExecutionConfig.Mode Direct")
-    for name in ("EnableNetworkIsolation", "VpcConfig"):
-        if model.get(name):
-            raise not_offered(name, "A model runs as a process of this machine, with its network.")
+    if model.get("VpcConfig"):
+        raise not_offered("VpcConfig", "A model runs as a process of this machine, with its network.")
     _check_container(model["PrimaryContainer"])
     return model
 

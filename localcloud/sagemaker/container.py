@@ -25,6 +25,7 @@ from typing import Any
 from localcloud.process.tied import tie
 from localcloud.sagemaker.archive import ArchiveError, unpack
 from localcloud.sagemaker.handlers import Handler, load_script
+from localcloud.sagemaker.isolation import isolate
 
 
 class Channel:
@@ -105,6 +106,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--archive", type=Path)
     parser.add_argument("--unpacked", type=Path, required=True)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--isolated", action="store_true", help="without network: the model reaches nothing")
     return parser.parse_args()
 
 
@@ -127,6 +129,8 @@ def main() -> None:
         sys.exit(f"the model archive cannot be unpacked: {error}")
     _forget_project(arguments.project)
     os.chdir(arguments.model_dir)
+    if arguments.isolated:
+        isolate()
     code = Path(os.environ["SAGEMAKER_SUBMIT_DIRECTORY"])
     try:
         _name_missing_requirements(code)

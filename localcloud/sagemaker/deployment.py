@@ -112,10 +112,15 @@ class Deployment:
         return instance_id, folder
 
     def spec(self, shared: Shared, folder: Path) -> ContainerSpec:
-        """How to start a container in ``folder``; the credentials of its role are for it to fetch, as on AWS."""
-        kept = {name: value for name, value in shared.cloud.environment.items() if name not in _KEYS}
-        environment = {"SAGEMAKER_REGION": shared.cloud.region, **kept}
-        environment |= shared.cloud.container_credentials(self.role, SESSION, PRINCIPAL)
+        """How to start a container in ``folder``; the credentials of its role are for it to fetch, as on AWS.
+
+        An isolated one gets none. https://docs.aws.amazon.com/sagemaker/latest/dg/mkt-algo-model-internet-free.html
+        """
+        isolated = bool(self.model.get("EnableNetworkIsolation"))
+        environment = {"SAGEMAKER_REGION": shared.cloud.region}
+        if not isolated:
+            environment |= {name: value for name, value in shared.cloud.environment.items() if name not in _KEYS}
+            environment |= shared.cloud.container_credentials(self.role, SESSION, PRINCIPAL)
         environment |= self.container.get("Environment", {})
         return ContainerSpec(
             folder=folder,
@@ -123,6 +128,7 @@ class Deployment:
             submit_directory=environment.get("SAGEMAKER_SUBMIT_DIRECTORY") or "/opt/ml/model/code",
             workers=self.concurrency,
             environment=environment,
+            isolated=isolated,
             lifeline=shared.cloud.lifeline,
         )
 

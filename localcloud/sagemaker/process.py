@@ -51,7 +51,7 @@ class Reply:
 
 @dataclasses.dataclass(frozen=True)
 class ContainerSpec:
-    """How to start an instance's container: folders, number of workers, and the model's own environment.
+    """How to start an instance's container: folders, number of workers, the model's own environment, and its network.
 
     ``lifeline`` ties it to the cloud's life (:mod:`localcloud.process.tied`).
     """
@@ -62,6 +62,7 @@ class ContainerSpec:
     workers: int
     environment: Mapping[str, str]
     lifeline: Path
+    isolated: bool = False
 
     @property
     def model_dir(self) -> Path:
@@ -104,6 +105,8 @@ def _command(spec: ContainerSpec, descriptor: int) -> list[str]:
     command += ["--unpacked", str(spec.folder / "unpacked")]
     if spec.archive.exists():
         command += ["--archive", str(spec.archive)]
+    if spec.isolated:
+        command.append("--isolated")
     return command
 
 

@@ -111,7 +111,6 @@ def test_an_image_outside_ecr(aws: Account, hosting: Hosting, image: str) -> Non
 
 
 REFUSED: dict[str, dict[str, Any]] = {
-    "network isolation": {"EnableNetworkIsolation": True},
     "a VPC": {"VpcConfig": {"SecurityGroupIds": ["sg-12345678"], "Subnets": ["subnet-12345678"]}},
     "direct mode of an inference pipeline": {"InferenceExecutionConfig": {"Mode": "Direct"}},
 }

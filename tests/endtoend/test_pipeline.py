@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from contract.errors import PipelineError
+from contract.names import SMALLWORLD, SMALLWORLD_TURBO, endpoint_log_group
 from helpers.commands.demo_pipeline import Demonstration, commit, max_capacity
 from helpers.delivery import edit_settings
 from helpers.delivery.deployment import destroy
@@ -21,6 +22,7 @@ from helpers.inference.connection import Connection
 from helpers.model.model_view import describe_model
 from helpers.show.pipeline_view import markup, text
 from tests.clouds import NAME, deployed_copy, until
+from tests.endtoend.test_instance_type import of as assert_endpoint_of
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
@@ -103,6 +105,34 @@ def test_a_setting_of_the_pipeline_changes_the_pipeline_itself(workshop: Pushed)
     assert statuses == ["Succeeded", "Cancelled"]
 
 
+@pytest.mark.rare
+def test_a_push_moves_the_workshop_to_a_gpu_and_another_moves_it_back(workshop: Pushed) -> None:
+    """As README and notebook 3 promise it; between both pushes another model arrives without another endpoint."""
+    connection, kept = workshop.connection, workshop.connection.names.bucket
+    earlier = connection.generate("a yellow star", width=64, height=64, num_inference_steps=2)
+    earlier.wait(120)
+
+    def arrive(message: str, kind: str, **model: object) -> str:
+        pushed = workshop.change(message, model={"instance_type": kind, **model})
+        execution = watch(connection, pushed, view=lambda execution: None)
+        assert execution.status == "Succeeded"
+        assert {action.status for action in execution.actions if action.name == "SmokeTest"} <= {"Succeeded"}
+        assert_endpoint_of(connection, kind)
+        assert connection.names.bucket == kept
+        job = connection.generate("a yellow star", width=64, height=64, num_inference_steps=2)
+        assert job.wait(120).images[0].size == (64, 64)
+        return str(connection.describe_endpoint()["EndpointConfigName"])
+
+    before = arrive("to a GPU", "ml.g5.xlarge")
+    again = arrive("another model on it", "ml.g5.xlarge", id=SMALLWORLD_TURBO)
+    assert again != before  # the same endpoint, updated in place
+    assert connection.names.model == SMALLWORLD_TURBO
+    arrive("and back", "ml.m5.large", id=SMALLWORLD)
+    assert connection.resume(earlier.id).wait(30).images[0].size == (64, 64)
+    groups = connection.client("logs").describe_log_groups(logGroupNamePrefix=endpoint_log_group(""))["logGroups"]
+    assert len(groups) == 2  # SageMaker made one for each endpoint; the last test here sees both go
+
+
 def test_a_push_that_cannot_be_built_says_why_and_the_old_endpoint_answers(workshop: Pushed) -> None:
     workshop.demonstration.broken()
     assert any("unknown key 'max_capacitee'; did you mean 'max_capacity'?" in line for line in workshop.said)
@@ -121,3 +151,5 @@ def test_everything_can_be_removed_again(workshop: Pushed) -> None:
     destroy(workshop.connection, lambda line: None)
     stacks = workshop.connection.client("cloudformation").describe_stacks()["Stacks"]
     assert [stack["StackName"] for stack in stacks if stack["StackName"].startswith(NAME)] == []
+    logs = workshop.connection.client("logs")
+    assert logs.describe_log_groups(logGroupNamePrefix=endpoint_log_group(""))["logGroups"] == []

@@ -17,10 +17,11 @@ import aws_cdk as cdk
 import pytest
 from cdk_nag import AwsSolutionsChecks
 
-from contract.settings import Bucket, Endpoint, Functions, Pipeline, Security, Settings, Workshop
+from contract.names import LONGEST_WORKSHOP
+from contract.settings import Bucket, Endpoint, Functions, Model, Pipeline, Security, Settings, Workshop
 from infra.stacks import build_app
 
-LAMBDA_PACKAGES = ("save_status", "extract_images")
+LAMBDA_PACKAGES = ("save_status", "extract_images", "expire")
 VPC = Security(
     vpc_id="vpc-0123456789abcdef0",
     subnet_ids=("subnet-0123456789abcdef0", "subnet-0123456789abcdef1"),
@@ -31,6 +32,15 @@ VARIANTS = {
     "kms": Settings(security=Security(kms=True)),
     "vpc": Settings(security=VPC),
     "keep": Settings(bucket=Bucket(keep=True, expire_after_days=0)),
+    "longest": Settings(
+        workshop=Workshop(name="w" * LONGEST_WORKSHOP, target="aws", region="ap-southeast-1"),
+        model=Model(instance_type="ml.p6e-gb200.36xlarge"),
+        pipeline=Pipeline(
+            source="connection",
+            connection_arn="arn:aws:codestar-connections:ap-southeast-1:111122223333:connection/0123abcd-0123-4567-89ab-0123456789ab",
+            repository="owner/workshop",
+        ),
+    ),
     "aws-arm64": Settings(workshop=Workshop(target="aws"), functions=Functions(architecture="arm64")),
     "everything": Settings(
         workshop=Workshop(name="art", target="aws", region="eu-west-1"),
@@ -94,10 +104,14 @@ class Template:
                 return self.value(text).split(glue)
             case {"Fn::Select": [index, items]}:
                 return self.value(items)[int(index)]
+            case {"Fn::Base64": encoded}:
+                return self.value(encoded)
             case {"Fn::Sub": str(text)}:
                 return re.sub(r"\$\{([^}]+)\}", lambda found: self.value({"Ref": found[1]}), text)
             case {"Fn::Equals": [left, right]}:
                 return self.value(left) == self.value(right)
+            case {"Fn::Not": [condition]}:
+                return not self.value(condition)
             case {"Fn::ImportValue": name}:
                 return f"<{self.value(name)}>"
             case {"Fn::If": [condition, yes, no]}:

@@ -1,8 +1,13 @@
 """The asynchronous endpoint, its model, and what the deployment decides."""
 
+import json
 import re
 
 import pytest
+
+from contract import container
+from contract.names import LONGEST_INSTANCE_TYPE, MAX_RESPONSE_BYTES, STACK_LETTERS_KEPT, endpoint_prefix
+from tests.infra.conftest import PARAMETERS, VARIANTS
 
 
 def config(template):
@@ -45,7 +50,6 @@ def test_the_endpoint_follows_its_configuration(app):
     [
         ("AWS::SageMaker::Model", "ModelName"),
         ("AWS::SageMaker::EndpointConfig", "EndpointConfigName"),
-        ("AWS::SageMaker::Endpoint", "EndpointName"),
         ("AWS::S3::Bucket", "BucketName"),
         ("AWS::SNS::Topic", "TopicName"),
         ("AWS::SQS::Queue", "QueueName"),
@@ -90,6 +94,69 @@ def test_container_and_instance_are_parameters(load):
     assert variant["InstanceType"] == "ml.g5.xlarge"
 
 
+def test_another_instance_type_is_another_endpoint_and_another_model_is_not(load):
+    """UpdateEndpoint refuses another type while the variant is a scalable target, so CloudFormation must replace it."""
+
+    def named(**parameters):
+        return load(**parameters).one("AWS::SageMaker::Endpoint")["EndpointName"]
+
+    assert named() == named(ModelKey="another/model.tar.gz", ImageUri=PARAMETERS["ImageUri"] + "-2", ModelId="other")
+    assert named() == "genai-async-app-ml-m5-large"
+    assert named(InstanceType="ml.g5.xlarge") == "genai-async-app-ml-g5-xlarge"
+
+
+@pytest.mark.parametrize("instance_type", ["ml.p6e-gb200.36xlarge", "ml." + "a" * 13 + "." + "1" * 13])
+def test_the_longest_name_of_an_endpoint_fits(load, instance_type):
+    template = load("longest", InstanceType=instance_type)
+    assert len(instance_type) <= template.body["Parameters"]["InstanceType"]["MaxLength"] == LONGEST_INSTANCE_TYPE
+    # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html
+    name = template.one("AWS::SageMaker::Endpoint")["EndpointName"]
+    assert re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", name)
+    assert name.startswith(endpoint_prefix(VARIANTS["longest"].application_stack))
+
+
+def test_the_longest_workshops_bucket_is_named_in_full(load):
+    """S3 takes 63 letters; CloudFormation adds two hyphens and twelve letters to stack and logical id."""
+    (bucket,) = load("longest").resources("AWS::S3::Bucket")
+    assert len(f"{VARIANTS['longest'].application_stack}-{bucket}-0123456789ab") <= 63
+    assert len(VARIANTS["longest"].application_stack) <= STACK_LETTERS_KEPT
+
+
+def test_everything_that_is_made_for_an_endpoint_follows_it(app):
+    """What refers to the endpoint by its attribute is replaced or updated with it."""
+    (endpoint,) = app.resources("AWS::SageMaker::Endpoint")
+    name = f"<{endpoint}.EndpointName>"
+    assert name in app.one("AWS::ApplicationAutoScaling::ScalableTarget")["ResourceId"]
+    assert app.value(app.body["Outputs"]["EndpointName"]["Value"]) == name
+    assert app.one("AWS::SSM::Parameter", Name="/genai-async/endpoint-name")["Value"] == name
+    assert "genai-async-app-ml-" not in json.dumps(
+        [entry for entry in app.body["Resources"].values() if entry["Type"] != "AWS::SageMaker::Endpoint"]
+    )
+
+
+def test_a_model_is_isolated_unless_it_needs_the_network(load):
+    assert load().one("AWS::SageMaker::Model")["EnableNetworkIsolation"] is True
+    assert load(NetworkIsolation="false").one("AWS::SageMaker::Model")["EnableNetworkIsolation"] is False
+
+
+def test_a_models_own_variables_arrive_and_unknown_ones_are_not_set(load):
+    given = container.parameters(
+        {"MODEL_CACHE_ROOT": "/opt/ml/cache", "SAGEMAKER_MODEL_SERVER_WORKERS": "2", "HF_TASK": "a"}
+    )
+    environment = load(**given).one("AWS::SageMaker::Model")["PrimaryContainer"]["Environment"]
+    assert environment["MODEL_CACHE_ROOT"] == "/opt/ml/cache"
+    assert environment["HF_TASK"] == "a"
+    assert environment["SAGEMAKER_MODEL_SERVER_WORKERS"] == "2"
+    assert environment["SAGEMAKER_REGION"] == "us-east-1"
+    assert "HF_MODEL_ID" not in environment
+
+
+def test_every_variable_that_packaging_passes_is_a_parameter(app):
+    assert set(container.parameters({})) < set(app.body["Parameters"])
+    defaults = {name: app.body["Parameters"][name]["Default"] for name in container.PARAMETERS}
+    assert defaults == container.parameters({})
+
+
 def test_the_container_may_take_its_time_and_answer_with_large_pictures(app):
     environment = app.one("AWS::SageMaker::Model")["PrimaryContainer"]["Environment"]
     assert environment["SAGEMAKER_PROGRAM"] == "inference.py"
@@ -99,7 +166,8 @@ def test_the_container_may_take_its_time_and_answer_with_large_pictures(app):
         "MMS",
         "TS",
     ):  # TorchServe ends a worker after two minutes otherwise; two pictures as input are 11 MB
-        assert environment[f"{server}_MAX_RESPONSE_SIZE"] == environment[f"{server}_MAX_REQUEST_SIZE"] == "20000000"
+        assert environment[f"{server}_MAX_RESPONSE_SIZE"] == environment[f"{server}_MAX_REQUEST_SIZE"]
+        assert environment[f"{server}_MAX_RESPONSE_SIZE"] == str(MAX_RESPONSE_BYTES)
         assert environment[f"{server}_DEFAULT_RESPONSE_TIMEOUT"] == "3600"
 
 

@@ -9,7 +9,10 @@ import pytest
 import yaml
 
 from contract import names
+from contract.overrides import identity_as_environment
 from contract.settings import ROOT
+from helpers.model.repackage.packaged import PackagedModel
+from tests.infra.conftest import VARIANTS
 
 ARTIFACTS, READ, WRITE = "<Artifacts", "s3:GetObject", "s3:PutObject"
 
@@ -79,17 +82,51 @@ def test_a_git_provider_takes_codecommits_place(load, synthesise):
 
 
 def test_the_models_parameters_come_from_the_build(pipeline, app):
-    configuration = actions(pipeline)["Prepare"]["Configuration"]
-    overrides = json.loads(configuration["ParameterOverrides"])
-    assert overrides == {name: {"Fn::GetParam": ["Model", "model.json", name]} for name in names.MODEL_PARAMETERS}
-    assert set(overrides) <= set(app.body["Parameters"])
-    without_default = {name for name, entry in app.body["Parameters"].items() if "Default" not in entry}
-    assert without_default <= set(overrides)
+    prepare = actions(pipeline)["Prepare"]
+    assert prepare["Configuration"]["TemplateConfiguration"] == f"Model::{names.STACK_PARAMETERS_FILE}"
+    # CodePipeline takes a kilobyte of them at most, and a model's environment may have more.
+    assert "ParameterOverrides" not in prepare["Configuration"]
+    assert {artifact["Name"] for artifact in prepare["InputArtifacts"]} == {"Model", "Templates"}
+    written = json.loads(PackagedModel("bucket", "key", "S3Object", "image", "id").stack_parameters())
+    assert written["Parameters"].keys() == app.body["Parameters"].keys() - {"BootstrapVersion"}
 
 
-def test_the_parameters_fit_into_a_kilobyte(pipeline):
-    """CodePipeline User Guide, CloudFormation action: ParameterOverrides has at most 1 kilobyte."""
-    assert len(actions(pipeline)["Prepare"]["Configuration"]["ParameterOverrides"]) <= 1024
+@pytest.mark.parametrize(
+    ("variant", "service"), [("everything", "codeconnections"), ("longest", "codestar-connections")]
+)
+def test_a_connection_is_used_with_the_permission_of_its_own_service(load, variant, service):
+    """Developer Tools console, "Connections rename": the action's prefix must match that of the resource."""
+    template = load(variant, "pipeline")
+    role = actions(template)["Source"]["RoleArn"].replace(".Arn>", ">")
+    granted = [
+        (action, resource)
+        for statement in template.statements(role)
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+        if action.endswith(":UseConnection")
+    ]
+    arn = VARIANTS[variant].pipeline.connection_arn
+    assert granted == [(f"{service}:UseConnection", arn)]
+    assert arn.startswith(f"arn:aws:{service}:")
+    everywhere = json.dumps(template.body)
+    assert everywhere.count(":UseConnection") == 1
+    stored = {action for statement in template.statements(role) for action in statement["Action"]}
+    assert {"s3:PutObject", "s3:PutObjectAcl"} <= stored
+
+
+def test_every_build_is_told_which_workshop_it_is_of(load, variant):
+    """What was set in the shell of whoever deployed the pipeline; its builds see the pushed file alone."""
+    chosen = VARIANTS[variant].workshop
+    projects = load(variant, "pipeline").properties("AWS::CodeBuild::Project")
+    for project in projects:
+        told = {item["Name"]: item["Value"] for item in project["Environment"]["EnvironmentVariables"]}
+        assert told["WORKSHOP_WORKSHOP_NAME"] == chosen.name
+        assert told["WORKSHOP_WORKSHOP_TARGET"] == chosen.target
+        assert told["WORKSHOP_WORKSHOP_REGION"] == chosen.region
+        assert {name for name in told if name.startswith("WORKSHOP_")} == set(
+            identity_as_environment(VARIANTS[variant])
+        )
+    assert len(projects) >= 2
 
 
 def test_the_change_set_that_is_prepared_is_the_one_that_is_executed(pipeline):
@@ -175,6 +212,7 @@ def test_a_build_writes_to_its_own_log_alone(pipeline, buildspec):
 def test_the_smoke_test_may_do_what_a_client_may(pipeline):
     statements = pipeline.statements(project_role(pipeline, "smoke-test"))
     (invoke,) = (statement for statement in statements if "sagemaker:InvokeEndpointAsync" in statement["Action"])
+    assert invoke["Resource"] == ["arn:aws:sagemaker:us-east-1:111122223333:endpoint/genai-async-app-ml-*"]
     assert invoke["Condition"] == {"StringEquals": {"aws:ResourceTag/workshop": "genai-async"}}
     writing = [
         resource
@@ -238,6 +276,6 @@ def test_a_buildspec_is_there_for_each_project(name, pipeline):
 
 def test_the_builds_artifacts_are_what_the_deployment_reads(pipeline):
     packaged = yaml.safe_load((ROOT / "infra/buildspecs/package-model.yml").read_text())
-    assert packaged["artifacts"]["files"] == ["model.json"]
+    assert packaged["artifacts"]["files"] == ["model.json", names.STACK_PARAMETERS_FILE]
     templates = yaml.safe_load((ROOT / "infra/buildspecs/synthesise.yml").read_text())
     assert templates["artifacts"] == {"base-directory": "build/cdk.out", "files": ["*.template.json"]}

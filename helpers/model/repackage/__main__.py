@@ -14,6 +14,7 @@ from types import FrameType
 
 from contract import settings
 from contract.errors import SettingsError, WorkshopError
+from contract.names import STACK_PARAMETERS_FILE
 from helpers.model.repackage import look_up, package
 from helpers.model.sizes import size
 from helpers.target.explain import explained
@@ -51,6 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
         _say(f"  {time.monotonic() - began:.1f} s")
         packaged = package(connection, arguments.bucket, found, verify=arguments.verify, progress=_say)
     arguments.output.write_text(packaged.to_json(), encoding="utf-8")
+    arguments.output.with_name(STACK_PARAMETERS_FILE).write_text(packaged.stack_parameters(), encoding="utf-8")
     weight = f", {size(packaged.size)}" if packaged.size else ""
     _say(
         f"{packaged.model_id} {packaged.version}: {packaged.method}{weight}, s3://{packaged.bucket}/{packaged.key}, "
@@ -62,7 +64,10 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m helpers.model.repackage", description=__doc__)
     parser.add_argument("--bucket", required=True, help="the model bucket (output ModelBucketName of the models stack)")
-    parser.add_argument("--output", type=Path, default=Path("model.json"), help="where the result goes (model.json)")
+    parser.add_argument(
+        "--output", type=Path, default=Path("model.json"),
+        help=f"where the result goes (model.json); {STACK_PARAMETERS_FILE} is written beside it",
+    )  # fmt: skip
     parser.add_argument("--verify", choices=["new", "always"], default="new", help="read sources that are known, too?")
     parser.add_argument("--settings", type=Path, help="by default workshop.toml of this repository")
     chosen = parser.parse_args(arguments)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from contract import container
 from contract.errors import ModelError
 from contract.names import MODEL_PARAMETERS
 
@@ -48,6 +49,8 @@ class PackagedModel:
         ``spliced``, ``streamed``, ``copied``, ``uploaded``, ``prefix``, ``unchanged`` or ``gated``.
     accept_eula : bool
         True when the endpoint must say that the model's licence was accepted.
+    network_isolation : bool
+        False when JumpStart says that the model's container needs the network.
     sources : tuple of Source
     objects : tuple of Stored
         What makes up the model in the bucket.
@@ -66,19 +69,30 @@ class PackagedModel:
     checksum: str = ""
     method: str = ""
     accept_eula: bool = False
+    network_isolation: bool = True
     sources: tuple[Source, ...] = ()
     objects: tuple[Stored, ...] = ()
 
     def parameters(self) -> dict[str, str]:
-        """CloudFormation parameters of the application stack."""
-        eula = "true" if self.accept_eula else "false"
-        values = self.bucket, self.key, self.data_type, self.image_uri, self.instance_type, self.model_id, eula
-        return dict(zip(MODEL_PARAMETERS, values, strict=True))
+        """CloudFormation parameters of the application stack, all of them; ModelError when a variable has none."""
+        return self._choices() | container.parameters(self.environment)
+
+    def _choices(self) -> dict[str, str]:
+        eula, isolation = ("true" if value else "false" for value in (self.accept_eula, self.network_isolation))
+        values = self.bucket, self.key, self.data_type, self.image_uri, self.instance_type, self.model_id
+        return dict(zip(MODEL_PARAMETERS, (*values, eula, isolation), strict=True))
+
+    def stack_parameters(self) -> str:
+        """The same as a template configuration file, which the pipeline's CloudFormation action reads.
+
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/continuous-delivery-codepipeline-cfn-artifacts.html
+        """
+        return json.dumps({"Parameters": self.parameters()}, indent=1) + "\n"
 
     def to_json(self) -> str:
-        """``model.json``: the stack's parameters as text on top (Fn::GetParam reads nothing else), then the rest."""
+        """``model.json``: what was chosen as text on top, then the rest."""
         document: dict[str, Any] = {
-            **self.parameters(),
+            **self._choices(),
             "Version": self.version,
             "Environment": dict(self.environment),
             "Size": self.size,
@@ -100,7 +114,7 @@ class PackagedModel:
         """
         try:
             document = json.loads(text)
-            bucket, key, data_type, image_uri, instance_type, model_id, eula = map(
+            bucket, key, data_type, image_uri, instance_type, model_id, eula, isolation = map(
                 document.__getitem__, MODEL_PARAMETERS
             )
             return cls(
@@ -117,6 +131,7 @@ class PackagedModel:
                 checksum=document["Checksum"]["Value"],
                 method=document["Method"],
                 accept_eula=eula == "true",
+                network_isolation=isolation == "true",
                 sources=tuple(Source(item["Uri"], item["ETag"]) for item in document["Sources"]),
                 objects=tuple(Stored(item["Key"], int(item["Size"]), item["ETag"]) for item in document["Objects"]),
             )

@@ -97,6 +97,30 @@ def test_the_same_again_is_no_change(connection, folder):
     assert (again.commit, again.changed) == (first.commit, False)
 
 
+@pytest.mark.usefixtures("quick")
+def test_a_setting_of_this_shell_is_refused_since_no_build_would_see_it(connection, folder, monkeypatch):
+    (folder / "workshop.toml").write_text("[endpoint]\nmax_capacity = 3\n")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "settings")
+    monkeypatch.setenv("WORKSHOP_WORKSHOP_NAME", connection.settings.workshop.name)
+    monkeypatch.setenv("WORKSHOP_ENDPOINT_MAX_CAPACITY", "4")
+    with pytest.raises(
+        SourceError, match=r"WORKSHOP_ENDPOINT_MAX_CAPACITY=4, and the file says '3'\. Write the values"
+    ):
+        push(connection, folder)
+    (folder / "workshop.toml").write_text("[endpoint]\nmax_capacity = 4\n")  # what is pushed decides, uncommitted too
+    assert push(connection, folder, include_uncommitted=True).changed
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_settings_file_that_cannot_be_read_is_pushed_since_the_build_says_why(connection, folder, monkeypatch):
+    (folder / "workshop.toml").write_text("[endpoint]\nmax_capacitee = 3\n")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "a typing slip")
+    monkeypatch.setenv("WORKSHOP_ENDPOINT_MAX_CAPACITY", "4")
+    assert push(connection, folder).changed
+
+
 def test_uncommitted_changes_are_named_and_refused(connection, folder):
     (folder / "file.txt").write_text("version 3\n")
     (folder / "new.txt").write_text("new\n")

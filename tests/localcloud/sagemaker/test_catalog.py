@@ -57,7 +57,6 @@ def test_containers_that_are_refused(container: dict[str, Any], message: str) ->
     ("changes", "message"),
     [
         ({"Containers": [CONTAINER, CONTAINER]}, "pipelines"),
-        ({"PrimaryContainer": CONTAINER, "EnableNetworkIsolation": True}, "EnableNetworkIsolation"),
         ({"PrimaryContainer": CONTAINER, "VpcConfig": {"Subnets": ["s"], "SecurityGroupIds": ["g"]}}, "VpcConfig"),
         ({}, "needs PrimaryContainer or Containers"),
     ],

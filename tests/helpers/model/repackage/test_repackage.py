@@ -39,6 +39,7 @@ def test_the_record_says_what_was_made_of_what(ready):
         "InstanceType": "ml.g5.xlarge",
         "ModelId": "model-txt2img-x",
         "AcceptEula": "false",
+        "NetworkIsolation": "false",
         "Version": "1.2.0",
         "Method": "spliced",
     }
@@ -49,7 +50,9 @@ def test_the_record_says_what_was_made_of_what(ready):
 
 def test_parameters_are_those_of_the_application_stack():
     packaged = PackagedModel("b", "k/", "S3Prefix", "image", "id", instance_type="ml.m5.large", accept_eula=True)
-    assert packaged.parameters() == {
+    given = packaged.parameters()
+    assert json.loads(packaged.stack_parameters()) == {"Parameters": given}
+    assert {name: value for name, value in given.items() if not name.startswith("Env")} == {
         "ModelBucket": "b",
         "ModelKey": "k/",
         "ModelDataType": "S3Prefix",
@@ -57,7 +60,35 @@ def test_parameters_are_those_of_the_application_stack():
         "ModelId": "id",
         "InstanceType": "ml.m5.large",
         "AcceptEula": "true",
+        "NetworkIsolation": "true",
     }
+
+
+def test_what_the_containers_variables_are_is_passed_and_limits_are_never_lower_than_ours():
+    def given(**environment):
+        return PackagedModel("b", "k/", "S3Prefix", "image", "id", environment=environment).parameters()
+
+    assert given(MODEL_CACHE_ROOT="/opt/ml/cache")["EnvModelCacheRoot"] == "/opt/ml/cache"
+    assert given(HF_TASK="text-to-image")["EnvHfTask"] == "text-to-image"
+    assert given()["EnvHfTask"] == ""  # or that of an earlier model would stay
+    ours = given()["EnvMmsMaxResponseSize"]
+    assert given(MMS_MAX_RESPONSE_SIZE="20000")["EnvMmsMaxResponseSize"] == ours
+    assert given(MMS_MAX_RESPONSE_SIZE=f"{ours}0")["EnvMmsMaxResponseSize"] == f"{ours}0"
+    assert given(SAGEMAKER_MODEL_SERVER_TIMEOUT="60")["EnvTsDefaultResponseTimeout"] == "3600"
+    assert given(SAGEMAKER_MODEL_SERVER_TIMEOUT="7200")["EnvTsDefaultResponseTimeout"] == "7200"
+
+
+def test_a_variable_that_the_stack_cannot_pass_is_refused_before_anything_is_read(ready):
+    ready.have(environment={"SAGEMAKER_PROGRAM": "inference.py", "FLUX_MODE": "schnell", "A": "1"})
+    with pytest.raises(ModelError, match=r"variables A, FLUX_MODE, .*contract/container\.py"):
+        ready.pack()
+    assert ready.keys() == []
+
+
+def test_a_limit_that_is_no_number_is_refused(ready):
+    ready.have(environment={"TS_MAX_RESPONSE_SIZE": "20 MB"})
+    with pytest.raises(ModelError, match=r"TS_MAX_RESPONSE_SIZE = '20 MB', which must be a whole number"):
+        ready.pack()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"ModelBucket": 1}'])
