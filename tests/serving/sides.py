@@ -116,7 +116,7 @@ class RealStack:
         """Where SageMaker has unpacked the model."""
         return self._folder / "opt" / "ml" / "model"
 
-    def start(self, seconds: float = 180) -> float:
+    def start(self, seconds: float = 300) -> float:
         """Start it; returns the seconds until it answered a ping, raises :class:`StartFailed`."""
         begun = time.monotonic()
         with self._log.open("wb") as log:

@@ -30,6 +30,7 @@ def asked(**fields: object) -> bytes:
 def both(real: Real, local: Local, model: Path, variables: dict[str, str]) -> tuple[RealStack, LocalContainer]:
     sides = real(model, variables), local(model, variables)
     sides[0].start()
+    assert sides[0].ask(asked(), JSON, JSON).status == 200  # the server answers pings before its worker is ready
     return sides
 
 
@@ -99,6 +100,7 @@ def test_longer_than_two_minutes_with_the_stacks_variables(
 ) -> None:
     stack = real(test_model, environment)
     stack.start()
+    assert stack.ask(asked(), JSON, JSON).status == 200
     answer = stack.ask(asked(sleep=140), JSON, JSON)
     table.add("140 s, the stack's variables", answer)
     assert answer.status == 200

@@ -33,7 +33,10 @@ def sides(
     (folder / "local").mkdir()
     local = LocalContainer(folder / "local", packages.unpacked(brings_wheels=False), environment)
     try:
-        table.say("start, no package index in reach, until GET /ping is 200", f"{real.start():.1f} s")
+        pinged = real.start()
+        answered = pinged + real.ask(asked(), JSON, JPEG).seconds
+        said = f"200 after {pinged:.0f} s, the first picture after {answered:.0f} s"
+        table.say("start with wheels, no package index in reach: GET /ping", said)
         local.start()
         yield real, local
     finally:

@@ -239,6 +239,8 @@ def package(
     """
     model = connection.settings.model
     overrides = OVERRIDES / model.id
+    if found is None:
+        container_wheels.check_instance(model.instance_type)
     with tempfile.TemporaryDirectory() as folder:
         return repackage(
             connection.client("s3"),

@@ -46,6 +46,8 @@ GLIBC = range(35, 16, -1)
 """Its Ubuntu 22.04 has glibc 2.35 (aws/deep-learning-containers, pytorch/inference/docker/2.6/py3/Dockerfile.cpu)."""
 MACHINE = "x86_64"
 PLATFORMS = (*(f"manylinux_2_{minor}_{MACHINE}" for minor in GLIBC), f"manylinux2014_{MACHINE}")
+ARM = re.compile(r"ml\.[a-z]+\d+g[a-z]*\..*")
+"""Instance types with AWS's Arm processors (Graviton): ml.m7g.large, ml.c6gn.xlarge, but not ml.g5.xlarge."""
 SECONDS = 900
 _PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.!+]+)")
 
@@ -151,6 +153,15 @@ def _wheel(package: Mapping[str, Any]) -> Wheel:
             f"{REQUIREMENTS.relative_to(ROOT)}."
         )
     return best[1]
+
+
+def check_instance(instance_type: str) -> None:
+    """Refuse an instance on which the wheels do not run, with a :class:`ModelError`."""
+    if ARM.fullmatch(instance_type):
+        raise ModelError(
+            f"{instance_type} has an Arm processor, and Small World brings packages for x86_64 to its container: set "
+            "[model] instance_type in workshop.toml to another, such as ml.m5.large."
+        )
 
 
 def folder(progress: Progress, cache: Path = CACHE) -> Path:

@@ -21,11 +21,11 @@ import pytest
 
 import localcloud
 from contract import settings
-from contract.errors import TargetError
-from contract.names import SMALLWORLD, SMALLWORLD_MODELS, SMALLWORLD_TURBO, jumpstart_bucket
+from contract.errors import ModelError, TargetError
+from contract.names import SMALLWORLD, SMALLWORLD_TURBO, jumpstart_bucket
 from helpers.inference.connection import Connection, connect
 from helpers.model import jumpstart
-from helpers.model.repackage import PackagedModel, __main__, look_up, package, sources
+from helpers.model.repackage import PackagedModel, __main__, look_up, package, wheels
 from tests.helpers.model.repackage.archives import contents, tarball
 
 SPLIT = "model-txt2img-split"
@@ -201,18 +201,31 @@ def test_a_look_up_without_an_answer_blames_the_connection_and_not_the_id(connec
         look_up(nowhere)
 
 
-@pytest.mark.parametrize("model_id", SMALLWORLD_MODELS)
-def test_small_world_on_aws_comes_from_the_repository(connection, client, model_id):
-    """Its files are put, since JumpStart's bucket on AWS does not have them; the image is AWS's own."""
+@pytest.mark.parametrize(("model_id", "apart"), [(SMALLWORLD, True), (SMALLWORLD_TURBO, False)])
+def test_small_world_on_aws_comes_from_the_repository(client, connection, tmp_path, monkeypatch, model_id, apart):
+    """JumpStart's bucket on AWS does not have it; the image is AWS's own. One file stands for 52 MB of wheels."""
+    wheel = tmp_path / wheels.FOLDER / "numpy-1.0-py3-none-any.whl"
+    wheel.parent.mkdir(parents=True)
+    wheel.write_bytes(b"a wheel")
+    (tmp_path / wheels.INSTRUCTIONS).write_text("--no-index\n")
+    monkeypatch.setattr(wheels, "folder", lambda progress: tmp_path)
     workshop = dataclasses.replace(connection.settings.workshop, target="aws")
-    model = dataclasses.replace(connection.settings.model, id=model_id)
-    aws = Connection(dataclasses.replace(connection.settings, workshop=workshop, model=model), connection._access)
-    assert look_up(aws) is None
-    packaged = package(aws, "packaged", None, progress=lambda text: None)
-    assert (packaged.method, packaged.model_id) == ("uploaded", model_id)
+    chosen = dataclasses.replace(connection.settings.model, id=model_id)
+    settings_ = dataclasses.replace(connection.settings, workshop=workshop, model=chosen)
+    there = Connection(settings_, connection._access)
+    assert look_up(there) is None
+    packaged = package(there, "packaged", None, progress=lambda text: None)
+    assert (packaged.method, packaged.model_id, len(packaged.sources)) == (
+        "spliced" if apart else "streamed",  # whose own requirements.txt has to go
+        model_id,
+        2 if apart else 1,
+    )
     assert packaged.environment["SAGEMAKER_PROGRAM"] == "inference.py"
     assert f"pytorch-inference:{jumpstart.PYTORCH}-cpu" in packaged.image_uri
-    body = client.get_object(Bucket="packaged", Key=packaged.key)["Body"].read()
-    # What the local JumpStart bucket holds was made by another run of the same builder.
-    bucket, key = sources.parse(jumpstart.look_up(connection, model_id, "*", "ml.m5.large").model_uri)
-    assert body == client.get_object(Bucket=bucket, Key=key)["Body"].read()
+    held = contents(client.get_object(Bucket="packaged", Key=packaged.key)["Body"].read())
+    assert held["code/requirements.txt"] == b"--no-index\n"
+    assert held[f"{wheels.FOLDER}/{wheel.name}"] == b"a wheel"
+    assert {"code/inference.py", "config.json"} <= held.keys()
+    arm = dataclasses.replace(settings_, model=dataclasses.replace(chosen, instance_type="ml.m7g.large"))
+    with pytest.raises(ModelError, match="Arm processor"):
+        package(Connection(arm, connection._access), "packaged", None)

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from contract.errors import ModelError
+from helpers.model import jumpstart
 from helpers.model.repackage import wheels
 from tests.helpers.model.repackage.archives import contents, tarball
 
@@ -159,3 +160,16 @@ def test_wheels_are_part_of_the_package_and_of_its_key(world, pip, overrides, tm
     (overrides / "code" / "wheels" / "one-1.0-py3-none-any.whl").write_bytes(b"mine")
     mine = world.pack(wheels=folder, overrides=overrides)
     assert contents(world.body(mine))["code/wheels/one-1.0-py3-none-any.whl"] == b"mine"
+
+
+@pytest.mark.parametrize("instance_type", ["ml.m7g.large", "ml.c6gn.xlarge", "ml.t4g.medium"])
+def test_an_instance_on_which_they_do_not_run_is_refused(instance_type):
+    with pytest.raises(ModelError, match=rf"{instance_type} has an Arm processor.*such as ml\.m5\.large"):
+        wheels.check_instance(instance_type)
+
+
+@pytest.mark.parametrize(
+    "instance_type", [*jumpstart.INSTANCE_TYPES, "ml.g5.xlarge", "ml.g4dn.xlarge", "ml.g6e.xlarge"]
+)
+def test_others_are_taken(instance_type):
+    wheels.check_instance(instance_type)
