@@ -32,14 +32,18 @@ test: setup ## the whole contract, once (WORKERS=5: five files at a time, not th
 	@$(BIN)/python scripts/chromium.py --install
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not rare" $(TESTS)
 
-test-all: setup ## what is slow and rare besides: notebooks in both ways, every kind of push, Studio's environment, AWS's serving stack
+test-all: setup ## what is slow and rare besides: notebooks in both ways, every kind of push, Studio's environment
 	@$(BIN)/python scripts/chromium.py --install
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m rare $(TESTS)
 	@$(BIN)/python scripts/studio_environment.py
-	@$(BIN)/python scripts/serving_environment.py
+	@$(BIN)/python scripts/studio_rehearsal.py
 
 test-studio: setup ## unit tests and a notebook in an environment like SageMaker Studio's (downloads 2 GB)
 	@$(BIN)/python scripts/studio_environment.py $(ARGS)
+
+rehearse-studio: setup ## kernel, widgets and proxy in Chromium, with Studio's own JupyterLab as the server
+	@$(BIN)/python scripts/chromium.py --install
+	@$(BIN)/python scripts/studio_rehearsal.py $(ARGS)
 
 test-serving: setup ## Small World on the serving stack of AWS's container, beside the local one (downloads 3 GB; Java 17)
 	@$(BIN)/python scripts/serving_environment.py $(ARGS)
