@@ -96,7 +96,7 @@ def advice() -> list[str]:
     python = registered()
     if python is not None and is_ours(python):
         return [choose]
-    why = f", since the kernel of that name belongs to {python.parent.parent.parent}" if python else ""
+    why = f"; the kernel of that name belongs to {python.parent.parent.parent}" if python else ""
     return [
         f"In a terminal (File, New, Terminal): cd {ROOT} && make studio-kernel (2 to 5 minutes{why})",
         "Reload this browser tab.",

@@ -20,8 +20,10 @@ stop() {
 }
 
 find_python() {
-  local candidate
-  for candidate in "${PYTHON:-}" python3 python3.12 python3.13 python3.11; do
+  local candidate own
+  # An environment that works keeps its Python: another would make all of it anew.
+  own="$(.venv/bin/python -c 'import sys; print(sys._base_executable)' 2> /dev/null || true)"
+  for candidate in "${PYTHON:-}" "$own" python3 python3.12 python3.13 python3.11; do
     if [[ -n "$candidate" ]] && "$candidate" -c \
       'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2> /dev/null; then
       printf '%s' "$candidate"

@@ -7,6 +7,7 @@ Everything is written below the user's Jupyter folder and into ``workshop.toml``
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -86,6 +87,25 @@ def link_widgets() -> None:
         say(f"widgets: {name} {version(ours)} linked into {home}")
 
 
+def notebooks(sign: bool) -> None:
+    """Mark the workshop's notebooks, as they are now, as trusted by this user, or take that back.
+
+    A notebook that was cloned is not trusted, and JupyterLab shows no widgets in it until a cell has run; with Jupyter
+    Server Documents, as in SageMaker Distribution 4.4.1, not even then. What is trusted holds no outputs.
+    """
+    import nbformat
+    from nbformat.sign import NotebookNotary
+
+    notary = NotebookNotary(data_dir=str(kernel.data_folder()))
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        if not sign:
+            notary.unsign(notebook)
+        elif not any(cell.get("outputs") for cell in notebook.cells):  # what somebody has run is for them to trust
+            notary.sign(notebook)
+    say("notebooks: trusted, so that their widgets show at once" if sign else "notebooks: no longer trusted")
+
+
 def undo() -> None:
     """Remove the kernel and the links if they are this folder's, and put the target back if this had changed it."""
     python, folder = kernel.registered(), kernel.data_folder() / "kernels" / kernel.NAME
@@ -97,6 +117,8 @@ def undo() -> None:
         if link.is_symlink() and kernel.VENV in link.readlink().parents:
             link.unlink()
             say(f"widgets: link to {name} removed")
+    with contextlib.suppress(ImportError):  # .venv is gone already
+        notebooks(False)
     if BEFORE.exists():
         before = json.loads(BEFORE.read_text(encoding="utf-8"))
         try:
@@ -178,6 +200,7 @@ def main() -> None:
         return
     register()
     link_widgets()
+    notebooks(True)
     choose_target(chosen.target)
     say(f'now reload the browser tab, open notebooks/00_start_here.ipynb and choose "{kernel.DISPLAY_NAME}"')
 

@@ -9,16 +9,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.sign import NotebookNotary
 
 from contract import kernel
 from contract.settings import ROOT
 from scripts import studio_kernel
 
 TOOLS = ("awk", "bash", "cat", "df", "dirname", "env", "git", "make")
-PARTS = ("contract", "helpers", "scripts", "pyproject.toml", "workshop.toml")
+PARTS = ("contract", "helpers", "notebooks", "scripts", "pyproject.toml", "workshop.toml")
 KERNEL = Path(".local/share/jupyter/kernels/async-genai/kernel.json")
 LINKS = Path(".local/share/jupyter/labextensions")
+JUPYTERS_OWN = {".local/share/jupyter/nbsignatures.db", ".local/share/jupyter/notebook_secret"}
+"""What Jupyter makes when it is asked about signatures for the first time."""
 NO_TOKENS = {"AWS_EC2_METADATA_DISABLED": "true"}
 
 
@@ -86,7 +90,26 @@ def test_kernel_and_widgets_twice_and_back(clone: Path, home: Path, programs: Pa
         assert f'choose "{kernel.DISPLAY_NAME}"' in done.stdout
     done = run(clone, home, programs, "--undo")
     assert done.returncode == 0, done.stderr
-    assert files(home) == set()
+    assert files(home) <= JUPYTERS_OWN
+    assert trusted(clone, home) == set()
+
+
+def trusted(clone: Path, home: Path) -> set[str]:
+    """Which notebooks this user trusts."""
+    notary = NotebookNotary(data_dir=str(home / ".local" / "share" / "jupyter"))
+    paths = (clone / "notebooks").glob("*.ipynb")
+    return {path.name for path in paths if notary.check_signature(nbformat.read(path, as_version=4))}
+
+
+def test_notebooks_are_trusted_unless_somebody_has_run_them(clone: Path, home: Path, programs: Path) -> None:
+    """Studio's server shows widgets of a notebook that is not trusted as text; see tests/space/rehearsal.py."""
+    run_before = clone / "notebooks" / "03_generate.ipynb"
+    notebook = nbformat.read(run_before, as_version=4)
+    notebook.cells[1].outputs = [nbformat.v4.new_output("stream", text="by somebody else")]
+    nbformat.write(notebook, run_before)
+    assert run(clone, home, programs).returncode == 0
+    names = {path.name for path in (clone / "notebooks").glob("*.ipynb")}
+    assert trusted(clone, home) == names - {"03_generate.ipynb"}
 
 
 @pytest.mark.parametrize(("version", "linked"), [("0.11.9", False), ("0.9.0", True)])

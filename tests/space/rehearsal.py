@@ -13,27 +13,30 @@ import dataclasses
 import http.client
 import os
 import re
+import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from contract import kernel
-from contract.settings import ROOT
 from scripts import chromium
 from tests.browser.conftest import FLAGS
-from tests.browser.lab import Lab, Notebook, quiet_environment, serving, shoot, watch
-from tests.clouds import deployed_copy, import_path, until
+from tests.browser.lab import START_SECONDS, Lab, Notebook, quiet_environment, shoot, watch
+from tests.clouds import deployed_copy, free_port, import_path, until
 
 SERVER = Path(os.environ["STUDIO_SERVER"])
 HOST = "abcdefghijklmno.studio.us-east-1.sagemaker.aws"
 BASE = "/jupyterlab/default"
-CELL = """
+ALIVE = "alive.ipynb"
+IMPORTS = """
 import io, ipywidgets, numpy as np
 from PIL import Image
 from helpers import connect
@@ -50,7 +53,7 @@ label = ipywidgets.Label()
 inspector.observe(lambda _: setattr(label, "value", f"Python sees {inspector.x} {inspector.y}"), ["x", "y"])
 display(label, inspector)
 """
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,42 +65,89 @@ class Space:
     terminal: dict[str, str]
 
 
-@pytest.fixture(scope="module")
-def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
-    root = tmp_path_factory.mktemp("space")
+def write(notebook: Path) -> None:
+    """A notebook of the workshop's largest widgets, for the kernel that every notebook names."""
+    made = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    made.cells = [nbformat.v4.new_code_cell(cell.strip()) for cell in (IMPORTS, STUDIO, INSPECTOR)]
+    nbformat.write(made, notebook)
+
+
+@contextlib.contextmanager
+def running(root: Path) -> Iterator[Space]:
+    """A space with everything in ``root``, prepared by scripts/studio.sh."""
     clone, home = root / "clone", root / "home"
     quiet = quiet_environment(home)
     # Jupyter's folders are where they are by default, below HOME: that is what is rehearsed.
     terminal = {name: value for name, value in quiet.items() if not name.startswith(("JUPYTER", "IPYTHON"))}
-    for name in ("config", "settings"):
-        (home / ".jupyter").mkdir(exist_ok=True)
-        for found in (home / name).iterdir():
-            found.rename(
-                (home / ".jupyter" / "lab" / "user-settings" if name == "settings" else home / ".jupyter") / found.name
-            )
+    shutil.copytree(home / "config", home / ".jupyter")
+    shutil.copytree(home / "settings", home / ".jupyter" / "lab" / "user-settings")
     path = os.pathsep.join([str(SERVER / "bin"), os.environ["PATH"]])
     terminal |= {"SAGEMAKER_APP_TYPE": "JupyterLab", "PATH": path, "AWS_EC2_METADATA_DISABLED": "true"}
     with deployed_copy(clone):
+        # The set-up has been made: this environment is its result.
+        (clone / ".venv").symlink_to(sys.prefix, target_is_directory=True)
+        (clone / "scripts" / "setup.py").write_text("")
+        write(clone / "notebooks" / ALIVE)
         done = subprocess.run(
-            ["bash", str(ROOT / "scripts" / "studio.sh")],
+            ["bash", str(clone / "scripts" / "studio.sh")],
             cwd=home, env=terminal, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         assert "widgets: anywidget" in done.stdout
         terminal["PYTHONPATH"] = import_path(clone)  # the clone's code in the kernel, whatever is installed
 
-        def command(port: int) -> list[str]:
-            return [
-                *(str(SERVER / "bin" / "jupyter"), "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
-                *(f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={clone}"),
-                # As start-jupyter-server has it; the next but one is what its --ip 0.0.0.0 implies.
-                *(f"--ServerApp.base_url={BASE}", "--ServerApp.token=", "--ServerApp.allow_origin=*"),
-                *("--ServerApp.allow_remote_access=True", "--LabApp.expose_app_in_browser=True"),
-            ]
+        with server(root, clone, terminal) as port:
+            yield Space(Lab(f"https://{HOST}:{port}{BASE}", "", clone, root / "server.log"), port, terminal)
 
-        log = root / "server.log"
-        with serving(command, f"http://127.0.0.1:{{port}}{BASE}/api/status", log, env=terminal, cwd=clone) as port:
-            yield Space(Lab(f"http://{HOST}:{port}{BASE}", "", clone, log), port, terminal)
+
+@contextlib.contextmanager
+def server(root: Path, clone: Path, terminal: dict[str, str]) -> Iterator[int]:
+    """The space's JupyterLab, as start-jupyter-server starts it; its port.
+
+    With TLS, as a space is reached: a page of another host without it is not a secure context, and scripts fail in it.
+    """
+    port, certificate, key = free_port(), root / "certificate.pem", root / "key.pem"
+    subject = ["-subj", f"/CN={HOST}", "-days", "2", "-nodes"]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-keyout", str(key), "-out", str(certificate), *subject]
+    subprocess.run(made, check=True, capture_output=True)
+    command = [
+        *(str(SERVER / "bin" / "jupyter"), "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
+        *(f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={clone}"),
+        *(f"--ServerApp.certfile={certificate}", f"--ServerApp.keyfile={key}"),
+        # What start-jupyter-server gives; the last but one is what its --ip 0.0.0.0 implies.
+        *(f"--ServerApp.base_url={BASE}", "--ServerApp.token=", "--ServerApp.allow_origin=*"),
+        *("--ServerApp.allow_remote_access=True", "--LabApp.expose_app_in_browser=True"),
+    ]
+    with (root / "server.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=clone, env=terminal, stdout=log, stderr=subprocess.STDOUT)
+    try:
+
+        def answers() -> bool:
+            assert process.poll() is None, (root / "server.log").read_text()[-3000:]
+            with contextlib.suppress(OSError):
+                return status(port, f"{BASE}/api/status") == 200
+            return False
+
+        until(answers, 3 * START_SECONDS)  # it has many extensions
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def status(port: int, path: str) -> int:
+    """What a path of the space answers to somebody without cookies."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=context)
+    connection.request("GET", path, headers={"Host": f"{HOST}:{port}"})
+    return connection.getresponse().status
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
+    with running(tmp_path_factory.mktemp("space")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +162,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, space: Space) -> Iterator[Page]:
     """A page that asks nobody but the space's server."""
-    page = browser.new_page(viewport={"width": 1400, "height": 1500})
-    problems = watch(page, (f"http://{HOST}:{space.port}", f"ws://{HOST}:{space.port}"))
+    page = browser.new_page(viewport={"width": 1400, "height": 1500}, ignore_https_errors=True)
+    problems = watch(page, (f"https://{HOST}:{space.port}", f"wss://{HOST}:{space.port}"))
     yield page
     page.close()
     assert [problem for problem in problems if problem.startswith("a request to")] == []
@@ -134,7 +184,7 @@ def draw(page: Page, prompt: str) -> None:
     page.get_by_label("Prompt", exact=True).fill(prompt)
     for label, value in {"Width": 64, "Height": 64, "Steps": 2}.items():
         page.get_by_label(label, exact=True).fill(str(value))
-    page.get_by_role("button", name="Generate").click()
+    page.get_by_role("button", name="Generate", exact=True).click()
     row = page.locator(".ws-timeline article").filter(has=page.get_by_role("heading", name=prompt))
     expect(row).to_have_attribute("data-state", "done", timeout=60_000)
     tile = page.locator("[data-tile]").filter(has_text=prompt).first
@@ -155,8 +205,7 @@ def test_the_wrong_kernel_is_named_and_the_right_one_works(space: Space, page: P
 
 
 def test_studio_and_inspector_are_alive(space: Space, page: Page) -> None:
-    name = space.lab.write("notebooks/alive.ipynb", "#md # Alive", CELL.strip(), STUDIO, INSPECTOR.strip())
-    notebook = space.lab.open(page, name)
+    notebook = space.lab.open(page, f"notebooks/{ALIVE}")
     choose(page)
     notebook.run_all()
     draw(page, "a red circle on a blue background")
@@ -193,7 +242,7 @@ def url_of(said: str, space: Space) -> str:
     found = re.search(r"https://<this space's host>(\S+)", said)
     assert found, said
     assert "only your browser knows this space's host" in said
-    return f"http://{HOST}:{space.port}{found[1]}"
+    return f"https://{HOST}:{space.port}{found[1]}"
 
 
 def test_make_studio_draws_through_the_proxy(space: Space, page: Page) -> None:
@@ -203,7 +252,7 @@ def test_make_studio_draws_through_the_proxy(space: Space, page: Page) -> None:
         open_served(space, page, url)
         draw(page, "a green star on a white background")
         shoot(page, f"space-page-{SERVER.name}")
-        assert status(space, url.partition("?")[0]) == 302  # to where one may enter the token
+        assert status(space.port, path_of(url).partition("?")[0]) == 302  # to where one may enter the token
 
 
 def test_make_lab_opens_a_notebook_through_the_proxy(space: Space, page: Page) -> None:
@@ -218,22 +267,19 @@ def test_make_lab_opens_a_notebook_through_the_proxy(space: Space, page: Page) -
         notebook.run_all()
         expect(page.get_by_text("nothing stands in the way")).to_be_visible()
         shoot(page, f"space-lab-{SERVER.name}")
-        assert status(space, f"{url.partition('/lab/tree')[0]}/api/contents") == 403
+        assert status(space.port, f"{path_of(url).partition('/lab/tree')[0]}/api/contents") == 403
 
 
-def status(space: Space, url: str) -> int:
-    """What a URL of the space answers to somebody without cookies."""
-    path = url.partition(f"http://{HOST}:{space.port}")[2]
-    connection = http.client.HTTPConnection("127.0.0.1", space.port, timeout=30)
-    connection.request("GET", path, headers={"Host": f"{HOST}:{space.port}"})
-    return connection.getresponse().status
+def path_of(url: str) -> str:
+    """A URL's path and query."""
+    return "/" + url.split("/", 3)[3]
 
 
 def open_served(space: Space, page: Page, url: str) -> None:
     """Open a page once its server answers."""
 
     def answers() -> bool:
-        return status(space, url) == 200
+        return status(space.port, path_of(url)) == 200
 
     until(answers, 60)
     page.goto(url)
