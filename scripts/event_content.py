@@ -85,19 +85,24 @@ def opening(notebook: Path) -> tuple[str, str]:
 
 def parts(notebook: Path) -> Iterator[str]:
     """Each part, from its heading to its first code."""
-    reading, first = False, True
-    for kind, text in cells(notebook):
-        if first:
-            first = False
-        elif kind != "markdown":
+    reading, sources = False, list(cells(notebook))
+    for (kind, text), (following, _) in zip(sources[1:], [*sources[2:], ("", "")], strict=True):
+        if kind != "markdown":
             reading = False
-        else:
-            for part in re.split(r"^(?=## )", text, flags=re.MULTILINE):
-                if part.startswith("## "):
-                    title, _, prose = part.partition("\n")
-                    reading = bool(prose.strip()) and title[3:].strip() not in WITHOUT_TEXT
-                if reading and part.strip():
-                    yield part.strip()
+            continue
+        sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+        for number, section in enumerate(sections, 1):
+            part = unfinished(section.strip()) if following == "code" and number == len(sections) else section.strip()
+            if part.startswith("## "):
+                title, _, prose = part.partition("\n")
+                reading = bool(prose.strip()) and title[3:].strip() not in WITHOUT_TEXT
+            if reading and part:
+                yield part
+
+
+def unfinished(text: str) -> str:
+    """The text without a last sentence that ends with a colon: the code that it leads to is not on the page."""
+    return re.sub(r"(?:(?<=[.?!])\s+|\n\n|\A)[^.?!#]*:\Z", "", text)
 
 
 # ---- from a notebook's Markdown to Workshop Studio's

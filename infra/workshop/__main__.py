@@ -33,7 +33,7 @@ def files() -> dict[Path, str]:
 
     if not BOOTSTRAP.exists():
         raise InfraError("the CDK's CLI is missing: run make setup.")
-    # As in Git, so with the defaults of the file: the environment of whoever runs this must not get into it.
+    # As in Git, so with the defaults of the file: the environment of the person who runs this must not get into it.
     settings = load(environ={})
     return {
         STATIC / "bootstrap.yaml": BOOTSTRAP.read_text(encoding="utf-8"),

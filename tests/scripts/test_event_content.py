@@ -97,6 +97,18 @@ def test_what_workshop_studio_writes_otherwise(given, wanted):
     assert content.adapted(given).strip() == wanted
 
 
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("Who decides? It may choose any number:", "Who decides?"),
+        ("## Two policies\n\nOurs are:", "## Two policies"),
+        ("Look at `a:b`. **Predict:** what comes?", "Look at `a:b`. **Predict:** what comes?"),
+    ],
+)
+def test_a_sentence_that_leads_to_code_is_left_out(given, wanted):
+    assert content.unfinished(given) == wanted
+
+
 def test_a_filled_line_does_not_begin_like_an_item():
     words = "x" * 116 + " - and what it adds"
     assert not any(line.lstrip().startswith("- ") for line in content.wrapped(words))
