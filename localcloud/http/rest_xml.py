@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import functools
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -82,6 +83,28 @@ def _wire(member: Shape) -> str:
     return str(member.serialization.get("name", ""))
 
 
+@functools.cache  # PutObject has fifty members, and few of them are in a request
+def _outside(shape: StructureShape) -> list[tuple[str, Shape, str, str]]:
+    """The members that a request carries outside its body: name, member, location, name there (headers: lower case)."""
+    found = [(name, member, _location(member), _wire(member) or name) for name, member in shape.members.items()]
+    return [
+        (name, member, location, wire.lower() if location.startswith("header") else wire)
+        for name, member, location, wire in found
+        if location
+    ]
+
+
+@functools.cache
+def _inside(shape: StructureShape) -> list[str]:
+    """The members that a request carries in its body, an object's bytes excepted."""
+    payload = shape.serialization.get("payload")
+    return [
+        name
+        for name, member in shape.members.items()
+        if not _location(member) and not (name == payload and member.type_name == "blob")
+    ]
+
+
 class RestXmlProtocol:
     """The ``rest-xml`` protocol of S3."""
 
@@ -128,14 +151,14 @@ class RestXmlProtocol:
         bucket, key = place(request)
         out: dict[str, Any] = {}
         try:
-            for name, member in shape.members.items():
-                location, wire = _location(member), _wire(member) or name
-                if location == "uri":
+            for name, member, location, wire in _outside(shape):
+                if location == "header":
+                    if wire in request.headers:
+                        out[name] = _from_header(member, request.headers[wire], name)
+                elif location == "uri":
                     out[name] = bucket if wire == "Bucket" else key
-                elif location == "header" and wire.lower() in request.headers:
-                    out[name] = _from_header(member, request.headers[wire.lower()], name)
                 elif location == "headers":
-                    found = {k[len(wire) :]: v for k, v in request.headers.items() if k.startswith(wire.lower())}
+                    found = {k[len(wire) :]: v for k, v in request.headers.items() if k.startswith(wire)}
                     out.update({name: found} if found else {})
                 elif location == "querystring" and wire in request.query:
                     texts = request.query[wire]
@@ -251,10 +274,7 @@ def _check(shape: StructureShape, parameters: dict[str, Any]) -> None:
 
     Documents: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
     """
-    payload = shape.serialization.get("payload")
-    for name in shape.members:
-        if _location(shape.members[name]) or (name == payload and shape.members[name].type_name == "blob"):
-            continue
+    for name in _inside(shape):
         if name not in parameters and name in shape.required_members:
             raise ServiceError("MissingRequestBodyError", "Request Body is empty")
         problem = validation_message(shape.members[name], parameters[name]) if name in parameters else None
