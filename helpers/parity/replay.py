@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def again(folder: Path, chosen: argparse.Namespace) -> Recording:
     """Run the steps on a local cloud in ``folder``, and return their recording."""
     record, path = folder / "record", chosen.record or folder / "replay.jsonl.gz"
-    settings = _settings(chosen, record)
+    settings = settings_of(chosen, record)
     began = dt.datetime.now(dt.UTC)
     with _cloud(folder, chosen, settings) as (state, connected):
         bench = Bench(connected, recorder_in(record), verify.speed_of(connected, state), verify._say)
@@ -80,7 +80,7 @@ def again(folder: Path, chosen: argparse.Namespace) -> Recording:
     return recordings.put_together(record, path, verify.header(settings, began, chosen.speed, "probes", names))
 
 
-def _settings(chosen: argparse.Namespace, record: Path) -> Settings:
+def settings_of(chosen: argparse.Namespace, record: Path) -> Settings:
     """Those of workshop.toml's defaults, whatever the file and the environment of this machine say."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WORKSHOP_")}
     given = {

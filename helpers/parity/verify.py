@@ -195,15 +195,17 @@ def _recorded(
 
 def _carried_out(carried: run.Run, plan: run.Plan, bench: Bench) -> bool:
     """All steps; the inbox and what is known of the account's names come with the deployment."""
+    well = True
     for step in plan.steps:
         done = carried.step(step)
+        well = well and done
         if not done and step.needed:
             bench.say(f"{step.name} is needed by all others: they are left out.")
             return False
         if step.name == "deploy":
             bench.recorder.scrubber.know(steps.known_of_stack(bench.connection))
             bench.open_inbox()
-    return True
+    return well
 
 
 def _by_hand(chosen: argparse.Namespace) -> str:
