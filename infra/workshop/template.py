@@ -81,21 +81,16 @@ def text(settings: Settings, count: int = 1) -> str:
     return made
 
 
-class _Dumper(yaml.SafeDumper):
-    """Keeps order, writes several lines as they are, and repeats what is the same instead of pointing to it."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+def _text(dumper: Any, value: str) -> Any:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
 
 
-_Dumper.add_representer(str, _text)
+# Several lines are written as they are, and what is the same is repeated: CloudFormation does not take aliases.
+_DUMPER: Any = type("_Dumper", (yaml.SafeDumper,), {"ignore_aliases": lambda _, data: True})
+_DUMPER.add_representer(str, _text)
 
 
 def as_yaml(template: dict[str, Any]) -> str:
     """A template as people read one: the version first, the script as a script."""
     ordered = {"AWSTemplateFormatVersion": "2010-09-09", **template}
-    return yaml.dump(ordered, Dumper=_Dumper, sort_keys=False, width=118, allow_unicode=True)
+    return str(yaml.dump(ordered, Dumper=_DUMPER, sort_keys=False, width=118, allow_unicode=True))
