@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,14 @@ import pytest
 from contract.names import MAX_RESPONSE_BYTES
 from localcloud.sagemaker.model_server import DEFAULT_BYTES
 from tests.serving.conftest import Table
-from tests.serving.sides import RESET, UNREACHABLE, LocalContainer, RealStack, StartFailed
+from tests.serving.sides import RESET, UNREACHABLE, Answer, LocalContainer, RealStack, StartFailed
+
+
+def together(sides: tuple[RealStack, LocalContainer], body: bytes) -> list[Answer]:
+    """Both answers to a slow request, after the time of one."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda side: side.ask(body, JSON, JSON), sides))
+
 
 Real, Local = Callable[..., RealStack], Callable[..., LocalContainer]
 JSON = "application/json"
@@ -69,7 +77,7 @@ def test_sizes_of_the_stack(
 def test_a_worker_that_takes_too_long(real: Real, local: Local, test_model: Path, table: Table) -> None:
     limits = {"TS_DEFAULT_RESPONSE_TIMEOUT": "4", "SAGEMAKER_MODEL_SERVER_TIMEOUT": "3600"}
     sides = both(real, local, test_model, BARE | limits)
-    answers = [side.ask(asked(sleep=9), JSON, JSON) for side in sides]
+    answers = together(sides, asked(sleep=9))
     table.add("9 s, TS_DEFAULT_RESPONSE_TIMEOUT=4", *answers)
     assert answers[0] == answers[1]
     assert (answers[0].status, json.loads(answers[0].body)["message"]) == (500, "Worker died.")
@@ -81,7 +89,7 @@ def test_a_worker_that_takes_too_long(real: Real, local: Local, test_model: Path
 
 def test_the_toolkits_own_timeout_has_no_effect(real: Real, local: Local, test_model: Path, table: Table) -> None:
     sides = both(real, local, test_model, BARE | {"SAGEMAKER_MODEL_SERVER_TIMEOUT": "2"})
-    answers = [side.ask(asked(sleep=6), JSON, JSON) for side in sides]
+    answers = together(sides, asked(sleep=6))
     table.add("6 s, SAGEMAKER_MODEL_SERVER_TIMEOUT=2", *answers)
     assert [answer.status for answer in answers] == [200, 200]
     assert "enable_model_api=truedefault_response_timeout" in sides[0].log().replace(" ", "")
@@ -89,7 +97,7 @@ def test_the_toolkits_own_timeout_has_no_effect(real: Real, local: Local, test_m
 
 def test_two_minutes_without_variables(real: Real, local: Local, test_model: Path, table: Table) -> None:
     sides = both(real, local, test_model, BARE)
-    answers = [side.ask(asked(sleep=150), JSON, JSON) for side in sides]
+    answers = together(sides, asked(sleep=150))
     table.add("150 s, no variables", *answers)
     assert [answer.status for answer in answers] == [500, 500]
     assert all(119 < answer.seconds < 135 for answer in answers)

@@ -126,7 +126,7 @@ def _place(content: Mapping[str, Any], number: int) -> tuple[str, Any]:
 def _written(output: Output, number: int) -> tuple[str, int]:
     """How the answer separates numbers, and where picture ``number`` begins; -1 when it was written in another way.
 
-    By the length: the answer is not written again only to be looked at, since it may be 20 MB.
+    By the length: the answer is not written again only to be looked at, since it may be 100 MB.
     """
     content = dict(output.content or {})
     several = "generated_images" in content
