@@ -5,7 +5,6 @@ import pytest
 from contract import names, naming, overrides, settings
 from contract.errors import SettingsError
 
-
 VPC = """[security]
 vpc_id = "vpc-01234567"
 subnet_ids = ["subnet-01234567"]
