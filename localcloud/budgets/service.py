@@ -139,6 +139,8 @@ def _checked(budget: dict[str, Any]) -> dict[str, Any]:
     budget = {key: value for key, value in budget.items() if value not in ({}, []) and key not in _STARTED}
     if others := sorted(set(budget) - set(_OFFERED)):
         raise invalid(f"The local cloud does not offer {', '.join(others)} of a budget.")
+    if set(budget["BudgetName"]) & {":", "\\"}:  # the model's pattern says so, in a form that Python does not read
+        raise invalid(f"The name {budget['BudgetName']} must not have a colon or a backslash.")
     if budget["BudgetType"] != "COST":
         raise invalid(f"The local cloud offers budgets of COST only, not of {budget['BudgetType']}.")
     if "BudgetLimit" not in budget:

@@ -60,3 +60,38 @@ def test_dependency(aws: Account) -> None:
     aws.later(cloudwatch.delete_alarms, AlarmNames=[name])
     with aws.refused("ValidationError", "as there are composite alarm(s) depending on it"):
         cloudwatch.delete_alarms(AlarmNames=[child])
+
+
+@behaviour(
+    "cloudwatch",
+    "DescribeAlarms",
+    "A stack makes a composite alarm of its alarms, changes and deletes it",
+    "AWSCloudFormation/latest/TemplateReference/aws-resource-cloudwatch-compositealarm.html",
+)
+def test_in_a_stack(aws: Account) -> None:
+    cloudwatch, cloudformation = aws.client("cloudwatch"), aws.client("cloudformation")
+    first = {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Properties": {
+            "MetricName": "m", "Namespace": "n", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1,
+            "Threshold": 1, "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        },
+    }  # fmt: skip
+    both = {
+        "Type": "AWS::CloudWatch::CompositeAlarm",
+        "Properties": {"AlarmRule": {"Fn::Sub": 'NOT ALARM("${First}")'}},
+    }
+    template = {"Resources": {"First": first, "Both": both}, "Outputs": {"Name": {"Value": {"Ref": "Both"}}}}
+    stack = aws.stack(template)
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    name = stack["Outputs"][0]["OutputValue"]
+    assert 'NOT ALARM("' in described(aws, name)["AlarmRule"]
+    both["Properties"]["AlarmDescription"] = "d"  # type: ignore[index]
+    cloudformation.update_stack(StackName=stack["StackName"], TemplateBody=json.dumps(template))
+    assert aws.settled(stack["StackName"])["StackStatus"] == "UPDATE_COMPLETE"
+    assert described(aws, name)["AlarmDescription"] == "d"
+    cloudformation.delete_stack(StackName=stack["StackName"])
+    wait_until(
+        lambda: not cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"],
+        30 if aws.local else 300,
+    )

@@ -98,7 +98,7 @@ def test_an_unknown_type_has_no_price_and_a_way_to_find_it():
 def test_idle_hours_cost_only_when_the_endpoint_stays_on():
     short, long = estimate(settings.Settings(), 2, 0), estimate(settings.Settings(), 2, 100)
     assert long.always_on - short.always_on > 100 * 0.115
-    standing = 100 / 730 * (8 * 0.10 + 3.00)  # alarms and dashboard, asleep or not
+    standing = 100 / 730 * costs.standing_month(settings.Settings())  # alarms and dashboard, asleep or not
     assert long.scaled_to_zero - short.scaled_to_zero == pytest.approx(standing)
     assert long.saved == pytest.approx(100 * 0.115)
     assert short.saved == 0
@@ -158,3 +158,32 @@ def test_a_request_pays_for_each_thing_that_it_does(service, unit, times):
     free[service][unit] = 1.0
     prices = dataclasses.replace(load_prices(), services=free)
     assert per_request(settings.Settings(), prices) == times
+
+
+def test_what_stands_is_charged_by_the_month():
+    """Ten alarms, one on two of them, a dashboard; a look every five minutes; 0.1 GB of model."""
+    looks = 12 * 730 * (0.0000002 + 0.25 * 0.0000166667)
+    assert costs.standing_month(settings.Settings()) == pytest.approx(10 * 0.10 + 0.50 + 3.00 + looks + 0.1 * 0.023)
+
+
+def test_safety_is_priced_as_it_is_on_aws_and_can_be_off():
+    off = changed(safety={"idle_hours": 0, "expire_hours": 0})
+    assert costs.standing_month(off) == pytest.approx(8 * 0.10 + 3.00 + 0.1 * 0.023)
+    assert costs.standing_month(settings.Settings()) > costs.standing_month(off)
+
+
+def test_each_price_says_where_to_check_it():
+    prices = load_prices()
+    assert set(prices.sources) == {*prices.services, "instance_hour"}
+    assert all(url.startswith("https://aws.amazon.com/") for url in prices.sources.values())
+
+
+README = (settings.ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_readme_has_the_figures_of_the_table():
+    made = settings.Settings()
+    flat = " ".join(README.split())
+    assert f"{usd(costs.standing_month(made))} a month" in flat
+    assert f"{usd(load_prices().instance_hour[made.model.instance_type])} an hour" in flat
+    assert f"prices as known in {load_prices().as_of}" in flat
