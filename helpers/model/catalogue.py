@@ -94,6 +94,8 @@ class Catalogue(list[Listed]):
         more = [f"  … and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
         return "\n".join([self._summary(), *lines[:SHOWN], *more])
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         rows = "".join(
             f'<tr><td style="{_CELL}">{SIGNS[item.state]}</td><th scope="row" style="{_CELL}">'

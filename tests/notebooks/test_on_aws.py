@@ -1,4 +1,4 @@
-"""Notebooks with target aws, as far as they go without AWS: its clients, its JumpStart and its pace, on a local cloud.
+"""Notebook 02 with target aws, as far as it goes without AWS: its clients and its JumpStart, on a local cloud.
 
 boto3 goes where ``AWS_ENDPOINT_URL`` says; everything else is what a kernel does in an account. No instance starts.
 """
@@ -18,6 +18,7 @@ from tests.jumpstart_as_on_aws import as_on_aws
 pytestmark = [pytest.mark.rare, pytest.mark.cloud, pytest.mark.timeout(900)]
 
 MINUTES = 10
+NAME = "02_explore_the_model.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +28,11 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, C
         yield folder, connection
 
 
-@pytest.mark.parametrize("name", ["00_start_here", "02_explore_the_model", "04_from_json_to_png"])
-def test_notebook(
-    deployed: tuple[Path, Connection], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_model_is_explored_where_jumpstart_lacks_it(
+    deployed: tuple[Path, Connection], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, connection = deployed
     private = private_environment(tmp_path / "home") | {"PYTHONPATH": import_path(folder)}
     for variable, value in {**private, **connection.environment, "WORKSHOP_WORKSHOP_TARGET": "aws"}.items():
         monkeypatch.setenv(variable, value)
-    notebooks.execute(folder / "notebooks" / f"{name}.ipynb", tmp_path / f"{name}.ipynb", minutes=MINUTES)
+    notebooks.execute(folder / "notebooks" / NAME, tmp_path / NAME, minutes=MINUTES)

@@ -42,6 +42,7 @@ def test_small_world_is_described_from_the_repository(aws: Connection, model_id:
     assert "def model_fn(" in "".join(view.code.values())
     assert view.specification["model_id"] == view.model.model_id == model_id
     assert view.specification["hosting_artifact_key"]
+    assert "/tmp" not in repr(view)
     assert f"pytorch-inference:{jumpstart.PYTORCH}-cpu" in view.model.image_uri
 
 
@@ -53,7 +54,7 @@ def test_the_catalogue_says_which_models_are_of_use(aws: Connection) -> None:
         there.VULNERABLE: "withdrawn",
         there.OTHER_FORM: "unsure",
     }
-    text = str(listed)
+    text = repr(listed)
     assert text.splitlines()[0].startswith("4 text-to-image models: ✓ 1 ")
     assert there.WITHDRAWN_WORDS in text
     assert "CVE-2022-1" in text
