@@ -23,7 +23,7 @@ def face(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], li
         notebook runs in another kernel than the workshop's.
     """
     try:
-        import lazy_loader
+        import lazy_loader  # type: ignore[import-untyped]  # it has no stubs
 
         load, names, everything = lazy_loader.attach_stub(package, file)
     except ModuleNotFoundError as error:

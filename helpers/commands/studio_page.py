@@ -79,7 +79,8 @@ def command(folder: Path, port: int, behind: Reach | None = None, others: Sequen
     """
     return [
         sys.executable,
-        *("-m", "jupyter", "server", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
+        # Not "jupyter server", which takes the first jupyter-server of the PATH: in SageMaker Studio the image's.
+        *("-m", "jupyter_server", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
         *(f"--ServerApp.root_dir={folder}", "--ServerApp.terminals_enabled=False", "--ServerApp.answer_yes=True"),
         *("--ServerApp.jpserver_extensions={'voila.server_extension': True}", "--ServerApp.log_level=WARN"),
         f"--VoilaConfiguration.template={TEMPLATE}",

@@ -24,7 +24,7 @@ METADATA = Path("/opt/ml/metadata/resource-metadata.json")
 """https://docs.aws.amazon.com/sagemaker/latest/dg/notebooks-run-and-manage-metadata.html"""
 JUPYTERLAB = "jupyterlab"
 """The one kind of space whose server has Jupyter Server Proxy; Code Editor forwards ports itself."""
-QUICK = Config(
+QUICK = Config(  # type: ignore[call-arg]  # the stubs lack the last one
     connect_timeout=3,
     read_timeout=5,
     retries={"total_max_attempts": 1},

@@ -194,7 +194,7 @@ def draw(page: Page, prompt: str) -> None:
 def test_the_wrong_kernel_is_named_and_the_right_one_works(space: Space, page: Page) -> None:
     notebook = space.lab.open(page, "notebooks/00_start_here.ipynb")
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
-    said = page.locator(".jp-OutputArea-output", has_text="This is not the workshop's kernel")
+    said = page.locator(".jp-OutputArea-output", has_text="This is not the workshop's kernel").first
     expect(said).to_contain_text(f'Choose the kernel "{kernel.DISPLAY_NAME}"')
     expect(page.get_by_text("ModuleNotFoundError")).to_have_count(0)
     shoot(page, f"space-wrong-kernel-{SERVER.name}")
@@ -224,7 +224,7 @@ def command(space: Space, module: str, *arguments: str) -> Iterator[str]:
         cwd=space.lab.work, env=space.terminal, stdout=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     try:
-        lines, deadline = [], time.monotonic() + 60
+        lines, deadline = [], time.monotonic() + 120
         while not any(line.startswith("Ctrl+C ends it") for line in lines):
             assert process.stdout is not None
             line = process.stdout.readline()
@@ -281,5 +281,5 @@ def open_served(space: Space, page: Page, url: str) -> None:
     def answers() -> bool:
         return status(space.port, path_of(url)) == 200
 
-    until(answers, 60)
+    until(answers, 120)
     page.goto(url)
