@@ -25,7 +25,7 @@ def left_behind(path: Path, environ: Mapping[str, str] | None = None) -> dict[st
     """``WORKSHOP_…`` variables that say something else than a settings file, and do not travel with it.
 
     A pipeline builds from the file that was pushed: it knows nothing of the variables of whoever pushed, except for the
-    workshop's identity. ``[local]`` is about this machine alone.
+    workshop's identity. ``[local]`` and ``[verify]`` are about this machine alone.
 
     Parameters
     ----------
@@ -45,5 +45,5 @@ def left_behind(path: Path, environ: Mapping[str, str] | None = None) -> dict[st
         As :func:`load`.
     """
     here, there = as_environment(load(path, environ)), as_environment(load(path, {}))
-    stays = (*_identity_variables().values(), f"{PREFIX}LOCAL_")
+    stays = (*_identity_variables().values(), f"{PREFIX}LOCAL_", f"{PREFIX}VERIFY_")
     return {name: there[name] for name in here if here[name] != there[name] and not name.startswith(stays)}

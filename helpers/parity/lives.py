@@ -129,7 +129,7 @@ def _loaded(bench: Bench, metric: str, value: float) -> Iterator[None]:
 
 
 def alarm(bench: Bench) -> None:
-    """INSUFFICIENT_DATA, ALARM, OK, and the history that tells of it."""
+    """INSUFFICIENT_DATA, ALARM, OK, and the history of these states."""
     cloudwatch, name = bench.client("cloudwatch"), f"{bench.prefix}-alarm"
     settings = {
         "AlarmName": name, "Namespace": NAMESPACE, "MetricName": "Heat", "Statistic": "Maximum", "Period": 60,

@@ -81,7 +81,9 @@ class Plan:
         lines = [f"This runs on {where}, as the workshop {settings.workshop.name!r}, which it deploys and deletes:", ""]
         lines += [f"  {step.name:<18} at most {step.minutes:4.0f} min" for step in self.steps]
         lines += [f"  {'clean-up':<18} at most {CLEAN_MINUTES:4.0f} min, always, whatever happened", ""]
-        lines.append(f"At most {self.minutes / 60:.1f} hours if every step takes all of its time; each ends when it is done.")
+        lines.append(
+            f"At most {self.minutes / 60:.1f} hours if every step takes all of its time; each ends when it is done."
+        )
         if local:
             lines.append("It costs nothing: the local cloud is free.")
         elif self.most_usd is None:

@@ -189,7 +189,7 @@ def _names(shape: Any, depth: int) -> set[str]:
 
 
 def _key(folder: Path) -> bytes:
-    """The key of a folder's pseudonyms, made by whoever comes first."""
+    """The key of a folder's pseudonyms, made by the first process that comes."""
     path = folder / KEY
     with contextlib.suppress(FileExistsError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -41,7 +41,7 @@ class Scrubber:
     Parameters
     ----------
     key : bytes
-        Makes the pseudonyms; whoever does not have it cannot check a guess.
+        Makes the pseudonyms; a guess cannot be checked without it.
     known : mapping, optional
         Values that are secret because we know them (an account's id, a user's name), to their kind.
     """
