@@ -64,3 +64,7 @@ _.trust_policy_for_arn
 # Called by botocore, and by pytest.
 _.load_credentials
 _.pytest_collection_finish
+
+# Read by name in contract.settings.Settings.safety_of; shown to people.
+_.idle_hours
+_.hours_left

@@ -15,9 +15,9 @@ from helpers.target.handle import Handle
 from helpers.target.stacks import stack_status
 
 NEAR_HOURS = 1
-"""A deployment takes up to half an hour on AWS: one that begins with less than this left gets the hours anew."""
+"""A deployment takes up to half an hour on AWS: one that begins with less than this left gets the hours again."""
 GONE = (None, "DELETE_IN_PROGRESS", "DELETE_COMPLETE", "ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS")
-"""What is no safety stack that could keep its deadline."""
+"""States of a safety stack that could not keep a deadline."""
 
 
 def clock_speed(settings: Settings) -> float:

@@ -2,6 +2,7 @@ from .cleanup import clean_up as clean_up
 from .costs import Estimate as Estimate
 from .costs import estimate as estimate
 from .costs import instance_price as instance_price
+from .costs import standing_month as standing_month
 from .dead_letters import (
     broken as broken,
 )

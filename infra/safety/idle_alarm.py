@@ -33,7 +33,7 @@ class IdleAlarm(Construct):
     hours : int
         So many.
     email : str
-        Who is told; empty: the alarm is only seen by whoever looks.
+        Who is told; empty: the alarm is seen only on the dashboard and by `alarms`.
     key : kms.Key, optional
         Encrypts the topic.
 

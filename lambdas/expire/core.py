@@ -1,6 +1,6 @@
 """What to do next, from what is there: no AWS in here.
 
-Each look decides anew from the stacks alone and starts what can start, so it does not matter who else deletes or
+Each look decides again from the stacks alone and starts what can start, so it does not matter who else deletes or
 deploys, how often the function runs, or whether a run died half-way.
 """
 

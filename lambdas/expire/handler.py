@@ -5,6 +5,8 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from expire import account, core, settings
 from expire.exceptions import NotDeletedError
 
@@ -53,7 +55,7 @@ def look(chosen: settings.Settings, now: datetime) -> dict[str, Any]:
     for name in plan.delete:
         try:
             account.delete_stack(name)
-        except account.ClientError as error:  # one that is refused must not keep the others
+        except ClientError as error:  # one that is refused must not keep the others
             refused[name] = str(error)
     if refused:
         raise NotDeletedError(json.dumps(refused))

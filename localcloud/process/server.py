@@ -323,7 +323,7 @@ class Server:
             self.services.extend(services)
         from localcloud.bucket_emptier import BucketEmptier
 
-        from localcloud.cloudwatch.composite_type import CompositeAlarmType
+        from localcloud.composite_alarms import CompositeAlarmType
 
         self.ministack.stacks.register([BucketEmptier(self.cloud), CompositeAlarmType(self.cloud)])
         for service in self.services:
