@@ -53,6 +53,7 @@ OWN_PAGES = (
     ("the cloud and MiniStack's half", "localcloud/NOT_AS_ON_AWS.md"),
     ("SageMaker hosting", "localcloud/sagemaker/NOT_AS_ON_AWS.md"),
     ("Application Auto Scaling", "localcloud/autoscaling/NOT_AS_ON_AWS.md"),
+    ("AWS Budgets", "localcloud/budgets/NOT_AS_ON_AWS.md"),
     ("CodeCommit", "localcloud/codecommit/NOT_AS_ON_AWS.md"),
     ("CodeBuild", "localcloud/codebuild/NOT_AS_ON_AWS.md"),
     ("CodePipeline", "localcloud/codepipeline/NOT_AS_ON_AWS.md"),
