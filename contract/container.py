@@ -58,10 +58,6 @@ def parameter(variable: str) -> str:
     return "Env" + "".join(part.capitalize() for part in variable.split("_"))
 
 
-PARAMETERS: Mapping[str, str] = {parameter(variable): variable for variable in VARIABLES}
-"""Parameter of the application stack -> variable of the container."""
-
-
 def parameters(environment: Mapping[str, str]) -> dict[str, str]:
     """The stack's parameters for a model's environment: all of them, so that no value of an earlier model stays.
 

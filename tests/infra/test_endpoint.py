@@ -153,7 +153,7 @@ def test_a_models_own_variables_arrive_and_unknown_ones_are_not_set(load):
 
 def test_every_variable_that_packaging_passes_is_a_parameter(app):
     assert set(container.parameters({})) < set(app.body["Parameters"])
-    defaults = {name: app.body["Parameters"][name]["Default"] for name in container.PARAMETERS}
+    defaults = {name: app.body["Parameters"][name]["Default"] for name in container.parameters({})}
     assert defaults == container.parameters({})
 
 

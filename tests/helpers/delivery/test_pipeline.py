@@ -91,10 +91,13 @@ class Connection:
 
     def __init__(self, cloud: Cloud, target: str = "local") -> None:
         self.cloud, self.target, self.timer = cloud, Target(target, "somewhere"), Timer()
-        self.settings = settings.Settings()
+        self.settings, self.refreshed = settings.Settings(), 0
 
     def client(self, _: str) -> Any:
         return self.cloud
+
+    def refresh(self) -> None:
+        self.refreshed += 1
 
 
 def detail(name: str, status: str, *, after: int = 0, stage: str = "Build", **result: Any) -> dict[str, Any]:
@@ -134,8 +137,10 @@ def test_of_a_retried_action_the_last_attempt_counts():
 def test_it_is_followed_until_it_succeeds_and_shown_at_each_change():
     shown: list[str] = []
     cloud = Cloud(one=["InProgress", "InProgress", "InProgress", "Succeeded"])
-    assert watch(Connection(cloud), COMMIT, view=lambda run: shown.append(run.status)).status == "Succeeded"
+    connection = Connection(cloud)
+    assert watch(connection, COMMIT, view=lambda run: shown.append(run.status)).status == "Succeeded"
     assert shown == ["InProgress", "Succeeded"]
+    assert connection.refreshed == 1  # another instance type is another endpoint
 
 
 def test_a_pipeline_that_updated_itself_is_followed_into_its_new_run():
