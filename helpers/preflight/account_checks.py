@@ -26,7 +26,7 @@ from helpers.show.checks import State
 from helpers.target import regions
 from helpers.target.explain import DENIED, code_of, translated
 from helpers.target.handle import Identity
-from helpers.target.stacks import BOOTSTRAP_STACK
+from helpers.target.stacks import BOOTSTRAP_STACK, is_bootstrapped
 
 Result = tuple[State, str, str]
 
@@ -173,6 +173,8 @@ class Account:
         except ClientError as error:
             if "does not exist" not in str(error):
                 raise
+            if is_bootstrapped(connection):
+                return "ok", "by a stack of another name, as at an AWS event", ""
             return "ok", "not there yet; the first deployment makes it, once for an account and region", ""
         outputs = {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", ())}
         version, status = outputs.get("BootstrapVersion", "0"), stack["StackStatus"]

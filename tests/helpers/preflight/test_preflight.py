@@ -65,7 +65,17 @@ def bootstrap_of(status="CREATE_COMPLETE", version="33"):
     ],
 )
 def test_bootstrap(fake, state):
-    assert aws(cloudformation=fake).bootstrap()[0] == state
+    ssm = Fake(get_parameter=refusal("ParameterNotFound"))
+    assert aws(cloudformation=fake, ssm=ssm).bootstrap()[0] == state
+
+
+def test_an_event_has_bootstrapped_by_a_stack_of_another_name():
+    missing = Fake(describe_stacks=refusal("ValidationError", "Stack with id CDKToolkit does not exist"))
+    ssm = Fake(get_parameter={"Parameter": {"Value": "33"}})
+    assert aws(cloudformation=missing, ssm=ssm).bootstrap()[:2] == (
+        "ok",
+        "by a stack of another name, as at an AWS event",
+    )
 
 
 @pytest.mark.parametrize(("value", "state"), [(0, "fail"), (1, "warn"), (2, "ok")])
