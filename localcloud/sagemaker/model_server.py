@@ -23,7 +23,8 @@ from localcloud.sagemaker.process import ContainerProcess, InvocationTimedOut, R
 DEFAULT_BYTES = 6_553_500
 """``max_request_size`` and ``max_response_size`` of both servers."""
 TORCHSERVE_SECONDS, MULTI_MODEL_SECONDS = 120, 60
-WORKER_DIED = json.dumps({"code": 500, "type": "InternalServerException", "message": "Worker died."}, indent=2).encode()
+_DIED = {"code": 500, "type": "InternalServerException", "message": "Worker died."}
+WORKER_DIED = json.dumps(_DIED, indent=2).encode() + b"\n"
 """What both servers answer when the process that works on a request is gone."""
 
 # Repositories of AWS's registry whose containers serve code/inference.py through one of the two servers.

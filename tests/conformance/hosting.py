@@ -30,18 +30,26 @@ def input_fn(body, content_type):
     return json.loads(body)
 
 
-class BaseInferenceToolkitError(Exception):
-    pass  # the toolkit's own has this name: no other exception has a status
+try:
+    from sagemaker_inference.errors import BaseInferenceToolkitError
+except ImportError:
+
+    class BaseInferenceToolkitError(Exception):
+        def __init__(self, status_code, message, phrase):
+            super().__init__(message)
+            self.status_code, self.message, self.phrase = status_code, message, phrase
 
 
-class Refused(BaseInferenceToolkitError):
+class Foreign(Exception):
     status_code = 400
 
 
 def predict_fn(data, model):
     time.sleep(data.get("sleep", 0))
     if data.get("refuse"):
-        raise Refused("width must be a multiple of 8")
+        raise BaseInferenceToolkitError(400, "width must be a multiple of 8", "Bad Request")
+    if data.get("foreign"):
+        raise Foreign("the model is broken")
     if data.get("raise"):
         raise ValueError("the model is broken")
     return {**data, "model": model, "fill": "x" * data.get("fill", 0), "folder": os.environ["SM_MODEL_DIR"]}

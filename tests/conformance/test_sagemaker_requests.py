@@ -63,6 +63,17 @@ def test_errors_of_the_model(aws: Account, hosting: Hosting, what: str, status: 
 @behaviour(
     RUNTIME,
     CALL,
+    "An exception that is not the inference toolkit's is a 500, whatever status it has",
+    "github:aws/sagemaker-inference-toolkit/src/sagemaker_inference/transformer.py",
+)
+def test_exceptions_of_the_models_own(aws: Account, hosting: Hosting) -> None:
+    notice = hosting.notice(hosting.invoke({"foreign": True})["InferenceId"])
+    assert notice["failureReason"] == f"ClientError: Received server error (500) from model. {HINT}"
+
+
+@behaviour(
+    RUNTIME,
+    CALL,
     "What is stored of a failure is JSON, so that the SDK v2 raises AsyncInferenceModelError",
     "github:aws/sagemaker-python-sdk/src/sagemaker/async_inference/async_inference_response.py",
     "ours",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import json
 import shutil
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -115,41 +116,21 @@ def test_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-Starter = Callable[..., RealStack]
+Pair = tuple[RealStack, LocalContainer]
 
 
-@pytest.fixture
-def real(tmp_path: Path) -> Iterator[Starter]:
-    """Start the real stack with a model folder and an environment; it ends with the test."""
-    started: list[RealStack] = []
-
-    def start(model: Path, variables: dict[str, str], **more: str) -> RealStack:
-        place = tmp_path / "opt" / "ml" / "model"
-        shutil.copytree(model, place)
-        stack = RealStack(tmp_path, {**variables, **more})
-        started.append(stack)
-        return stack
-
-    yield start
-    for stack in started:
+@contextlib.contextmanager
+def pair(folder: Path, real: Path, local: Path, variables: Mapping[str, str], **more: str) -> Iterator[Pair]:
+    """Both sides, not started: with the model folders ``real`` and ``local``, and ``more`` for the real one alone."""
+    shutil.copytree(real, folder / "opt" / "ml" / "model")
+    (folder / "local").mkdir()
+    stack = RealStack(folder, {**variables, **more})
+    container = LocalContainer(folder / "local", local, variables)
+    try:
+        yield stack, container
+    finally:
         stack.stop()
-
-
-@pytest.fixture
-def local(tmp_path: Path) -> Iterator[Callable[..., LocalContainer]]:
-    """The same for the local container, started."""
-    started: list[LocalContainer] = []
-
-    def start(model: Path, variables: dict[str, str], **more: str) -> LocalContainer:
-        (tmp_path / "local").mkdir()
-        one = LocalContainer(tmp_path / "local", model, {**variables, **more})
-        started.append(one)
-        one.start()
-        return one
-
-    yield start
-    for one in started:
-        one.stop()
+        container.stop()
 
 
 class Table:
@@ -194,7 +175,10 @@ def compared(real: Answer, local: Answer) -> str:
         for name in ("status", "content_type")
         if getattr(local, name) != getattr(real, name)
     ]
-    if local.body != real.body:
+    traceback = [answer.body.partition(b"\nTraceback")[0] for answer in (real, local)]
+    if local.body != real.body and real.status >= 400 and traceback[0] == traceback[1]:
+        parts.append("the same, with a traceback of its own" if not parts else "with a traceback of its own")
+    elif local.body != real.body:
         parts.append("another body")
     return ", ".join(parts)
 
