@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from contract.errors import ResultError
 from contract.settings import ROOT
 from helpers.parity import forms
 from helpers.parity.recording import Recording
@@ -104,21 +103,3 @@ def _fits(value: Any, wanted: Any) -> bool:
     if isinstance(value, str) and isinstance(wanted, str):
         return forms.plain(value) == wanted
     return bool(value == wanted)
-
-
-def check_claims(listed: Sequence[Behaviour]) -> None:
-    """Refuse claims on behaviours that the page does not have.
-
-    Raises
-    ------
-    ResultError
-        With the texts.
-    """
-    there = {(row.service, row.text) for row in listed}
-    unknown = [
-        f"{claim['service']}: {claim['text']}" for claim in claims() if (claim["service"], claim["text"]) not in there
-    ]
-    if unknown:
-        raise ResultError(
-            f"helpers/parity/claims.toml names behaviours that docs/fidelity.md lacks: {'; '.join(unknown)}"
-        )

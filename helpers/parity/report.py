@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,8 @@ from helpers.parity.compare import Difference
 from helpers.parity.recording import Recording
 
 PAGE = ROOT / "docs" / "parity.md"
-SHOWN_POINTS = 12
+SHOWN_POINTS = 30
+WIDTH = 120
 HEAD = """\
 # Parity: what a recorded run says about the local cloud
 
@@ -57,7 +59,9 @@ def page(recording: Recording, name: str, differences: Sequence[Difference] | No
 
 
 def _block(lines: Iterator[str]) -> str:
-    return "".join(f"{line}\n" for line in lines)
+    """Lines of Markdown; prose is wrapped."""
+    wrapped = (line if line.startswith(("|", "#", "- ")) else textwrap.fill(line, WIDTH) for line in lines)
+    return "".join(f"{line}\n" for line in wrapped)
 
 
 def _question(recording: Recording) -> Iterator[str]:
@@ -84,19 +88,20 @@ def _question(recording: Recording) -> Iterator[str]:
     yield from _points(answer["datapoints"])
 
 
-def _points(points: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    if not points or not isinstance(points[0], dict):
+def _points(points: Mapping[str, Sequence[Sequence[Any]]]) -> Iterator[str]:
+    """Each metric's values by their times; what was not published says so."""
+    table: dict[str, dict[str, float]] = {}
+    for metric, rows in points.items():
+        for row in rows:
+            if len(row) == 2:
+                table.setdefault(str(row[0])[11:19], {})[metric] = float(row[1])
+    if not table:
         yield "No datapoints were published."
         return
-    metrics = list(dict.fromkeys(str(point["metric"]) for point in points if isinstance(point, dict)))
-    table: dict[str, dict[str, Any]] = {}
-    for point in points:
-        if isinstance(point, dict):
-            table.setdefault(str(point["time"])[11:19], {})[str(point["metric"])] = point["value"]
-    yield f"| time (UTC) | {' | '.join(metrics)} |"
-    yield f"| --- |{' ---: |' * len(metrics)}"
-    for moment in sorted(table)[-SHOWN_POINTS:]:
-        cells = [f"{table[moment][name]:g}" if name in table[moment] else "no data" for name in metrics]
+    yield f"| time (UTC) | {' | '.join(points)} |"
+    yield f"| --- |{' ---: |' * len(points)}"
+    for moment in sorted(table)[:SHOWN_POINTS]:
+        cells = [f"{table[moment][name]:g}" if name in table[moment] else "no data" for name in points]
         yield f"| {moment} | {' | '.join(cells)} |"
 
 
@@ -117,9 +122,6 @@ def _run(recording: Recording, name: str) -> Iterator[str]:
         problem = f": {_cell(forms.as_text(line['problem'], 200))}" if line.get("problem") else ""
         budget = f"{line['budget_minutes']:g} min" if line.get("budget_minutes") else ""
         yield f"| {_cell(step)} | {line['outcome']}{problem} | {_seconds(line['seconds'])} | {budget} |"
-    for label in [name for name in ("preflight", "notebooks", "clean-up") if name not in recording.steps]:
-        if label != "notebooks" or not any(step.startswith("notebook") for step in recording.steps):
-            yield f"| {label} | not part of this run | | |"
 
 
 def _seconds(seconds: float) -> str:

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from helpers.parity import forms
 from helpers.parity.bench import Bench, StepError
 from helpers.parity.requests import GOOD
+from helpers.recording.scrub import MOST
 
 SLEEP_MINUTES = 60
 """Fifteen datapoints below the target, a cooldown, and the minutes that metrics are late."""
@@ -88,6 +89,7 @@ def tracking_wakes(bench: Bench) -> None:
     target = bench.connection.settings.endpoint.backlog_per_instance
     with tracking_alone(bench):
         _expires(bench)
+        waiting = dt.datetime.now(dt.UTC)
         first, _, _ = bench.send("below the target", GOOD)
         bench.pause(60 * WAITS_MINUTES)
         waited = bench.asleep()
@@ -97,7 +99,7 @@ def tracking_wakes(bench: Bench) -> None:
             sent = [first, *(bench.send("", GOOD)[0] for _ in range(int(target) + 2))]
             bench.say(f"  {len(sent)} requests wait, the target is {target:g}; at most {WAKES_MINUTES} minutes")
             woken = bool(bench.until(lambda: bench.instances() > 0, WAKES_MINUTES, 30))
-        points = _points(bench, began)
+        points = _points(bench, waiting)
         bench.recorder.write("answer", question="tracking alone wakes above its target", value=woken, datapoints=points,
                              waited_below=waited, requests=len(sent), target=target)  # fmt: skip
         bench.fact("tracking.alone_wakes_above_its_target", woken)
@@ -125,18 +127,18 @@ def _expires(bench: Bench) -> None:
         bench.fact("expired.failure_location", bool(answer and answer.get("FailureLocation")))
 
 
-def _points(bench: Bench, since: dt.datetime) -> list[dict[str, Any]]:
-    """The queue's metrics minute by minute."""
-    rows: list[dict[str, Any]] = []
+def _points(bench: Bench, since: dt.datetime) -> dict[str, list[list[Any]]]:
+    """The queue's metrics minute by minute since requests wait: metric to its times and values."""
+    rows: dict[str, list[list[Any]]] = {}
     for name in QUEUE_METRICS:
         found = bench.client("cloudwatch").get_metric_statistics(
             Namespace="AWS/SageMaker", MetricName=name,
             Dimensions=[{"Name": "EndpointName", "Value": bench.connection.names.endpoint}],
-            StartTime=since - dt.timedelta(minutes=10), EndTime=dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1),
+            StartTime=since, EndTime=dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1),
             Period=max(1, round(60 / bench.speed)), Statistics=["Maximum"],
         )["Datapoints"]  # fmt: skip
-        for point in sorted(found, key=lambda item: item["Timestamp"])[-40:]:
-            rows.append({"metric": name, "time": point["Timestamp"], "value": point["Maximum"]})
+        points = sorted(found, key=lambda item: item["Timestamp"])[:MOST]
+        rows[name] = [[point["Timestamp"], point["Maximum"]] for point in points]
     return rows
 
 

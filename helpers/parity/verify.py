@@ -29,6 +29,7 @@ from helpers.parity import report, run, steps
 from helpers.parity.bench import Bench
 from helpers.preflight import preflight
 from helpers.recording.recorder import Recorder, recorder_in
+from helpers.show.checks import Report
 from helpers.target.targets import STATE, running_local_cloud
 
 FOLDER = ROOT / "parity"
@@ -102,7 +103,7 @@ def _main(chosen: argparse.Namespace) -> int:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)  # nothing was done, so nothing is kept
             raise
-        return _recorded(chosen, plan, connection, recorder, folder)
+        return _recorded(chosen, plan, connection, recorder, folder, ready)
 
 
 @contextlib.contextmanager
@@ -166,10 +167,16 @@ def header(settings: Settings, began: dt.datetime, speed: float, part: str, name
 
 
 def _recorded(
-    chosen: argparse.Namespace, plan: run.Plan, connection: Connection, recorder: Recorder, folder: Path
+    chosen: argparse.Namespace,
+    plan: run.Plan,
+    connection: Connection,
+    recorder: Recorder,
+    folder: Path,
+    ready: Report,
 ) -> int:
     began, settings, speed = dt.datetime.now(dt.UTC), connection.settings, speed_of(connection)
     recorder.scrubber.know(steps.known_of(connection))
+    recorder.write("preflight", checks=[{"name": row.name, "state": row.state} for row in ready.checks])
     bench = Bench(connection, recorder, speed, _say)
     scale = LOCAL_SCALE if settings.workshop.target == "local" else 1.0
     well, left = False, list[object]()

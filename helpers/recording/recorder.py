@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from contract.settings import ROOT
 from helpers.recording.scrub import Scrubber
 
 KEY = "key"
@@ -203,7 +204,7 @@ def _key(folder: Path) -> bytes:
 
 def _of_this_machine() -> dict[str, str]:
     """What would say who recorded, and where."""
-    found = {str(Path.home()): "home"}
+    found = {str(Path.home()): "home", str(ROOT): "folder"}
     with contextlib.suppress(OSError, KeyError, ImportError):
         found |= {name: "user" for name in (getpass.getuser(),) if name not in ("root", "user", "ubuntu", "ec2-user")}
     host = socket.gethostname()
