@@ -52,7 +52,7 @@ def look_up(model_id: str, version: str, instance_type: str, region: str) -> dic
 
 
 def _remarks(specs: Any) -> dict[str, Any]:
-    """What a specification says for whoever is about to choose the model, withdrawn or not."""
+    """What a specification says to those who are about to choose the model, withdrawn or not."""
     predictor = getattr(specs, "predictor_specs", None)
     return {
         "notice": specs.deprecate_warn_message or "",

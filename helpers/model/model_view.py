@@ -175,8 +175,9 @@ def _from_the_repository(
         files = jumpstart.build_smallworld(Path(folder), model_id)
         model = smallworld(connection, model_id, files)
         before = _artifacts(connection, model)
-    names = {name: f"file:{Path(getattr(model, name)).name}" for name in ("model_uri", "script_uri")}
-    model = dataclasses.replace(model, **names)  # not of a folder that is gone
+    # The folder is gone: names alone.
+    model_uri, script_uri = (f"file:{Path(uri).name}" for uri in (model.model_uri, model.script_uri))
+    model = dataclasses.replace(model, model_uri=model_uri, script_uri=script_uri)
     keys = {name: path.name for name, path in files.items()}
     specification = jumpstart.specification(connection.settings.workshop.region, keys, model_id)
     return ModelView(specification, model, before, after, packaged, in_jumpstart=False)
