@@ -184,7 +184,18 @@ def draw(page: Page, prompt: str) -> None:
     page.get_by_label("Prompt", exact=True).fill(prompt)
     for label, value in {"Width": 64, "Height": 64, "Steps": 2}.items():
         page.get_by_label(label, exact=True).fill(str(value))
-    page.get_by_role("button", name="Generate", exact=True).click()
+    button, field = page.get_by_role("button", name="Generate", exact=True), page.get_by_label("Prompt", exact=True)
+
+    def heard() -> bool:
+        """What is typed in the first moments may come before the kernel's half of the widget listens."""
+        field.press("End")
+        field.press_sequentially(" ")
+        field.press("Backspace")
+        page.wait_for_timeout(1000)
+        return button.get_attribute("aria-disabled") == "false"
+
+    until(heard, 60)
+    button.click()
     row = page.locator(".ws-timeline article").filter(has=page.get_by_role("heading", name=prompt))
     expect(row).to_have_attribute("data-state", "done", timeout=60_000)
     tile = page.locator("[data-tile]").filter(has_text=prompt).first
@@ -200,7 +211,7 @@ def test_the_wrong_kernel_is_named_and_the_right_one_works(space: Space, page: P
     shoot(page, f"space-wrong-kernel-{SERVER.name}")
     choose(page)
     notebook.run_all()
-    expect(page.get_by_text("nothing stands in the way")).to_be_visible()
+    expect(page.get_by_text("✓ nothing stands in the way")).to_be_visible()
     shoot(page, f"space-right-kernel-{SERVER.name}")
 
 
@@ -265,7 +276,7 @@ def test_make_lab_opens_a_notebook_through_the_proxy(space: Space, page: Page) -
         notebook = Notebook(page)
         notebook.wait_idle()
         notebook.run_all()
-        expect(page.get_by_text("nothing stands in the way")).to_be_visible()
+        expect(page.get_by_text("✓ nothing stands in the way")).to_be_visible()
         shoot(page, f"space-lab-{SERVER.name}")
         assert status(space.port, f"{path_of(url).partition('/lab/tree')[0]}/api/contents") == 403
 

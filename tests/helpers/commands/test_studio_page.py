@@ -8,6 +8,7 @@ from helpers.inference.connection import Connection
 
 def test_the_token_is_in_no_argument_and_the_server_listens_here_only(tmp_path):
     command = studio_page.command(tmp_path, 1234)
+    assert command[1:3] == ["-m", "jupyter_server"]  # this Python's, not the first on the PATH
     assert "--ip=127.0.0.1" in command
     assert not any(".token" in part for part in command)
     environment = studio_page.environment("secret", {"JUPYTER_PATH": "/elsewhere"})
