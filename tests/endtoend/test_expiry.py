@@ -79,10 +79,9 @@ def test_until_the_deadline_it_only_looks(connection: Connection) -> None:
 def logged(connection: Connection) -> str:
     """What the function wrote."""
     client = connection.client("logs")
-    (group,) = (
-        each["logGroupName"]
-        for each in client.describe_log_groups(logGroupNamePrefix=connection.settings.safety_stack)["logGroups"]
-    )
+    stack = inventory.find_stack(connection, connection.settings.safety_stack)
+    assert stack is not None
+    (group,) = stack.resources["AWS::Logs::LogGroup"]
     return "".join(each["message"] for each in client.filter_log_events(logGroupName=group)["events"])
 
 
