@@ -13,7 +13,7 @@ from helpers.inference.connection import Connection
 from helpers.preflight.account_checks import Account, Result, quota_of
 from helpers.target import regions
 from helpers.target.explain import DENIED, code_of
-from helpers.target.stacks import BOOTSTRAP_STACK
+from helpers.target.stacks import BOOTSTRAP_STACK, is_bootstrapped
 
 BUILDS = "Concurrently running builds for Linux/Medium environment"
 """The quota of CodeBuild that counts for the pipeline's builds; a new account's may be 1, or 0."""
@@ -21,8 +21,11 @@ AT_A_TIME = 2
 """The pipeline's stage Build runs so many side by side."""
 SOME_SECONDS, REFUSED_SECONDS = 60, 300
 """AWS refuses a request that is signed more than five minutes ago, or in the future."""
-ROLES = {"DeploymentActionRole": "deploys", "FilePublishingRole": "uploads templates and code"}
-"""Logical ids in the CDK's bootstrap template, and what the CDK's command line assumes each of them for:
+ROLES = {
+    "DeploymentActionRole": ("deploy-role", "deploys"),
+    "FilePublishingRole": ("file-publishing-role", "uploads templates and code"),
+}
+"""Logical ids in the CDK's bootstrap template, the role's name, and what the CDK's command line assumes it for:
 https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html"""
 
 
@@ -56,20 +59,23 @@ def _roles(connection: Connection) -> Result:
             "the account's root user, which may assume no role; the CDK then deploys with the root user's own rights",
             "Log in as an administrator or a role instead: AWS advises against working as the root user.",
         )
-    for logical_id, does in ROLES.items():
+    for logical_id, (named, does) in ROLES.items():
         try:
-            found = cloudformation.describe_stack_resource(
+            name = cloudformation.describe_stack_resource(
                 StackName=BOOTSTRAP_STACK, LogicalResourceId=logical_id
-            )["StackResourceDetail"]  # fmt: skip
+            )["StackResourceDetail"]["PhysicalResourceId"]  # fmt: skip
         except ClientError as error:
             if "does not exist" not in str(error):
                 raise
-            return (
-                "ok",
-                "not there yet; the first deployment makes them, for which you need the right to create IAM roles",
-                "",
-            )
-        arn = _role_arn(connection, found["PhysicalResourceId"])
+            if not is_bootstrapped(connection):
+                return (
+                    "ok",
+                    "not there yet; the first deployment makes them, for which you need the right to create IAM roles",
+                    "",
+                )
+            # A stack of another name, as at an AWS event: the roles have the names that the CDK's CLI computes.
+            name = f"cdk-hnb659fds-{named}-{connection.identity.account}-{connection.settings.workshop.region}"
+        arn = _role_arn(connection, name)
         try:
             # Changes nothing; the credentials are not used, and end by themselves.
             sts.assume_role(RoleArn=arn, RoleSessionName="workshop-preflight", DurationSeconds=900)

@@ -78,9 +78,26 @@ def test_the_root_user_assumes_nothing():
 
 
 def test_before_the_bootstrap_there_are_no_roles():
-    fake = Fake(describe_stack_resource=refusal("ValidationError", "Stack 'CDKToolkit' does not exist"))
-    state, found, _ = first_day_checks.roles(aws(cloudformation=fake))
+    missing = refusal("ValidationError", "Stack 'CDKToolkit' does not exist")
+    fake = Fake(describe_stack_resource=missing, describe_stacks=missing)
+    ssm = Fake(get_parameter=refusal("ParameterNotFound"))
+    state, found, _ = first_day_checks.roles(aws(cloudformation=fake, ssm=ssm))
     assert (state, "right to create IAM roles" in found) == ("ok", True)
+
+
+def test_at_an_event_the_roles_are_there_without_the_usual_stack():
+    missing = refusal("ValidationError", "Stack 'CDKToolkit' does not exist")
+    fake = Fake(describe_stack_resource=missing, describe_stacks=missing)
+    sts = Fake(**STS, assume_role={})
+    ssm = Fake(get_parameter={"Parameter": {"Value": "33"}})
+    assert first_day_checks.roles(aws(sts=sts, cloudformation=fake, ssm=ssm))[0] == "ok"
+    asked = [
+        arguments["RoleArn"].rpartition("/")[2] for operation, arguments in sts.calls if operation == "assume_role"
+    ]
+    assert asked == [
+        "cdk-hnb659fds-deploy-role-123456789012-us-east-1",
+        "cdk-hnb659fds-file-publishing-role-123456789012-us-east-1",
+    ]
 
 
 @pytest.mark.parametrize(("value", "state"), [(0, "warn"), (1, "warn"), (2, "ok"), (60, "ok")])
