@@ -371,8 +371,8 @@ def _check_together(settings: Settings, path: Path) -> None:
     if security.vpc_id and settings.workshop.target == "local":
         raise SettingsError(
             f"{path}, [security]: vpc_id = {security.vpc_id!r} works on the target aws only; set vpc_id, subnet_ids "
-            "and security_group_ids empty to rehearse here. The local cloud has no networks: a model runs as a process of "
-            "this machine."
+            "and security_group_ids empty to rehearse here. The local cloud has no networks: a model runs as a process "
+            "of this machine."
         )
     if endpoint.initial_instances > endpoint.max_capacity:
         raise SettingsError(
