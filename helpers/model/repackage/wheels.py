@@ -1,7 +1,7 @@
 """The packages that Small World brings to its container on AWS, as wheels: nothing is installed from an index there.
 
 SageMaker's PyTorch container installs ``code/requirements.txt`` each time it starts, at each wake from zero too
-(aws/sagemaker-pytorch-inference-toolkit, ``torchserve.py``, ``_install_requirements``). With an index in it, a VPC
+(aws/sagemaker-pytorch-inference-toolkit, function ``_install_requirements``). With an index in it, a VPC
 without a NAT gateway, network isolation or an outage of PyPI would keep the endpoint from starting. So packaging
 downloads the wheels once, as uv.lock pins them with their hashes, and lays them under ``code/wheels/``, with a
 ``requirements.txt`` that takes them from there.
