@@ -15,7 +15,9 @@ _.model_name
 _.every_ms
 _.inspecting
 
-# Called or read by what they are given to: atexit, the CDK's bundling, torch's optimizer, a Lambda worker's prelude.
+# Called or read by what they are given to: atexit, the CDK's bundling, torch's optimizer, a Lambda worker's prelude,
+# SageMaker's inference toolkit.
+_.transform_fn
 _._stop_all
 _.try_bundle
 _.closure
