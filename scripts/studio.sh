@@ -21,7 +21,7 @@ stop() {
 
 find_python() {
   local candidate own
-  # An environment that works keeps its Python: another would make all of it anew.
+  # An environment that works keeps its Python: another would make all of it again.
   own="$(.venv/bin/python -c 'import sys; print(sys._base_executable)' 2> /dev/null || true)"
   for candidate in "${PYTHON:-}" "$own" python3 python3.12 python3.13 python3.11; do
     if [[ -n "$candidate" ]] && "$candidate" -c \

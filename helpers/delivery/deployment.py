@@ -112,7 +112,7 @@ def bootstrap(connection: Handle, progress: Progress, assembly: Path) -> None:
     Raises
     ------
     DeploymentError
-        It fails, or these credentials may not do it: that is for whoever administers the account.
+        It fails, or these credentials may not do it: that is for an administrator of the account.
     """
     if is_bootstrapped(connection):
         return
