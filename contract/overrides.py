@@ -24,8 +24,8 @@ def _identity_variables() -> dict[str, str]:
 def left_behind(path: Path, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """``WORKSHOP_…`` variables that say something else than a settings file, and do not travel with it.
 
-    A pipeline builds from the file that was pushed: it knows nothing of the variables of the person who pushed, except for the
-    workshop's identity. ``[local]`` and ``[verify]`` are about this machine alone.
+    A pipeline builds from the file that was pushed: it knows nothing of the variables of the person who pushed, except
+    for the workshop's identity. ``[local]`` and ``[verify]`` are about this machine alone.
 
     Parameters
     ----------
