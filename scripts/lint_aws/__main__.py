@@ -81,7 +81,7 @@ def found(folder: Path) -> Iterable[Finding]:
     }
     plain = [*templates.values(), *tracked("static/*.yaml")]
     say(f"{len(plain)} templates of {len(assemblies)} variants in {time.monotonic() - began:.0f} s")
-    with_pipeline = [path for path in plain if path.name.endswith(PIPELINE_ONLY)]
+    with_pipeline = [path for path in plain if path.name.endswith(PIPELINE_ONLY) or path.parent.name == "static"]
     direct = [path for path in plain if path not in with_pipeline]
     yield from timed("cfn-lint in four regions", lambda: cfn_lint(with_pipeline, REGIONS))
     yield from timed("cfn-lint in six regions", lambda: cfn_lint(direct, (*REGIONS, *WITHOUT_PIPELINE)))
