@@ -60,7 +60,10 @@ def page(recording: Recording, name: str, differences: Sequence[Difference] | No
 
 def _block(lines: Iterator[str]) -> str:
     """Lines of Markdown; prose is wrapped."""
-    wrapped = (line if line.startswith(("|", "#", "- ")) else textwrap.fill(line, WIDTH, break_on_hyphens=False) for line in lines)
+    wrapped = (
+        line if line.startswith(("|", "#", "- ")) else textwrap.fill(line, WIDTH, break_on_hyphens=False)
+        for line in lines
+    )
     return "".join(f"{line}\n" for line in wrapped)
 
 
