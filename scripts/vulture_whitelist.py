@@ -69,4 +69,6 @@ _.pytest_collection_finish
 
 # Read by name in contract.settings.Settings.safety_of; shown to people.
 _.idle_hours
+_.expire_hours
+_.budget_usd
 _.hours_left

@@ -322,7 +322,6 @@ class Server:
             self.front.add(services)
             self.services.extend(services)
         from localcloud.bucket_emptier import BucketEmptier
-
         from localcloud.composite_alarms import CompositeAlarmType
 
         self.ministack.stacks.register([BucketEmptier(self.cloud), CompositeAlarmType(self.cloud)])
