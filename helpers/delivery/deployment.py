@@ -94,7 +94,20 @@ def _cdk(connection: Handle, progress: Progress, *arguments: str) -> None:
     if process.returncode:
         tail = "\n".join(line for line in lines if line.strip())[-3000:]
         how = f"did not end within {CDK_SECONDS} s" if late else f"ended with exit status {process.returncode}"
-        raise DeploymentError(f"cdk {' '.join(arguments[:2])} {how}:\n{tail}")
+        raise DeploymentError(f"cdk {' '.join(arguments[:2])} {how}:\n{tail}{_not_assumed(lines)}")
+
+
+def _not_assumed(lines: list[str]) -> str:
+    """What the CDK hides: it goes on with one's own credentials, and fails at whatever these lack first."""
+    role = next(
+        (found[1] for line in lines if (found := re.search(r"could not be used to assume '([^']+)'", line))), ""
+    )
+    if not role:
+        return ""
+    return (
+        f"\nThe cause: your role lacks this permission: sts:AssumeRole on {role}, with which the CDK deploys. "
+        "static/iam_policy.json lists what a participant needs: ask the account's admin to grant it."
+    )
 
 
 def bootstrap(connection: Handle, progress: Progress, assembly: Path) -> None:
