@@ -35,6 +35,7 @@ def good():
     notebook.cells = [
         text(OPENING, id="intro"),
         code("a = 1", id="parameters", metadata={"tags": ["parameters"]}),
+        text("Which kernel is this?", id="which"),
         code(f"import runpy\n\n{KERNEL}", id="kernel"),
         code(CONNECT, id="connect"),
         text("**Predict:** what will be shown?", id="predict"),
