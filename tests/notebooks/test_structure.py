@@ -35,7 +35,6 @@ def good():
     notebook.cells = [
         text(OPENING, id="intro"),
         code("a = 1", id="parameters", metadata={"tags": ["parameters"]}),
-        text("Which kernel is this?", id="which"),
         code(f"import runpy\n\n{KERNEL}", id="kernel"),
         code(CONNECT, id="connect"),
         text("**Predict:** what will be shown?", id="predict"),
@@ -45,6 +44,7 @@ def good():
         text(EXERCISE, id="exercise"),
         code(QUIZ, id="quiz"),
         code(QUIZ, id="quiz-2"),
+        text("Which of the two was harder?", id="harder"),
         text("Well done.", id="end"),
         text("## Where to go next\n\n[next](02_next.ipynb)", id="next"),
     ]
