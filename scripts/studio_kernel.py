@@ -96,7 +96,11 @@ def notebooks(sign: bool) -> None:
     import nbformat
     from nbformat.sign import NotebookNotary
 
-    notary = NotebookNotary(data_dir=str(kernel.data_folder()))
+    folder = kernel.data_folder()
+    if not (sign or folder.exists()):
+        return  # nothing is trusted
+    folder.mkdir(parents=True, exist_ok=True)
+    notary = NotebookNotary(data_dir=str(folder))
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         if not sign:

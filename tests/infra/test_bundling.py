@@ -291,7 +291,7 @@ def test_a_real_bundle_is_complete_in_an_isolated_interpreter(real_bundles, name
     runtime = tmp_path / "runtime"
     runtime.mkdir()
     site = Path(sysconfig.get_path("platlib"))
-    for module in ("boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six.py"):
+    for module in ("boto3", "botocore", "s3transfer", "urllib3", "dateutil", "jmespath", "six.py"):
         (runtime / module).symlink_to(site / module)
     paths = [str(real_bundles[name, HOST]), str(runtime)]
     code = f"import sys; sys.path[:0] = {paths!r}; from {name}.handler import handler; assert callable(handler)"

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from contract.settings import Settings, Workshop
+from contract.settings import Safety, Settings, Workshop
 
 
 def bucket(template):
@@ -131,13 +131,14 @@ def test_the_model_store_says_its_name(load):
 
 def test_stacks_are_named_after_the_workshop(synthesise):
     names = {re.sub(r"\.template\.json$", "", path.name) for path in synthesise("everything").glob("*.template.json")}
-    assert names == {"art-app", "art-models", "art-pipeline"}
+    assert names == {"art-app", "art-models", "art-pipeline", "art-safety"}
 
 
 def test_the_target_changes_the_code_of_functions_and_nothing_else(assembly):
+    """But for what ``[safety]`` leaves to the target, which is said here."""
     bodies = []
     for target in ("local", "aws"):
-        folder = assembly(Settings(workshop=Workshop(target=target)))
+        folder = assembly(Settings(workshop=Workshop(target=target), safety=Safety(idle_hours=2)))
         text = (folder / "genai-async-app.template.json").read_text()
         keys = set(re.findall(r"\b[0-9a-f]{64}\.zip", text))
         bodies.append((re.sub(r"\b[0-9a-f]{64}\.zip", "CODE", text), keys))

@@ -162,6 +162,8 @@ def test_what_is_missing_is_said_in_one_line_before_anything_is_written(
     (programs / taken).unlink()
     if script:
         program(programs, taken, script)
+    if taken == "python3":
+        (clone / ".venv").unlink()  # the Python of an environment that works would do
     done = run(clone, home, programs, *arguments)
     assert done.returncode == 1
     assert done.stderr.startswith("studio-kernel stopped: ")

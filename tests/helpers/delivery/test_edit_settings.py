@@ -61,6 +61,7 @@ def test_settings_of_the_environment_are_written_into_the_file(tmp_path):
     path = odd(tmp_path, WORKSHOP.read_bytes())
     variables = {
         "WORKSHOP_WORKSHOP_NAME": "other",
+        "WORKSHOP_WORKSHOP_TARGET": "aws",
         "WORKSHOP_LAMBDA_MEMORY_MB": "1024",
         "WORKSHOP_SECURITY_VPC_ID": "vpc-01234567",
         "WORKSHOP_SECURITY_SUBNET_IDS": "subnet-01234567,subnet-89abcdef",

@@ -59,8 +59,10 @@ def test_every_bad_value_is_explained_at_once_and_mending_clears_it(form):
     assert (form.problems, form.reason) == ({}, "")
 
 
-def test_what_is_wrong_only_together_is_the_reason(form):
-    form.width = form.height = "512"
+def test_what_is_wrong_only_together_is_the_reason():
+    form = Form(limits_of("model-txt2img-stabilityai-stable-diffusion-v1-4"))  # Small World's fit in any number
+    form.prompt = "a red circle"
+    form.width = form.height = "1024"
     form.num_images_per_prompt = "8"
     assert list(form.problems) == [""]
     assert "MB" in form.reason
