@@ -37,16 +37,16 @@ class _Before:
     """What was deployed before anything was deleted."""
 
     stacks: dict[str, inventory.Stack]
+    always: tuple[str, ...]
+    """Beginnings of log groups that may have outlived a stack that was deleted in another way."""
 
     @property
     def log_prefixes(self) -> list[str]:
         """Beginnings of the log groups that services made by themselves, so that no stack deletes them."""
-        prefixes = []
+        prefixes = list(self.always)
         for stack in self.stacks.values():
-            prefixes.append(f"/aws/lambda/{stack.name}-")
             if endpoint := stack.outputs.get("EndpointName"):
-                # Endpoints of other instance types, which this one has replaced, have left theirs.
-                prefixes += [endpoint_log_group(endpoint), endpoint_log_group(endpoint_prefix(stack.name))]
+                prefixes.append(endpoint_log_group(endpoint))
             prefixes += [f"/aws/codebuild/{name}" for name in stack.resources.get("AWS::CodeBuild::Project", ())]
         return prefixes
 
@@ -93,8 +93,12 @@ def clean_up(
 
 
 def _look_before(connection: Connection) -> _Before:
-    stacks = {name: inventory.find_stack(connection, name) for name in inventory.stack_names(connection.settings)}
-    return _Before({name: stack for name, stack in stacks.items() if stack is not None})
+    names = inventory.stack_names(connection.settings)
+    stacks = {name: inventory.find_stack(connection, name) for name in names}
+    # Of functions, and of endpoints: also of those that one of another instance type has replaced.
+    always = [f"/aws/lambda/{name}-" for name in names]
+    always.append(endpoint_log_group(endpoint_prefix(connection.settings.application_stack)))
+    return _Before({name: stack for name, stack in stacks.items() if stack is not None}, tuple(always))
 
 
 def _delete(connection: Connection, before: _Before, progress: Progress) -> str:

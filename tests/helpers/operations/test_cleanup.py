@@ -133,8 +133,8 @@ def test_a_stack_that_cannot_be_deleted_shows_its_reason_and_what_to_do(connecti
          lambda c: c("sns").delete_topic(TopicArn=c("sns").list_topics()["Topics"][0]["TopicArn"])),
         ("S3 buckets", lambda c: c("s3").create_bucket(Bucket="tidy-models-x"),
          lambda c: c("s3").delete_bucket(Bucket="tidy-models-x")),
-        ("Log groups", lambda c: c("logs").create_log_group(logGroupName="/aws/lambda/tidy-app-CustomX"),
-         lambda c: c("logs").delete_log_group(logGroupName="/aws/lambda/tidy-app-CustomX")),
+        ("Log groups", lambda c: c("logs").create_log_group(logGroupName="/aws/codebuild/tidy-pipeline-X"),
+         lambda c: c("logs").delete_log_group(logGroupName="/aws/codebuild/tidy-pipeline-X")),
         ("SSM parameters", lambda c: c("ssm").put_parameter(Name="/tidy/model", Value="x", Type="String"),
          lambda c: c("ssm").delete_parameter(Name="/tidy/model")),
         ("EventBridge rules", lambda c: c("events").put_rule(Name="tidy-pipeline-r", ScheduleExpression="rate(1 day)"),
@@ -238,6 +238,14 @@ def test_log_groups_of_services_go_with_the_stack(connection):
         logs.create_log_group(logGroupName=name)
     assert cleanup.clean_up(connection, quiet).ok
     assert {group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]} == set(others)
+
+
+def test_log_groups_that_have_outlived_their_stack_go_too(connection):
+    """Somebody deleted the stacks in the console: what services made by themselves is still there."""
+    logs = connection.client("logs")
+    for name in ("/aws/sagemaker/Endpoints/tidy-app-ml-m5-large", "/aws/lambda/tidy-app-CustomS3"):
+        logs.create_log_group(logGroupName=name)
+    assert cleanup.clean_up(connection, quiet).ok
 
 
 def test_a_log_group_that_comes_again_late_is_deleted_again(connection, monkeypatch):
