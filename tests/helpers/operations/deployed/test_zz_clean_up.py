@@ -17,8 +17,8 @@ def test_before_the_end_preflight_finds_all_well(deployed):
 
 @pytest.mark.rare
 def test_everything_goes(deployed, done, tmp_path):
-    there = inventory.by_name(deployed)
-    assert all(found.names for found in there), [found.kind for found in there if not found.names]
+    missing = {found.kind for found in inventory.by_name(deployed) if not found.names}
+    assert missing == {"AWS Budgets"}  # which [safety] makes on AWS alone
     assert inventory.by_tag(deployed)
     endpoint = deployed.names.endpoint
 
