@@ -36,7 +36,6 @@ test-all: setup ## what is slow and rare besides: notebooks in both ways, every 
 	@$(BIN)/python scripts/chromium.py --install
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m rare $(TESTS)
 	@$(BIN)/python scripts/studio_environment.py
-	@$(BIN)/python scripts/studio_rehearsal.py
 
 test-studio: setup ## unit tests and a notebook in an environment like SageMaker Studio's (downloads 2 GB)
 	@$(BIN)/python scripts/studio_environment.py $(ARGS)
