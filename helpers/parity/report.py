@@ -24,8 +24,8 @@ HEAD = """\
 [parity/](../parity/) against the local cloud.
 """
 LOCAL = """\
-**Nothing on this page was observed on AWS.** The recording was made on the local cloud, as a rehearsal of the command
-that an AWS account needs (`make verify-aws`). "Confirmed" means here that the rehearsal met the behaviour and saw what
+**Nothing on this page was observed on AWS.** The recording was made on the local cloud, by steps of the command
+that an AWS account needs (`make verify-aws`). "Confirmed" means here that those steps met the behaviour and saw what
 it expects; it says nothing about AWS.
 """
 NOT_RECORDED = """\
