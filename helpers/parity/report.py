@@ -26,7 +26,7 @@ HEAD = """\
 LOCAL = """\
 **Nothing on this page was observed on AWS.** The recording was made on the local cloud, by steps of the command
 that an AWS account needs (`make verify-aws`). "Confirmed" means here that those steps met the behaviour and saw what
-it expects; it says nothing about AWS.
+they expect; it says nothing about AWS.
 """
 NOT_RECORDED = """\
 Not in any recording: calls of the CDK's CLI (a Node.js program: CloudFormation's events, and CloudTrail's where it may
