@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from scripts import chromium
-from tests.browser.lab import Lab, LabPages, jupyterlab
+from tests.browser.lab import Lab, jupyterlab, watch
 
 FLAGS = [
     "--headless",
@@ -51,18 +51,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def lab_pages(browser: Browser, lab: Lab) -> Iterator[LabPages]:
-    pages = LabPages(browser, lab)
-    yield pages
-    pages.close()
-
-
 @pytest.fixture
-def lab_page(lab_pages: LabPages, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """JupyterLab's page, shared by the tests of a file."""
-    failed = request.session.testsfailed
-    with lab_pages.page() as page:
-        yield page
-    if request.session.testsfailed > failed:
-        lab_pages.close()
+def lab_page(browser: Browser, lab: Lab) -> Iterator[Page]:
+    """A page for JupyterLab; console errors and requests to anything but the server fail the test."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    problems = watch(page, (lab.url, lab.url.replace("http", "ws", 1)))
+    yield page
+    page.close()
+    assert not problems

@@ -20,7 +20,7 @@ from contract.settings import ROOT
 from tests.clouds import free_port, private_environment
 
 if TYPE_CHECKING:  # other tests use this file where there is no browser
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Locator, Page
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
 
@@ -44,16 +44,6 @@ IDLE = """() => {
   const panel = window.jupyterapp.shell.currentWidget;
   const kernel = panel?.sessionContext?.session?.kernel;
   return kernel && kernel.connectionStatus === "connected" && kernel.status === "idle";
-}"""
-
-
-ANOTHER = """async path => {
-  const { shell, commands } = window.jupyterapp;
-  for (const widget of [...shell.widgets("main")]) {
-    if (widget.context?.model) { widget.context.model.dirty = false; await widget.sessionContext?.shutdown(); }
-    widget.close();
-  }
-  await commands.execute("docmanager:open", { path, factory: "Notebook" });
 }"""
 
 
@@ -86,17 +76,10 @@ class Lab:
         return name
 
     def open(self, page: Page, name: str) -> Notebook:
-        """Open the notebook ``name``, a path below ``work``, and wait for its kernel.
-
-        A page that shows this server's JupyterLab goes on with it, since loading it again takes most of a test's time:
-        what it has open is closed without saving, kernels too.
-        """
-        if not page.url.startswith(self.url) or page.evaluate("() => !window.jupyterapp"):
-            page.goto(f"{self.url}/doc/tree/{name}?token={self.token}&reset")
-            page.wait_for_function("() => window.jupyterapp && window.jupyterapp.started")
-            page.evaluate("async () => { await window.jupyterapp.restored }")
-        else:
-            page.evaluate(ANOTHER, name)
+        """Open the notebook ``name``, a path below ``work``, and wait for its kernel."""
+        page.goto(f"{self.url}/doc/tree/{name}?token={self.token}&reset")
+        page.wait_for_function("() => window.jupyterapp && window.jupyterapp.started")
+        page.evaluate("async () => { await window.jupyterapp.restored }")
         page.locator(".jp-NotebookPanel:visible .jp-Notebook").first.wait_for()
         notebook = Notebook(page)
         notebook.wait_idle()
@@ -157,43 +140,6 @@ def shoot(part: Locator | Page, name: str) -> None:
     """The picture ``build/screenshots/<name>.png`` of a page or a part of it."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     part.screenshot(path=SCREENSHOTS / f"{name}.png")
-
-
-@dataclasses.dataclass
-class LabPages:
-    """One page for the tests of a file, and a new one after a test that failed.
-
-    Parameters
-    ----------
-    browser : Browser
-    lab : Lab
-        The server that pages may talk to.
-    """
-
-    browser: Browser
-    lab: Lab
-    _page: Page | None = None
-    _problems: list[str] = dataclasses.field(default_factory=list)
-
-    @contextlib.contextmanager
-    def page(self) -> Iterator[Page]:
-        """The page, as it is at the start; console errors and requests to anything but the server fail the test."""
-        if self._page is None:
-            self._page = self.browser.new_page()
-            self._problems = watch(self._page, (self.lab.url, self.lab.url.replace("http", "ws", 1)))
-        self._page.set_viewport_size({"width": 1400, "height": 1000})
-        self._page.emulate_media(color_scheme="light")
-        yield self._page
-        problems, self._problems[:] = list(self._problems), []
-        if problems:
-            self.close()
-        assert not problems
-
-    def close(self) -> None:
-        """Have the next test begin with a new page."""
-        if self._page is not None:
-            self._page.close()
-        self._page = None
 
 
 def watch(page: Page, allowed: Sequence[str]) -> list[str]:

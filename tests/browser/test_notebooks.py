@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.lab import Lab, serving, shoot
+from tests.browser.lab import Lab, serving, shoot, watch
 from tests.clouds import deployed_copy, import_path, private_environment
 from tests.notebooks.structure import NAMES
 from tests.notebooks.test_run import IN_CHROMIUM, SHORT
@@ -37,6 +37,16 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     url = f"http://127.0.0.1:{{port}}/api/status?token={token}"
     with deployed_copy(copy), serving(command, url, log, env=environment, cwd=copy) as port:
         yield Lab(f"http://127.0.0.1:{port}", token, copy, log)
+
+
+@pytest.fixture
+def lab_page(browser: Browser, lab: Lab) -> Iterator[Page]:
+    """A page for JupyterLab; console errors and requests to anything but the server fail the test."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    problems = watch(page, (lab.url, lab.url.replace("http", "ws", 1)))
+    yield page
+    page.close()
+    assert not problems
 
 
 def test_make_lab_opens_the_first_notebook_and_nothing_else(lab: Lab, lab_page: Page) -> None:
