@@ -7,15 +7,13 @@ besides, and runs there the helpers' unit tests and one notebook on the local ta
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-UV = ROOT / ".tools" / "uv" / "bin" / "uv"
+from scripts.environments import ROOT, UV, find_python, made_from, run
+
 VENV = ROOT / ".tools" / "studio-venv"
 PINS = Path(__file__).with_name("sagemaker_distribution_4.4.txt")
 PYTHON = "3.12"
@@ -27,42 +25,15 @@ OVERRIDDEN = ("boto3", "botocore", "jupyterlab", "sagemaker")
 SHOWN = ("numpy", "pillow", "boto3", "jupyterlab", "ipywidgets", "sagemaker", "sagemaker-core")
 
 
-def run(command: Sequence[str | Path], what: str) -> None:
-    """Run a command with its output shown, and end with one line when it fails."""
-    print(f"studio: {what}", flush=True)
-    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
-    environment.pop("VIRTUAL_ENV", None)
-    code = subprocess.run([*map(str, command)], cwd=ROOT, env=environment, check=False).returncode
-    if code:
-        sys.exit(f"studio: {what} failed (exit status {code}); its own message is above.")
-
-
-def candidates() -> Iterator[str]:
-    """Where a Python of this version may be: where uv finds it, on the PATH, with pyenv."""
-    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
-    found = subprocess.run(
-        [str(UV), "python", "find", "--system", PYTHON], env=environment, capture_output=True, text=True, check=False
-    )
-    yield found.stdout.strip()
-    yield f"python{PYTHON}"
-    versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    yield from map(str, sorted(versions.glob(f"{PYTHON}.*/bin/python")))
-
-
-def find_python() -> str:
-    """A Python of the distribution's version that runs; its path."""
-    script = "import sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
-    for candidate in filter(None, candidates()):
-        try:
-            told = subprocess.run([candidate, "-c", script], capture_output=True, text=True, check=False).stdout.split()
-        except OSError:
-            continue
-        if told[:1] == [PYTHON]:
-            return told[1]
-    sys.exit(
-        f"studio: there is no Python {PYTHON} here, which SageMaker Distribution 4 has: install it (for example "
-        f"`{UV} python install {PYTHON}`), or give one with make test-studio ARGS='--python PATH'."
-    )
+def python_of_the_distribution() -> str:
+    """A Python of the distribution's version; ends the program when there is none."""
+    found = find_python(PYTHON)
+    if found is None:
+        sys.exit(
+            f"studio: there is no Python {PYTHON} here, which SageMaker Distribution 4 has: install it (for example "
+            f"`{UV} python install {PYTHON}`), or give one with make test-studio ARGS='--python PATH'."
+        )
+    return found
 
 
 def requirements() -> str:
@@ -74,20 +45,21 @@ def requirements() -> str:
 
 def make(python: str) -> None:
     """Make the environment, or make it again when its Python or what it must hold has changed."""
-    wanted = f"{python}\n{requirements()}{OVERRIDDEN}\n{PINS.read_text(encoding='utf-8')}"
-    stamp = VENV / "made-from.txt"
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
-        return
-    run([UV, "venv", "--quiet", "--clear", "--python", python, VENV], f"Python {PYTHON} in .tools/studio-venv")
-    needed = VENV / "requirements.txt"
-    needed.write_text(requirements(), encoding="utf-8")
-    overrides = VENV / "overrides.txt"
-    pins = PINS.read_text(encoding="utf-8").splitlines(keepends=True)
-    overrides.write_text("".join(line for line in pins if line.split("==")[0] in OVERRIDDEN), encoding="utf-8")
-    install = [UV, "pip", "install", "--quiet", "--python", VENV / "bin" / "python"]
-    run([*install, "-r", needed, "-r", PINS, "--override", overrides], "packages, with Studio's versions (about 2 GB)")
-    run([*install, "--no-deps", "--editable", ROOT], "the workshop itself")
-    stamp.write_text(wanted, encoding="utf-8")
+
+    def install() -> None:
+        make_venv = [UV, "venv", "--quiet", "--clear", "--python", python, VENV]
+        run("studio", make_venv, f"Python {PYTHON} in .tools/studio-venv")
+        needed = VENV / "requirements.txt"
+        needed.write_text(requirements(), encoding="utf-8")
+        overrides = VENV / "overrides.txt"
+        pins = PINS.read_text(encoding="utf-8").splitlines(keepends=True)
+        overrides.write_text("".join(line for line in pins if line.split("==")[0] in OVERRIDDEN), encoding="utf-8")
+        pip = [UV, "pip", "install", "--quiet", "--python", VENV / "bin" / "python"]
+        all_of_it = [*pip, "-r", needed, "-r", PINS, "--override", overrides]
+        run("studio", all_of_it, "packages, with Studio's versions (about 2 GB)")
+        run("studio", [*pip, "--no-deps", "--editable", ROOT], "the workshop itself")
+
+    made_from(VENV, f"{python}\n{requirements()}{OVERRIDDEN}\n{PINS.read_text(encoding='utf-8')}", install)
 
 
 def versions() -> str:
@@ -102,7 +74,7 @@ def main() -> None:
     parser.add_argument("--python", help=f"a Python {PYTHON}; by default the first that is found")
     parser.add_argument("--notebook", default=NOTEBOOK, help="which notebook is run; default: %(default)s")
     chosen = parser.parse_args()
-    make(chosen.python or find_python())
+    make(chosen.python or python_of_the_distribution())
     print(f"studio: {versions()}", flush=True)
     pytest = [VENV / "bin" / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     # There the packages are not those of the lock, which the preflight says: that is what is tried here.
@@ -114,8 +86,12 @@ def main() -> None:
         "--deselect",
         "tests/helpers/preflight/test_preflight.py::test_this_machine_is_ready",
     ]
-    run([*pytest, *unit], "the helpers' unit tests")
-    run([*pytest, f"tests/notebooks/test_run.py::test_notebook[{chosen.notebook}]"], f"notebook {chosen.notebook}")
+    run("studio", [*pytest, *unit], "the helpers' unit tests")
+    run(
+        "studio",
+        [*pytest, f"tests/notebooks/test_run.py::test_notebook[{chosen.notebook}]"],
+        f"notebook {chosen.notebook}",
+    )
 
 
 if __name__ == "__main__":

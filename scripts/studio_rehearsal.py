@@ -12,7 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from studio_environment import ROOT, UV, find_python, run
+from scripts.environments import ROOT, UV, made_from, run
+from scripts.studio_environment import python_of_the_distribution
 
 PINS = {path.stem.rpartition("_")[2]: path for path in sorted(Path(__file__).parent.glob("studio_server_*.txt"))}
 """By version of the distribution."""
@@ -29,16 +30,16 @@ EXTENSIONS = {
 def make(version: str, python: str) -> Path:
     """Make the server's environment, or make it again when its Python or its pins have changed; its folder."""
     home = ROOT / ".tools" / f"studio-server-{version}"
-    wanted = f"{python}\n{EXTENSIONS[version]}\n{PINS[version].read_text(encoding='utf-8')}"
-    stamp = home / "made-from.txt"
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
-        return home
-    run([UV, "venv", "--quiet", "--clear", "--python", python, home], f"Python in .tools/{home.name}")
-    install = [UV, "pip", "install", "--quiet", "--python", home / "bin" / "python"]
-    run([*install, "--no-deps", "-r", PINS[version]], f"JupyterLab of SageMaker Distribution {version} (about 250 MB)")
-    for arguments in EXTENSIONS[version]:
-        run([home / "bin" / "jupyter", *arguments, "--level=sys_prefix"], " ".join(arguments))
-    stamp.write_text(wanted, encoding="utf-8")
+
+    def install() -> None:
+        run("studio", [UV, "venv", "--quiet", "--clear", "--python", python, home], f"Python in .tools/{home.name}")
+        pip = [UV, "pip", "install", "--quiet", "--python", home / "bin" / "python"]
+        what = f"JupyterLab of SageMaker Distribution {version} (about 250 MB)"
+        run("studio", [*pip, "--no-deps", "-r", PINS[version]], what)
+        for arguments in EXTENSIONS[version]:
+            run("studio", [home / "bin" / "jupyter", *arguments, "--level=sys_prefix"], " ".join(arguments))
+
+    made_from(home, f"{python}\n{EXTENSIONS[version]}\n{PINS[version].read_text(encoding='utf-8')}", install)
     return home
 
 
@@ -48,7 +49,7 @@ def main() -> None:
     parser.add_argument("--version", choices=PINS, action="append", help="of the distribution; by default all")
     parser.add_argument("pytest", nargs="*", help="after --: arguments for pytest")
     chosen = parser.parse_args()
-    python = chosen.python or find_python()
+    python = chosen.python or python_of_the_distribution()
     for version in chosen.version or PINS:
         server = make(version, python)
         print(f"studio: rehearsal in SageMaker Distribution {version}", flush=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import os
 import re
 import subprocess
 import sys
@@ -23,7 +22,8 @@ from pathlib import Path
 import variants
 from findings import Finding, cfn_lint, parliament, policies
 
-ROOT = Path(__file__).resolve().parents[2]
+from scripts.environments import ROOT, UV, made_from, run
+
 HERE = Path(__file__).parent
 STAMP = ROOT / "build" / "lint-aws.json"
 DECIDE = ("contract", "infra", "static", "scripts/lint_aws", "tests/infra/conftest.py", ".cfnlintrc.yaml", "cdk.json")
@@ -55,20 +55,14 @@ def say(text: str) -> None:
 
 def parliament_python() -> Path:
     """The Python of parliament's environment, made when it is missing or the pins have changed."""
-    pins = HERE / "parliament.txt"
-    python, stamp = TOOL / "bin" / "python", TOOL / "made-from.txt"
-    if stamp.exists() and stamp.read_text() == pins.read_text():
-        return python
-    say("parliament into .tools/parliament (30 MB)")
-    uv = str(ROOT / ".tools" / "uv" / "bin" / "uv")
-    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    for command in (
-        [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(TOOL)],
-        [uv, "pip", "install", "--quiet", "--python", str(python), "-r", str(pins)],
-    ):
-        if subprocess.run(command, env=environment, check=False).returncode:
-            sys.exit("lint-aws: parliament could not be installed; what uv said is above.")
-    stamp.write_text(pins.read_text())
+    pins, python = HERE / "parliament.txt", TOOL / "bin" / "python"
+
+    def install() -> None:
+        make_venv = [UV, "venv", "--quiet", "--clear", "--python", sys.executable, TOOL]
+        run("lint-aws", make_venv, "parliament into .tools/parliament (30 MB)")
+        run("lint-aws", [UV, "pip", "install", "--quiet", "--python", python, "-r", pins], "its packages")
+
+    made_from(TOOL, pins.read_text(encoding="utf-8"), install)
     return python
 
 
