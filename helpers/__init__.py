@@ -4,6 +4,6 @@ Each room has a face, its ``__init__``: what it offers to others is listed in th
 when it is asked for, so that a name costs no more than the modules behind it.
 """
 
-from helpers.faces import face
+from helpers.target.faces import face
 
 __getattr__, __dir__, __all__ = face(__name__, __file__)

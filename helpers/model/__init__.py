@@ -1,5 +1,5 @@
 """Models: look-ups in JumpStart, what is inside an artifact, and repackaging for the endpoint."""
 
-from helpers.faces import face
+from helpers.target.faces import face
 
 __getattr__, __dir__, __all__ = face(__name__, __file__)

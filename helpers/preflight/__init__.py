@@ -1,5 +1,5 @@
 """Before the first deployment: are this machine and the target ready?"""
 
-from helpers.faces import face
+from helpers.target.faces import face
 
 __getattr__, __dir__, __all__ = face(__name__, __file__)

@@ -1,5 +1,5 @@
 """The prompt studio: a form, the requests on their way, and a gallery, as widgets."""
 
-from helpers.faces import face
+from helpers.target.faces import face
 
 __getattr__, __dir__, __all__ = face(__name__, __file__)
