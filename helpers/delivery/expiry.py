@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import ClientError
 
 from contract.errors import DeploymentError, NotDeployedError, WorkshopError
 from contract.names import EXPIRES_AT, EXPIRES_AT_PARAMETER, NEVER, ssm_parameter
 from contract.settings import Settings
 from helpers.target.explain import code_of, explained
 from helpers.target.handle import Handle
-from helpers.target.stacks import stack_status
+from helpers.target.stacks import delete_stack, stack_status
 
 NEAR_HOURS = 1
 """A deployment takes up to half an hour on AWS: one that begins with less than this left gets the hours again."""
@@ -111,18 +111,13 @@ def remove(connection: Handle, progress: Callable[[str], None]) -> None:
     DeploymentError
         CloudFormation could not delete it.
     """
-    stack, client = connection.settings.safety_stack, connection.client("cloudformation")
+    stack = connection.settings.safety_stack
     if stack_status(connection, stack) is None:
         return
     progress(f"deleting {stack}")
-    with explained(f"deleting stack {stack}", connection.target):
-        client.delete_stack(StackName=stack)
-        try:
-            client.get_waiter("stack_delete_complete").wait(
-                StackName=stack, WaiterConfig={"Delay": 5 if connection.target.name == "aws" else 1, "MaxAttempts": 120}
-            )
-        except WaiterError as error:
-            raise DeploymentError(f"the stack {stack} was not deleted: {error}") from error
+    delay = 5 if connection.target.name == "aws" else 1
+    if problem := delete_stack(connection, stack, delay=delay, seconds=120 * delay):
+        raise DeploymentError(f"the stack {stack} was not deleted: {problem}") from problem
 
 
 def told(connection: Handle) -> list[str]:

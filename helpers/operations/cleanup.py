@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import ClientError
 
 from contract.errors import WorkshopError
 from contract.names import TAG, endpoint_log_group, endpoint_prefix
@@ -18,7 +18,7 @@ from helpers.inference.connection import Connection
 from helpers.operations import costs, inventory
 from helpers.show.checks import Check, Report, State
 from helpers.target.explain import explained
-from helpers.target.stacks import BOOTSTRAP_STACK
+from helpers.target.stacks import BOOTSTRAP_STACK, delete_stack
 
 Progress = Callable[[str], None]
 
@@ -117,20 +117,13 @@ def _delete(connection: Connection, before: _Before, progress: Progress) -> str:
 
 def _delete_rest(connection: Connection, progress: Progress) -> None:
     """Delete the stacks that are still there without the CDK: one that failed must not keep an endpoint running."""
-    client = connection.client("cloudformation")
     delay = 15 if connection.target.name == "aws" else 1
     for name in inventory.stack_names(connection.settings):
         if inventory.find_stack(connection, name) is None:
             continue
         progress(f"deleting {name}")
-        with explained(f"deleting stack {name}", connection.target):
-            client.delete_stack(StackName=name)
-            try:
-                client.get_waiter("stack_delete_complete").wait(
-                    StackName=name, WaiterConfig={"Delay": delay, "MaxAttempts": DELETE_SECONDS // delay}
-                )
-            except WaiterError as error:  # why is in the stack's events, which the report shows
-                progress(f"  {name} was not deleted: {error}")
+        if problem := delete_stack(connection, name, delay=delay, seconds=DELETE_SECONDS):
+            progress(f"  {name} was not deleted: {problem}")  # why is in the stack's events, which the report shows
 
 
 def _delete_log_groups(connection: Connection, prefixes: Iterable[str], progress: Progress) -> None:
