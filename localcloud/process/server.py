@@ -310,7 +310,7 @@ class Server:
         await serve(self.front, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]  # an ASGI 3 callable
 
     def _start_services(self) -> None:
-        from localcloud.registry import SERVICE_MODULES
+        from localcloud.registry import SERVICE_MODULES, stack_types
 
         wanted = self.options.service_modules
         for name in SERVICE_MODULES:
@@ -321,10 +321,7 @@ class Server:
                 self.ministack.stacks.register(service.resource_types)
             self.front.add(services)
             self.services.extend(services)
-        from localcloud.bucket_emptier import BucketEmptier
-        from localcloud.composite_alarms import CompositeAlarmType
-
-        self.ministack.stacks.register([BucketEmptier(self.cloud), CompositeAlarmType(self.cloud)])
+        self.ministack.stacks.register(stack_types(self.cloud))
         for service in self.services:
             service.start()
         self.lambda_events.start()
