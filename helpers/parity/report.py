@@ -146,38 +146,45 @@ def _summary(met: Sequence[behaviours.Met]) -> Iterator[str]:
 
 def _differing(met: Sequence[behaviours.Met]) -> Iterator[str]:
     yield from ("## What differs", "")
-    found = [item for item in met if item.verdict == "differs"]
-    if not found:
-        yield "Nothing that was met."
-        return
-    yield from ("| service | behaviour | what was recorded |", "| --- | --- | --- |")
-    for item in found:
-        yield f"| {item.behaviour.service} | {_cell(item.behaviour.text)} | {_cell(item.why)} |"
+    rows = [
+        (item.behaviour.service, _cell(item.behaviour.text), _cell(item.why))
+        for item in met
+        if item.verdict == "differs"
+    ]
+    yield from _table(("service", "behaviour", "what was recorded"), rows, "Nothing that was met.")
 
 
 def _confirmed(met: Sequence[behaviours.Met]) -> Iterator[str]:
     yield from ("## What was confirmed", "")
-    found = [item for item in met if item.verdict == "confirmed"]
-    if not found:
-        yield "Nothing."
-        return
-    yield from ("| service | behaviour | verdict there | by |", "| --- | --- | --- | --- |")
-    for item in found:
-        row = item.behaviour
-        by = f"`{item.why}`" if "::" in item.why else _cell(item.why)
-        yield f"| {row.service} | {_cell(row.text)} | {row.kind} | {by} |"
+    rows = [
+        (
+            item.behaviour.service,
+            _cell(item.behaviour.text),
+            item.behaviour.kind,
+            f"`{item.why}`" if "::" in item.why else _cell(item.why),
+        )
+        for item in met
+        if item.verdict == "confirmed"
+    ]
+    yield from _table(("service", "behaviour", "verdict there", "by"), rows, "Nothing.")
 
 
 def _replayed(differences: Sequence[Difference]) -> Iterator[str]:
     yield from ("## Against the local cloud", "")
-    if not differences:
-        yield "The local cloud did the same, step by step."
+    if differences:
+        yield from (f"{len(differences)} differences:", "")
+    rows = [tuple(map(_cell, (item.where, item.what, item.recorded, item.found))) for item in differences]
+    yield from _table(("where", "what", "recorded", "local cloud"), rows, "The local cloud did the same, step by step.")
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) -> Iterator[str]:
+    """A table of cells that are Markdown already; without rows, what is said in its place."""
+    if not rows:
+        yield nothing
         return
-    yield f"{len(differences)} differences:"
-    yield from ("", "| where | what | recorded | local cloud |", "| --- | --- | --- | --- |")
-    for item in differences:
-        cells = (item.where, item.what, item.recorded, item.found)
-        yield f"| {' | '.join(_cell(cell) for cell in cells)} |"
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{' --- |' * len(columns)}"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
 
 
 def _left(recording: Recording) -> Iterator[str]:

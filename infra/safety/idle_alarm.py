@@ -54,29 +54,16 @@ class IdleAlarm(Construct):
         key: kms.Key | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        dimensions = {"EndpointName": endpoint_name, "VariantName": VARIANT}
         up = self._alarm(
             "Up",
-            cloudwatch.Metric(
-                namespace="/aws/sagemaker/Endpoints",
-                metric_name="CPUUtilization",
-                dimensions_map=dimensions,
-                statistic=cloudwatch.Stats.SAMPLE_COUNT,
-                period=cdk.Duration.hours(1),
-            ),
+            self._hourly(endpoint_name, "/aws/sagemaker/Endpoints", "CPUUtilization", cloudwatch.Stats.SAMPLE_COUNT),
             hours=hours,
             needed=hours,
             description=f"Not a fault by itself: an instance has been up in each of {hours} hours.",
         )
         working = self._alarm(
             "Working",
-            cloudwatch.Metric(
-                namespace="AWS/SageMaker",
-                metric_name="InvocationsProcessed",
-                dimensions_map=dimensions,
-                statistic=cloudwatch.Stats.SUM,
-                period=cdk.Duration.hours(1),
-            ),
+            self._hourly(endpoint_name, "AWS/SageMaker", "InvocationsProcessed", cloudwatch.Stats.SUM),
             hours=hours,
             needed=1,
             description=f"Not a fault: the endpoint has answered within {hours} hours.",
@@ -105,6 +92,15 @@ class IdleAlarm(Construct):
                 )
             topic.add_subscription(subscriptions.EmailSubscription(email))
             self.alarm.add_alarm_action(actions.SnsAction(topic))
+
+    def _hourly(self, endpoint_name: str, namespace: str, name: str, statistic: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=namespace,
+            metric_name=name,
+            dimensions_map={"EndpointName": endpoint_name, "VariantName": VARIANT},
+            statistic=statistic,
+            period=cdk.Duration.hours(1),
+        )
 
     def _alarm(
         self, name: str, metric: cloudwatch.Metric, *, hours: int, needed: int, description: str
