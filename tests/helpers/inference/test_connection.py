@@ -1,7 +1,5 @@
 import os
-import sys
 import threading
-import types
 
 import boto3
 import pytest
@@ -13,54 +11,7 @@ from helpers.target import targets
 from helpers.target.explain import Target
 from helpers.target.handle import Identity, Names
 from helpers.target.pace import AWS, LOCAL
-
-LOCAL_SETTINGS = settings.Settings()
-AWS_SETTINGS = settings.Settings(workshop=settings.Workshop(target="aws", region="eu-west-1"))
-ENVIRONMENT = {
-    "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
-    "AWS_ACCESS_KEY_ID": "AKIALOCAL",
-    "AWS_SECRET_ACCESS_KEY": "secret",
-    "AWS_REGION": "us-east-1",
-}
-
-
-class Cloud:
-    endpoint_url = ENVIRONMENT["AWS_ENDPOINT_URL"]
-    environment = ENVIRONMENT
-
-    def environment_of_role(self, role):
-        if not role.endswith("/studio"):
-            raise RuntimeError(f"there is no role {role}")
-        return {**ENVIRONMENT, "AWS_ACCESS_KEY_ID": "ASIASTUDIO", "AWS_SESSION_TOKEN": "token"}
-
-
-@pytest.fixture
-def local(monkeypatch):
-    """A localcloud package whose state the test sets."""
-    package = types.ModuleType("localcloud")
-    package.cloud, package.started = None, []
-    package.running = lambda state_dir: package.cloud
-
-    def start(state_dir, **arguments):
-        package.started.append((state_dir, arguments))
-        package.cloud = Cloud()
-        return package.cloud
-
-    package.start = start
-    monkeypatch.setitem(sys.modules, "localcloud", package)
-    return package
-
-
-@pytest.fixture
-def nobody(monkeypatch, tmp_path):
-    """A machine without AWS credentials."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    return monkeypatch
-
+from tests.helpers.inference.conftest import AWS_SETTINGS, ENVIRONMENT, LOCAL_SETTINGS, Cloud
 
 # The local target
 
@@ -353,50 +304,3 @@ def test_a_program_on_the_local_target_gets_its_keys_and_no_profile(local, monke
     assert {name: environment[name] for name in ENVIRONMENT} == ENVIRONMENT
     assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN"} & environment.keys()
     assert "127.0.0.1" in environment["NO_PROXY"]
-
-
-# From inside a build
-
-
-@pytest.fixture
-def inside(nobody):
-    """The environment that CodeBuild on the local cloud starts a command with."""
-    nobody.delenv("AWS_DEFAULT_REGION", raising=False)
-    for name, value in ENVIRONMENT.items():
-        nobody.setenv(name, value)
-    return nobody
-
-
-def test_inside_a_build_of_the_local_cloud_the_environment_leads_there(local, inside):
-    inside.setenv("AWS_REGION", "eu-central-1")
-    inside.setenv("AWS_PROFILE", "not-there")
-    found = connection.connect_inside(LOCAL_SETTINGS)
-    s3 = found.client("s3")
-    assert (s3.meta.endpoint_url, s3.meta.region_name) == ("http://127.0.0.1:4566", "eu-central-1")
-    assert s3._request_signer._credentials.access_key == "AKIALOCAL"
-    assert found.settings.workshop.region == "eu-central-1"
-    assert found.child_environment()["AWS_ENDPOINT_URL"] == ENVIRONMENT["AWS_ENDPOINT_URL"]
-    assert local.started == []
-
-
-def test_inside_a_build_on_aws_the_region_is_where_it_runs(inside):
-    inside.delenv("AWS_ENDPOINT_URL")
-    inside.setenv("AWS_REGION", "us-west-2")
-    found = connection.connect_inside(AWS_SETTINGS)
-    assert found.client("s3").meta.region_name == "us-west-2"
-    assert found.settings.workshop.region == "us-west-2"
-    assert repr(found) == "<Connection to AWS in us-west-2>"
-
-
-@pytest.mark.parametrize(
-    ("variable", "value", "said"),
-    [
-        ("AWS_ENDPOINT_URL", None, "AWS_ENDPOINT_URL is not set: run this inside a build"),
-        ("AWS_ENDPOINT_URL", "https://s3.amazonaws.com", "https://s3.amazonaws.com, which is not this machine"),
-        ("AWS_SECRET_ACCESS_KEY", None, "AWS_SECRET_ACCESS_KEY must be set"),
-    ],
-)
-def test_an_environment_that_leads_nowhere(inside, variable, value, said):
-    inside.delenv(variable) if value is None else inside.setenv(variable, value)
-    with pytest.raises(TargetError, match=said):
-        connection.connect_inside(LOCAL_SETTINGS)
