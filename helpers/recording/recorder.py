@@ -15,6 +15,7 @@ import secrets
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -190,16 +191,17 @@ def _names(shape: Any, depth: int) -> set[str]:
 
 
 def _key(folder: Path) -> bytes:
-    """The key of a folder's pseudonyms, made by the first process that comes."""
+    """The key of a folder's pseudonyms, made by the first process that comes; nobody sees half of it."""
     path = folder / KEY
-    with contextlib.suppress(FileExistsError):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    if not path.exists():
+        ours = folder / f"{KEY}.{uuid.uuid4().hex}"
+        descriptor = os.open(ours, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(32))
-    deadline = time.monotonic() + 5
-    while len(key := path.read_bytes()) < 32 and time.monotonic() < deadline:
-        time.sleep(0.01)  # another process is about to write it
-    return key
+        with contextlib.suppress(FileExistsError):
+            os.link(ours, path)
+        ours.unlink()
+    return path.read_bytes()
 
 
 def _of_this_machine() -> dict[str, str]:

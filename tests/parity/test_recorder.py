@@ -1,5 +1,6 @@
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import boto3
@@ -9,7 +10,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 
 from helpers.parity import recording as recordings
-from helpers.recording.recorder import KEY, Recorder
+from helpers.recording.recorder import KEY, Recorder, _key
 
 SESSION = boto3.Session("AKIAQ7XJ5ZL2MN8RTVWB", "kD8fj3/Lq0Zx+Vb72Nn1Rt5Yw9Gc4Hs6Mp0Kd3Xa", region_name="us-east-1")
 
@@ -95,3 +96,10 @@ def test_what_is_not_a_recording(tmp_path: Path):
     (tmp_path / "no.jsonl.gz").write_bytes(b"no")
     with pytest.raises(Exception, match="is not a recording"):
         recordings.load(tmp_path / "no.jsonl.gz")
+
+
+def test_all_who_come_at_once_get_one_whole_key(tmp_path):
+    with ThreadPoolExecutor(16) as pool:
+        keys = set(pool.map(_key, [tmp_path] * 64))
+    assert [len(key) for key in keys] == [32]
+    assert [path.name for path in tmp_path.iterdir()] == [KEY]
