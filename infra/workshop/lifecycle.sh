@@ -7,7 +7,8 @@ set -eu
 export HOME="${HOME:-/home/sagemaker-user}" PATH="$PATH:/opt/conda/bin"
 
 mkdir -p "$HOME/.workshop"
-cat > "$HOME/.workshop/setup.sh" << 'END_OF_SETUP'
+# Put in its place whole: a set-up that still runs reads on in the old one.
+cat > "$HOME/.workshop/setup.sh.$$" << 'END_OF_SETUP'
 #!/usr/bin/env bash
 # Clones the workshop once and sets it up. Safe to repeat: bash ~/.workshop/setup.sh
 set -euo pipefail
@@ -80,6 +81,7 @@ END_OF_PYTHON
   touch "$chosen"
 fi
 END_OF_SETUP
+mv -f "$HOME/.workshop/setup.sh.$$" "$HOME/.workshop/setup.sh"
 
 # setsid and nohup: it goes on when this script, and what started it, are gone.
 nohup setsid bash "$HOME/.workshop/setup.sh" >> "$HOME/workshop-setup.log" 2>&1 < /dev/null &

@@ -91,8 +91,12 @@ def row(page: Page, prompt: str) -> Locator:
 
 
 def sleep_endpoint(connection: Connection) -> None:
-    """Scale to zero at once, instead of waiting for the policy."""
-    connection.client("sagemaker").update_endpoint_weights_and_capacities(
+    """Scale to zero at once, instead of waiting for the policy, which may be at work: the pictures before were many."""
+    sagemaker = connection.client("sagemaker")
+    sagemaker.get_waiter("endpoint_in_service").wait(
+        EndpointName=connection.names.endpoint, WaiterConfig={"Delay": 1, "MaxAttempts": SECONDS}
+    )
+    sagemaker.update_endpoint_weights_and_capacities(
         EndpointName=connection.names.endpoint,
         DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 0}],
     )

@@ -112,6 +112,19 @@ def test_the_script_is_back_before_the_set_up_has_ended(tmp_path, repository):
     assert space.log.count("studio.sh got") == 1
 
 
+def test_a_second_start_does_not_write_into_what_the_first_one_reads(tmp_path, repository):
+    """A shell reads a script as it goes: one that is overwritten meanwhile ends anywhere."""
+    space = Space(tmp_path, repository)
+    (space.home / "wait").touch()
+    space.run()
+    read = (space.home / ".workshop" / "setup.sh").stat().st_ino
+    space.run()
+    assert (space.home / ".workshop" / "setup.sh").stat().st_ino != read
+    (space.home / "wait").unlink()
+    space.wait_for("READY after")
+    assert not list((space.home / ".workshop").glob("setup.sh.*"))
+
+
 def test_the_clone_is_whole(tmp_path, repository):
     space = Space(tmp_path, repository)
     space.start()
